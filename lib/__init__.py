@@ -1,0 +1,1 @@
+"""The dashboard's rooms; docs/architecture.md is their map."""

@@ -1,0 +1,87 @@
+"""What can go wrong: one class per remedy."""
+
+
+class DashboardError(Exception):
+    """Something a person can act on.
+
+    Args:
+        message: one sentence that says what happened; never holds a secret.
+        remedy: one sentence that says what to do about it.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class SettingsError(DashboardError):
+    """A variable is missing or unusable. Names the variable, never its value."""
+
+    def __init__(self, variable: str, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{variable} {problem}", remedy)
+        self.variable = variable
+
+
+class InputError(DashboardError):
+    """A parameter that a person chose is unusable."""
+
+    def __init__(self, parameter: str, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{parameter}: {problem}", remedy)
+        self.parameter = parameter
+
+
+class SourceError(DashboardError):
+    """An upstream did not give what was asked of it.
+
+    Args:
+        source: the upstream and its part, such as ``openai:completions``.
+        detail: what happened, in one sentence.
+        remedy: what to do about it.
+    """
+
+    default_remedy = ""
+
+    def __init__(self, source: str, detail: str, remedy: str = "") -> None:
+        super().__init__(f"{source}: {detail}", remedy or self.default_remedy)
+        self.source = source
+        self.detail = detail
+
+
+class SourceUnavailable(SourceError):
+    """Timeouts, broken connections, 5xx, or 429 after all retries."""
+
+    default_remedy = "Try again in a minute."
+
+
+class SourceDenied(SourceError):
+    """401 or 403: the credential is wrong or lacks a permission."""
+
+    default_remedy = "Ask an owner of the organisation for access."
+
+
+class SourceRefused(SourceError):
+    """400 or 404: the upstream understood the request and declines it.
+
+    Args:
+        parameter: the parameter the upstream names, if it names one.
+        status: the HTTP status.
+    """
+
+    default_remedy = "Change the selection, or leave this source out."
+
+    def __init__(
+        self, source: str, detail: str, remedy: str = "", *, parameter: str = "", status: int = 400
+    ) -> None:
+        super().__init__(source, detail, remedy)
+        self.parameter = parameter
+        self.status = status
+
+
+class SourceReplyError(SourceError):
+    """The upstream answered, but not in the shape its documentation promises."""
+
+    default_remedy = "Check the base URL; if it is right, report this as a fault."

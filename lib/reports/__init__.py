@@ -1,0 +1,1 @@
+"""Frames in, one Report out. Nothing here asks a network, a clock or a screen."""

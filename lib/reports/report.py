@@ -1,0 +1,174 @@
+"""The Report: one object behind screen, CSV, JSON, PDF and terminal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+import altair as alt
+import pandas as pd
+
+from lib.periods import Period
+
+Number = int | Decimal | float
+"""A quantity: counts are int, money is Decimal, ratios and averages are float."""
+
+ColumnKind = Literal[
+    "text", "bool", "int", "decimal", "percent", "date", "datetime", "bytes", "duration"
+]
+"""What a column holds. Frames carry: text and bool with None for missing; int and bytes as Int64;
+decimal as objects of Decimal or None; percent as float64 (12.5 means 12.5 %); date as
+datetime.date objects; datetime as datetime64 with UTC; duration as seconds in Float64 or Int64."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table. ``unit`` is empty for text, an ISO code for money."""
+
+    key: str
+    label: str
+    kind: ColumnKind = "text"
+    unit: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose frame has exactly the columns listed.
+
+    Args:
+        key: name in JSON and in file names.
+        title: heading.
+        frame: one row per record, in the order shown; see ``ColumnKind`` for the dtypes.
+        columns: all columns, in order.
+        totals: column key to its total; None where a total is unknown; absent where none makes sense.
+        brief: keys of the columns for paper and terminal when all do not fit; empty means all.
+        note: one sentence shown beneath the title.
+    """
+
+    key: str
+    title: str
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+    totals: Mapping[str, Number | None] | None = None
+    brief: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Change against the preceding period. ``percent`` is None when there was no base."""
+
+    previous: Number
+    change: Number
+    percent: float | None
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One headline number. ``value`` None means unknown and is never shown as 0.
+
+    Args:
+        unit: ``requests``, ``tokens``, an ISO currency code such as ``USD``, ...
+        incomplete: a source behind this number failed or answered in part.
+    """
+
+    key: str
+    label: str
+    value: Number | None
+    unit: str = ""
+    help: str = ""
+    delta: Delta | None = None
+    incomplete: bool = False
+
+
+@dataclass(frozen=True)
+class ChartSpec:
+    """One chart. ``alt`` is a sentence that states the trend; ``group`` and ``by`` name the choice
+    it belongs to on screen (``Cost per day`` by ``project``)."""
+
+    key: str
+    title: str
+    chart: alt.TopLevelMixin
+    alt: str
+    group: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """How one source answered.
+
+    Args:
+        name: ``openai:completions``.
+        status: ``skipped`` means by the reader's choice or not offered by the upstream.
+        as_of: when the oldest part of the answer was fetched, UTC; None when nothing was.
+        rows: rows received; None when it failed.
+        detail: what is missing and why, or None.
+        remedy: what to do about it, or None.
+    """
+
+    name: str
+    status: Literal["ok", "partial", "failed", "skipped"]
+    as_of: datetime | None = None
+    rows: int | None = None
+    detail: str | None = None
+    remedy: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything a person sees or downloads is a rendering of one of these.
+
+    Args:
+        kind: ``openai-usage``.
+        totals: the control totals of the JSON form; None where a total cannot be known.
+        host: where the data came from, host name only; never holds a credential.
+        generated_at: UTC.
+        demo: the data is made up.
+    """
+
+    kind: str
+    title: str
+    period: Period | None
+    filters: Mapping[str, object]
+    generated_at: datetime
+    sources: tuple[SourceStatus, ...]
+    totals: Mapping[str, Number | str | None]
+    figures: tuple[Figure, ...]
+    charts: tuple[ChartSpec, ...]
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...] = ()
+    host: str = ""
+    demo: bool = False
+    main_table: str = field(default="")
+
+    @property
+    def complete(self) -> bool:
+        """Every source answered in full, or was left out by choice."""
+        return all(source.status in ("ok", "skipped") for source in self.sources)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the oldest part of the data was fetched."""
+        times = [source.as_of for source in self.sources if source.as_of is not None]
+        return min(times, default=None)
+
+    def table(self, key: str) -> Table:
+        """The table of that key.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for table in self.tables:
+            if table.key == key:
+                return table
+        raise KeyError(key)
+
+    def file_name(self, extension: str, table: str = "") -> str:
+        """``openai-usage_2026-10-01_2026-10-31[-incomplete][-demo].csv``, with ``_<table>`` when one is named."""
+        period = f"_{self.period.start}_{self.period.end}" if self.period else ""
+        part = f"_{table}" if table and table != self.main_table else ""
+        marks = ("" if self.complete else "-incomplete") + ("-demo" if self.demo else "")
+        return f"{self.kind}{period}{part}{marks}.{extension}"

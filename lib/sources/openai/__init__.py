@@ -1,0 +1,1 @@
+"""OpenAI's organization usage, costs and look-ups."""
