@@ -10,6 +10,19 @@ import altair as alt
 import pandas as pd
 
 from lib.periods import Period
+from lib.status import SourceStatus
+
+__all__ = [
+    "ChartSpec",
+    "Column",
+    "ColumnKind",
+    "Delta",
+    "Figure",
+    "Number",
+    "Report",
+    "SourceStatus",
+    "Table",
+]
 
 Number = int | Decimal | float
 """A quantity: counts are int, money is Decimal, ratios and averages are float."""
@@ -94,27 +107,6 @@ class ChartSpec:
     alt: str
     group: str = ""
     by: str = ""
-
-
-@dataclass(frozen=True)
-class SourceStatus:
-    """How one source answered.
-
-    Args:
-        name: ``openai:completions``.
-        status: ``skipped`` means by the reader's choice or not offered by the upstream.
-        as_of: when the oldest part of the answer was fetched, UTC; None when nothing was.
-        rows: rows received; None when it failed.
-        detail: what is missing and why, or None.
-        remedy: what to do about it, or None.
-    """
-
-    name: str
-    status: Literal["ok", "partial", "failed", "skipped"]
-    as_of: datetime | None = None
-    rows: int | None = None
-    detail: str | None = None
-    remedy: str | None = None
 
 
 @dataclass(frozen=True)

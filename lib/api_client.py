@@ -1,0 +1,222 @@
+"""The one place that speaks HTTP: bounded, retried, and every failure translated once."""
+
+import asyncio
+import hashlib
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import stamina
+from loguru import logger
+
+from lib.errors import (
+    SourceDenied,
+    SourceError,
+    SourceRefused,
+    SourceReplyError,
+    SourceUnavailable,
+)
+from lib.redaction import redact
+
+USER_AGENT = "ai-usage-dashboard"
+_TRANSIENT = (408, 409, 429)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How often and how long to try again. Times in seconds.
+
+    Args:
+        attempts: tries in all.
+        first_wait: wait after the first failure; doubles from there.
+        longest_wait: cap of the doubling.
+        longest_retry_after: a ``Retry-After`` beyond this ends the tries at once: the answer would
+            come too late for a person who waits.
+    """
+
+    attempts: int = 5
+    first_wait: float = 0.5
+    longest_wait: float = 8.0
+    longest_retry_after: float = 60.0
+
+
+class _Transient(SourceUnavailable):
+    """A failure that another try may mend; ``retry_after`` in seconds when the upstream said so."""
+
+    def __init__(self, source: str, detail: str, *, retry_after: float | None = None) -> None:
+        super().__init__(source, detail)
+        self.retry_after = retry_after
+
+
+class ApiClient:
+    """Asks one upstream under one credential.
+
+    Args:
+        name: the upstream's name in errors, such as ``openai``.
+        base_url: without trailing slash.
+        headers: sent with every request; may hold the credential, which is never logged.
+        concurrency: requests in flight at the most, over all sessions that share this client.
+        transport: another way to the upstream, for demo and tests.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        headers: Mapping[str, str],
+        *,
+        concurrency: int = 8,
+        retry: Retry | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self.base_url = base_url
+        self.host = urlsplit(base_url).hostname or ""
+        self.scope = fingerprint(base_url, *headers.values())
+        self._retry = retry or Retry()
+        self._slots = asyncio.Semaphore(concurrency)
+        self._http = httpx.AsyncClient(
+            headers={"User-Agent": USER_AGENT, "Accept": "application/json", **headers},
+            timeout=httpx.Timeout(120, connect=10),
+            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            transport=transport,
+        )
+
+    async def get_json(
+        self, path: str, params: Sequence[tuple[str, str]] = (), *, part: str = ""
+    ) -> Any:
+        """The parsed JSON of one GET; numbers with a fraction become Decimal, exactly as written.
+
+        Args:
+            path: below the base URL, with a leading slash.
+            params: query pairs; repeat a name for an array.
+            part: what is asked for, named in errors: ``completions`` makes ``openai:completions``.
+
+        Raises:
+            SourceUnavailable: no connection, 5xx, or still 429 after the last try.
+            SourceDenied: 401 or 403; not tried again.
+            SourceRefused: any other 4xx.
+            SourceReplyError: not JSON.
+        """
+        source = f"{self.name}:{part}" if part else self.name
+        retry = self._retry
+        async for attempt in stamina.retry_context(
+            on=self._wait,
+            attempts=retry.attempts,
+            timeout=None,
+            wait_initial=retry.first_wait,
+            wait_max=retry.longest_wait,
+            wait_jitter=retry.first_wait,
+        ):
+            with attempt:
+                async with self._slots:
+                    return await self._get_once(source, path, params)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    def _wait(self, error: Exception) -> bool | float:
+        if not isinstance(error, _Transient):
+            return False
+        logger.debug("{}; trying again", error.message)
+        if error.retry_after is None:
+            return True
+        if error.retry_after > self._retry.longest_retry_after:
+            return False
+        # Sessions that were refused together shall not come back together.
+        return error.retry_after + random.uniform(0, self._retry.first_wait)  # noqa: S311 - no secret
+
+    async def _get_once(self, source: str, path: str, params: Sequence[tuple[str, str]]) -> Any:
+        try:
+            reply = await self._http.get(
+                self.base_url + path, params=httpx.QueryParams(tuple(params))
+            )
+        except httpx.TimeoutException as error:
+            raise _Transient(source, f"{self.host} did not answer in time.") from error
+        except httpx.TransportError as error:
+            raise _Transient(
+                source, f"no connection to {self.host} ({type(error).__name__})."
+            ) from error
+        if reply.status_code != httpx.codes.OK:
+            raise _failure(source, self.host, reply)
+        return _parse_json(source, self.host, reply)
+
+
+def fingerprint(*parts: str) -> str:
+    """A name for a credential and its address that reveals neither; starts every cache key."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _parse_json(source: str, host: str, reply: httpx.Response) -> Any:
+    try:
+        return json.loads(reply.content, parse_float=Decimal)
+    except (ValueError, RecursionError) as error:
+        if reply.content.lstrip()[:1] == b"<":
+            raise SourceReplyError(
+                source,
+                f"{host} answered with a web page instead of data.",
+                "Check the base URL, and whether a sign-in page or proxy stands in between.",
+            ) from error
+        raise SourceReplyError(
+            source,
+            f"{host} sent JSON that breaks off or is malformed.",
+            "Try again; if it stays, a proxy in between may cut long answers.",
+        ) from error
+
+
+def _failure(source: str, host: str, reply: httpx.Response) -> SourceError:
+    """The error for a status other than 200."""
+    status = reply.status_code
+    message, parameter, code = _error_body(reply)
+    said = f"{host} answered {status}" + (f": {message}" if message else ".")
+    if status in (401, 403) or "missing scopes" in message.lower():
+        return SourceDenied(source, said)
+    if code == "insufficient_quota":
+        return SourceUnavailable(source, said, "Ask an owner to check the plan and its limits.")
+    if status in _TRANSIENT or status >= 500:
+        return _Transient(source, said, retry_after=_retry_after(reply))
+    if 300 <= status < 400:
+        return SourceReplyError(
+            source, f"{host} redirects to another address, which is not followed."
+        )
+    return SourceRefused(source, said, parameter=parameter, status=status)
+
+
+def _error_body(reply: httpx.Response) -> tuple[str, str, str]:
+    """Message, parameter and code of an error reply, each empty when absent; secrets masked."""
+    try:
+        body = json.loads(reply.content)
+    except ValueError:
+        return "", "", ""
+    error = body.get("error", body) if isinstance(body, dict) else body
+    if isinstance(error, dict):
+        fields = (error.get("message") or error.get("msg"), error.get("param"), error.get("code"))
+    else:
+        fields = (error, None, None)
+    message, parameter, code = (str(field)[:500] if field else "" for field in fields)
+    return redact(message), parameter, code
+
+
+def _retry_after(reply: httpx.Response) -> float | None:
+    """Seconds the upstream asks to wait; None when it does not say."""
+    for header, unit in (("retry-after-ms", 1_000), ("retry-after", 1)):
+        text = reply.headers.get(header, "")
+        try:
+            seconds = float(text) / unit
+        except ValueError:
+            try:
+                seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+            except (ValueError, TypeError):
+                continue
+        if seconds >= 0:
+            return seconds
+    return None

@@ -1,0 +1,239 @@
+"""Usage, costs and names of an OpenAI organisation, from the cache where that is enough."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import httpx
+import pandas as pd
+from pydantic import SecretStr
+
+from lib.api_client import ApiClient, Retry
+from lib.cache import FINAL_AFTER, Bucket, Caches
+from lib.errors import SourceError, SourceRefused
+from lib.loader.openai_status import SeriesAnswer, cost_notes, directory_statuses, series_status
+from lib.loader.progress import Progress
+from lib.periods import Period, bucket_starts, from_epoch, runs
+from lib.sources.openai.answer import OpenAIAnswer
+from lib.sources.openai.frames import costs_frame, usage_frame
+from lib.sources.openai.names import Directory, Kind, Names, fetch_directory
+from lib.sources.openai.query import OpenAIQuery
+from lib.sources.openai.tables import COSTS, COSTS_WIDTH, ENDPOINTS
+from lib.sources.openai.usage import NAME, Series, fetch_window, refused_dimension
+
+_KINDS: dict[str, Kind] = {"project_id": "project", "user_id": "user", "api_key_id": "api_key"}
+
+
+def connect_openai(
+    base_url: str,
+    key: SecretStr,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    retry: Retry | None = None,
+) -> ApiClient:
+    """A client for one OpenAI organisation; to be made on the event loop that will use it."""
+    headers = {"Authorization": f"Bearer {key.get_secret_value()}"}
+    return ApiClient(NAME, base_url, headers, transport=transport, retry=retry)
+
+
+async def load_openai(
+    client: ApiClient,
+    caches: Caches,
+    query: OpenAIQuery,
+    *,
+    now: datetime,
+    progress: Progress | None = None,
+) -> OpenAIAnswer:
+    """Usage, costs and names of a period, and of the one before when the query compares.
+
+    Everything is asked at once; the client bounds what is in flight. A source that fails is listed
+    in ``statuses`` beside the data of the others.
+    """
+    load = _Load(client, caches, now, progress or Progress())
+    if not query.compare:
+        return await load.period(query, query.period)
+    async with asyncio.TaskGroup() as group:
+        this = group.create_task(load.period(query, query.period))
+        before = group.create_task(load.period(query, query.period.preceding()))
+    return replace(this.result(), previous=before.result())
+
+
+@dataclass(frozen=True)
+class _Load:
+    """One load: who is asked, what is known already, when, and who watches."""
+
+    client: ApiClient
+    caches: Caches
+    now: datetime
+    progress: Progress
+
+    async def period(self, query: OpenAIQuery, period: Period) -> OpenAIAnswer:
+        """All sources of one period at once."""
+        async with asyncio.TaskGroup() as group:
+            usage = [
+                group.create_task(self._series(_usage_series(query, name), period))
+                for name in query.endpoints
+                if name in ENDPOINTS
+            ]
+            costs = group.create_task(self._costs(query, period))
+            names = group.create_task(self._directory())
+        answers = [task.result() for task in usage]
+        cost, by_user = costs.result()
+        directory = names.result()
+        _raise_if_nothing_answered([*answers, *filter(None, (cost, by_user))])
+        frame = usage_frame((answer.series.endpoint, answer.buckets) for answer in answers)
+        cost_frame = costs_frame(cost.buckets) if cost and cost.buckets else None
+        user_frame = costs_frame(by_user.buckets) if by_user and by_user.buckets else None
+        return OpenAIAnswer(
+            frame,
+            cost_frame,
+            user_frame,
+            self._names_in([frame, cost_frame, user_frame], directory),
+            (
+                *(series_status(answer, self.now) for answer in answers),
+                *((series_status(cost, self.now),) if cost else ()),
+                *((series_status(by_user, self.now, "costs_by_user"),) if by_user else ()),
+                *directory_statuses(directory, self.now),
+            ),
+            tuple(cost_notes(cost, by_user)),
+            self.client.host,
+        )
+
+    async def _series(self, series: Series, period: Period) -> SeriesAnswer:
+        """Cached buckets, those already on their way for somebody else, and one request per gap."""
+        starts = bucket_starts(
+            period.start_epoch, _end(period, series.step, self.now), series.width
+        )
+        found: dict[int, Bucket] = {}
+        flights: dict[asyncio.Task[dict[int, Bucket]], None] = {}
+        gaps: list[int] = []
+        for start in starts:
+            key = (self.client.scope, series, start)
+            if bucket := self.caches.usable_bucket(key, self.now):
+                found[start] = bucket
+            elif flight := self.caches.flights.current(key):
+                flights[flight] = None
+            else:
+                gaps.append(start)
+        for first, end in runs(gaps, series.step, series.limit):
+            keys = [(self.client.scope, series, at) for at in range(first, end, series.step)]
+            flights[self.caches.flights.start([*keys], self._window(series, first, end))] = None
+        errors: list[SourceError] = []
+
+        async def join(flight: asyncio.Task[dict[int, Bucket]]) -> None:
+            try:
+                answer = self.progress.count(series.endpoint, self.caches.flights.join(flight))
+                found.update(await answer)
+            except SourceError as error:
+                errors.append(error)
+
+        async with asyncio.TaskGroup() as group:
+            for flight in flights:
+                group.create_task(join(flight))
+        return SeriesAnswer(
+            series,
+            [found[start] for start in starts if start in found],
+            errors,
+            [start for start in starts if start not in found],
+        )
+
+    def _window(
+        self, series: Series, start: int, end: int
+    ) -> Callable[[], Awaitable[dict[int, Bucket]]]:
+        """Fetches one window into the cache; the buckets also go straight to those who wait."""
+
+        async def fetch() -> dict[int, Bucket]:
+            windows = await fetch_window(self.client, series, start, end)
+            fetched_at = datetime.now(UTC)
+            found = {}
+            for window in windows:
+                for parsed in window.buckets:
+                    final = fetched_at - from_epoch(parsed.end) > FINAL_AFTER
+                    bucket = Bucket(
+                        parsed.start,
+                        parsed.rows,
+                        parsed.columns,
+                        fetched_at,
+                        final,
+                        window.dropped,
+                    )
+                    self.caches.keep_bucket((self.client.scope, series, parsed.start), bucket)
+                    found[parsed.start] = bucket
+            return found
+
+        return fetch
+
+    async def _costs(
+        self, query: OpenAIQuery, period: Period
+    ) -> tuple[SeriesAnswer | None, SeriesAnswer | None]:
+        """Costs in one series, or in two where OpenAI refuses users and projects at once."""
+        if COSTS not in query.endpoints:
+            return None, None
+        whole = Series(COSTS, query.costs_grouping(), COSTS_WIDTH)
+        refused = (self.client.scope, "refuses users with projects", whole)
+        if refused not in self.caches.lookups:
+            answer = await self._series(whole, period)
+            if not any(_refuses_users(error, whole) for error in answer.errors):
+                return answer, None
+            self.caches.lookups[refused] = True
+        async with asyncio.TaskGroup() as group:
+            main = group.create_task(self._series(whole.without("user_id"), period))
+            by_user = group.create_task(
+                self._series(Series(COSTS, ("user_id",), COSTS_WIDTH), period)
+            )
+        return main.result(), by_user.result()
+
+    async def _directory(self) -> Directory:
+        async def cached(key: str, fetch: Callable[[], Awaitable[Names]]) -> Names:
+            found = self.caches.lookup((self.client.scope, "names", key), fetch)
+            names: Names = await self.progress.count("names", found)
+            return names
+
+        directory = await fetch_directory(self.client, cached)
+        for entry, name in directory.names.items():
+            self.caches.last_names[self.client.scope, *entry] = name
+        return directory
+
+    def _names_in(
+        self, frames: Iterable[pd.DataFrame | None], directory: Directory
+    ) -> dict[tuple[Kind, str], str]:
+        """A name for every id in the frames; one that vanished keeps its last known name and a mark.
+
+        Where the look-up failed, an id without a name has none: whether it was deleted is not known.
+        """
+        names: dict[tuple[Kind, str], str] = {}
+        for frame in frames:
+            for column, kind in _KINDS.items():
+                if frame is None or column not in frame:
+                    continue
+                for key in frame[column].dropna().unique():
+                    last = self.caches.last_names.get((self.client.scope, kind, key))
+                    if (kind, key) in directory.names:
+                        names[kind, key] = directory.names[kind, key]
+                    elif kind in directory.listed:
+                        mark = f"{last} (deleted)" if last else f"{key} (deleted or unknown)"
+                        names[kind, key] = mark
+                    elif last:
+                        names[kind, key] = last
+        return names
+
+
+def _raise_if_nothing_answered(answers: list[SeriesAnswer]) -> None:
+    """A wrong key fails everywhere alike: one error says it better than twelve failed sources."""
+    if answers and all(answer.errors and not answer.buckets for answer in answers):
+        raise answers[0].errors[0]
+
+
+def _usage_series(query: OpenAIQuery, name: str) -> Series:
+    return Series(name, query.grouping(ENDPOINTS[name]), query.width)
+
+
+def _refuses_users(error: SourceError, series: Series) -> bool:
+    return isinstance(error, SourceRefused) and refused_dimension(error, series) == "user_id"
+
+
+def _end(period: Period, step: int, now: datetime) -> int:
+    """The end of the last bucket worth asking for: the one that now lies in, at the latest."""
+    seconds = int(now.timestamp())
+    return min(period.end_epoch, seconds - seconds % step + step)

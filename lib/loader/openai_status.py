@@ -1,0 +1,97 @@
+"""How OpenAI's endpoints and look-ups answered, in words for the reader."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lib.cache import Bucket
+from lib.errors import SourceError, SourceRefused
+from lib.periods import from_epoch
+from lib.sources.openai.names import LOOKUPS, Directory
+from lib.sources.openai.tables import ENDPOINTS
+from lib.sources.openai.usage import NAME, Series
+from lib.status import SourceStatus
+
+
+@dataclass
+class SeriesAnswer:
+    """The buckets of one series, what failed, and which bucket starts nobody answered for."""
+
+    series: Series
+    buckets: list[Bucket]
+    errors: list[SourceError]
+    missing: list[int] = field(default_factory=list)
+
+
+def series_status(answer: SeriesAnswer, now: datetime, part: str = "") -> SourceStatus:
+    """How one series answered; buckets that still run may be absent, closed ones may not.
+
+    Args:
+        part: another name than the endpoint's, where one endpoint is asked twice.
+    """
+    series = answer.series
+    name = f"{NAME}:{part}" if part else series.source
+    rows = sum(bucket.rows for bucket in answer.buckets)
+    young = [bucket.fetched_at for bucket in answer.buckets if not bucket.final]
+    as_of = min(young or [bucket.fetched_at for bucket in answer.buckets], default=None)
+    if not answer.errors:
+        closed = [start for start in answer.missing if start + series.step <= now.timestamp()]
+        if not closed:
+            return SourceStatus(name, "ok", as_of, rows)
+        detail = f"The reply leaves out {_spans(closed, series)}."
+        return SourceStatus(name, "partial", as_of, rows, detail, "Try again in a minute.")
+    error = answer.errors[0]
+    endpoint = ENDPOINTS.get(series.endpoint)
+    if endpoint and endpoint.may_be_missing and _not_offered(error):
+        return SourceStatus(name, "skipped", detail="Not offered to this organisation.")
+    if not answer.buckets:
+        return SourceStatus(name, "failed", None, None, error.detail, error.remedy)
+    detail = f"Nothing for {_spans(answer.missing, series)}: {error.detail}"
+    return SourceStatus(name, "partial", as_of, rows, detail, error.remedy)
+
+
+def _not_offered(error: SourceError) -> bool:
+    return isinstance(error, SourceRefused) and error.status == 404
+
+
+def _spans(starts: list[int], series: Series) -> str:
+    """The first and last missing moment, and how many buckets that is."""
+    form = "%Y-%m-%d" if series.width == "1d" else "%Y-%m-%d %H:%M"
+    first, last = (from_epoch(start).strftime(form) for start in (starts[0], starts[-1]))
+    return (
+        f"{first} (UTC)" if first == last else f"{len(starts)} buckets from {first} to {last} (UTC)"
+    )
+
+
+def directory_statuses(directory: Directory, now: datetime) -> Iterable[SourceStatus]:
+    """One status per look-up. A look-up that some organisations lack is skipped, not failed."""
+    for part in LOOKUPS:
+        name = f"{NAME}:{part}"
+        rows = directory.rows[part]
+        error = directory.failures.get(part)
+        if error is None:
+            yield SourceStatus(name, "ok", now, rows)
+        elif part == "admin_api_keys" and _not_offered(error):
+            yield SourceStatus(name, "skipped", detail="Not offered to this organisation.")
+        else:
+            detail = f"{error.detail} Names are missing; usage and costs are not affected."
+            if rows:
+                yield SourceStatus(name, "partial", now, rows, detail, error.remedy)
+            else:
+                yield SourceStatus(name, "failed", None, None, detail, error.remedy)
+
+
+def cost_notes(cost: SeriesAnswer | None, by_user: SeriesAnswer | None) -> Iterable[str]:
+    """What OpenAI refused to split, so that an empty key or user is not read as a finding."""
+    if cost is not None:
+        dropped = [bucket.start for bucket in cost.buckets if "api_key_id" in bucket.dropped]
+        if dropped:
+            yield (
+                f"OpenAI does not split costs by API key before 2025-12-06: {len(dropped)} days of cost "
+                "stand under no key."
+            )
+    if by_user is not None:
+        yield (
+            "OpenAI refuses costs by user and project at once for this organisation: costs by user "
+            "come from a request of their own."
+        )

@@ -1,0 +1,29 @@
+"""How far a load is: written on the event loop, read by whoever draws it."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass
+class Progress:
+    """How far a load is, written on the event loop and read by whoever draws it.
+
+    Args:
+        done: requests answered; total: requests known so far; current: what answered last.
+    """
+
+    done: int = 0
+    total: int = 0
+    current: str = ""
+
+    async def count(self, what: str, work: Awaitable[T]) -> T:
+        """Awaits one request's worth of work and counts it."""
+        self.total += 1
+        try:
+            return await work
+        finally:
+            self.done += 1
+            self.current = what

@@ -1,0 +1,44 @@
+"""Log lines on stderr, without secrets, whoever writes them."""
+
+import inspect
+import logging
+import sys
+
+from loguru import logger
+
+from lib.redaction import redact
+
+
+class _ToLoguru(logging.Handler):
+    """Hands the standard library's log records to loguru, so that one sink redacts all of them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        frame, depth = inspect.currentframe(), 0
+        while frame and (depth == 0 or frame.f_code.co_filename == logging.__file__):
+            frame, depth = frame.f_back, depth + 1
+        logger.opt(depth=depth, exception=record.exc_info).log(
+            record.levelname if record.levelname in _LEVELS else record.levelno, record.getMessage()
+        )
+
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_FORMAT = "{time:YYYY-MM-DD HH:mm:ss!UTC}Z {level: <8} {name}: {message}\n{exception}"
+
+
+def _write(message: str) -> None:
+    sys.stderr.write(redact(message))
+    sys.stderr.flush()
+
+
+def configure_logs(level: str) -> None:
+    """One redacting sink on stderr for loguru and the standard library; safe to call again."""
+    logger.remove()
+    # diagnose would print the values of local variables, keys among them.
+    logger.add(_write, level=level, format=_FORMAT, diagnose=False, backtrace=False, colorize=False)
+    handler = _ToLoguru()
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for name in ("streamlit", "uvicorn"):
+        for known in [name, *logging.root.manager.loggerDict]:
+            if known == name or known.startswith(f"{name}."):
+                logging.getLogger(known).handlers = [handler]
+                logging.getLogger(known).propagate = False

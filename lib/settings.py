@@ -1,0 +1,174 @@
+"""The one place that reads the environment and the secrets files."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+
+from lib.errors import InputError, SettingsError
+from lib.redaction import remember_secret
+
+ROOT = Path(__file__).parent.parent
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_WRONG_KEYS = {
+    "sk-proj-": "a project key",
+    "sk-svcacct-": "a service account's key",
+    "sk-None-": "a user key",
+}
+
+
+class Settings(BaseModel):
+    """What the environment says. Field names are the variables' names in lower case.
+
+    ``devenv.sh.example`` lists every variable with its meaning.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    openai_admin_key: SecretStr | None = None
+    openai_base_url: str = "https://api.openai.com/v1"
+    loguru_level: Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"] = (
+        "INFO"
+    )
+    dashboard_demo: Literal["auto", "on", "off"] = "auto"
+
+    @field_validator("openai_admin_key", mode="after")
+    @classmethod
+    def _usable_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        remember_secret(value.get_secret_value().strip())
+        return SecretStr(clean_openai_key(value.get_secret_value()))
+
+    @field_validator("openai_base_url", mode="after")
+    @classmethod
+    def _usable_url(cls, value: str) -> str:
+        return clean_base_url(value)
+
+    @field_validator("loguru_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("dashboard_demo", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @property
+    def debug(self) -> bool:
+        """Whether tracebacks and cache statistics may be shown on the page."""
+        return self.loguru_level in ("TRACE", "DEBUG")
+
+    @property
+    def demo(self) -> bool:
+        """Whether sources without configuration show demo data."""
+        nothing_configured = self.openai_admin_key is None
+        return self.dashboard_demo == "on" or (self.dashboard_demo == "auto" and nothing_configured)
+
+
+def clean_openai_key(text: str) -> str:
+    """A key that can be sent in a header.
+
+    Raises:
+        ValueError: says what is wrong without repeating any of it.
+    """
+    key = text.strip()
+    # httpx repeats an unsendable header in its error message: refuse it before.
+    if not key.isascii() or not key.isprintable() or any(mark in key for mark in " \"'"):
+        raise ValueError("holds blanks, quotes or characters that no key has; copy it again")
+    for prefix, kind in _WRONG_KEYS.items():
+        if key.startswith(prefix):
+            raise ValueError(
+                f"is {kind}; usage and costs need an admin key (sk-admin-…), which an owner "
+                "creates under Organization settings, Admin keys"
+            )
+    return key
+
+
+def clean_base_url(text: str) -> str:
+    """A base URL without trailing slash that a key may be sent to.
+
+    Raises:
+        ValueError: not http(s), plain http to another machine, or with a user name or query in it.
+    """
+    url = text.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https"):
+        raise ValueError("is not a URL; it looks like https://api.openai.com/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("holds more than an address; leave out user, password, ? and #")
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise ValueError("would send the key unencrypted; use https://")
+    return url
+
+
+def typed_openai_key(text: str) -> SecretStr:
+    """A key that a person typed for one session.
+
+    Raises:
+        InputError: it cannot be an admin key.
+    """
+    remember_secret(text.strip())
+    try:
+        return SecretStr(clean_openai_key(text))
+    except ValueError as error:
+        raise InputError("API key", f"the key {error}.") from None
+
+
+def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+    """Settings from, first wins: environment, ``devenv.sh``, ``.env``, Streamlit's secrets files.
+
+    An empty variable counts as not set, and hides the files' value.
+
+    Args:
+        environ: the environment; the process's own when None.
+        folder: where the files lie; the project's top folder when None.
+
+    Raises:
+        SettingsError: names the variable and what is wrong with it, never its value.
+    """
+    folder = folder or ROOT
+    merged: dict[str, object] = {}
+    for values in (
+        _secrets(Path.home() / ".streamlit" / "secrets.toml"),
+        _secrets(folder / ".streamlit" / "secrets.toml"),
+        dotenv_values(folder / ".env"),
+        dotenv_values(folder / "devenv.sh"),
+        os.environ if environ is None else environ,
+    ):
+        merged |= {
+            name: values[name] for name in map(str.upper, Settings.model_fields) if name in values
+        }
+    chosen = {name.lower(): value for name, value in merged.items() if value not in ("", None)}
+    try:
+        return Settings.model_validate(chosen)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        variable = str(first["loc"][0]).upper()
+        problem = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(
+            variable, f"{problem}.", "Set it in devenv.sh or the environment."
+        ) from None
+
+
+def _secrets(path: Path) -> dict[str, object]:
+    """Top-level entries of one of Streamlit's secrets files; none when there is no such file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
+        # The library's message quotes the line, which may hold a secret.
+        raise SettingsError(
+            str(path.name), "cannot be read as TOML.", "Correct the file."
+        ) from None

@@ -1,0 +1,38 @@
+"""What came back from OpenAI: frames, names and how each source answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from lib.sources.openai.names import Kind
+from lib.status import SourceStatus
+
+
+@dataclass(frozen=True)
+class OpenAIAnswer:
+    """Frames of one period.
+
+    Args:
+        usage: one row per bucket and grouping. ``endpoint_type`` text, ``date`` datetime.date,
+            ``start_time`` datetime64 UTC, dimensions as text (``batch`` boolean), metrics Int64;
+            a column that no reply carried is absent; missing is null.
+        costs: one row per day and grouping: ``date``, dimensions of ``COSTS_GROUP_BY``, ``amount``
+            Decimal, ``currency`` text, ``quantity`` Decimal, ``quantity_unit`` text.
+            None when costs were not asked for or failed altogether.
+        costs_by_user: the same days by user only, where OpenAI refuses user and project at once.
+        names: kind and id to name, for every id in the frames that has one.
+        statuses: one per source.
+        notes: sentences a reader must know to read the numbers right.
+        host: where the data came from.
+        previous: the preceding period, when asked for.
+    """
+
+    usage: pd.DataFrame
+    costs: pd.DataFrame | None
+    costs_by_user: pd.DataFrame | None
+    names: Mapping[tuple[Kind, str], str]
+    statuses: tuple[SourceStatus, ...]
+    notes: tuple[str, ...] = ()
+    host: str = ""
+    previous: "OpenAIAnswer | None" = field(default=None)

@@ -1,0 +1,73 @@
+"""Cached buckets into frames."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from lib.cache import Bucket
+from lib.periods import from_epoch
+from lib.sources.openai.tables import COSTS_GROUP_BY, DIMENSIONS, METRICS
+
+_DTYPES = {
+    **dict.fromkeys(METRICS, "Int64"),
+    **{key: "boolean" if dim.boolean else "str" for key, dim in DIMENSIONS.items()},
+    **dict.fromkeys(("amount", "quantity"), "object"),
+}
+
+
+def usage_frame(answers: Iterable[tuple[str, list[Bucket]]]) -> pd.DataFrame:
+    """One frame over all endpoints; see ``OpenAIAnswer.usage``.
+
+    Args:
+        answers: endpoint name and its buckets.
+    """
+    pairs = [(name, bucket) for name, buckets in answers for bucket in buckets if bucket.rows]
+    frame = _frame([bucket for _, bucket in pairs], ())
+    endpoints = [name for name, bucket in pairs for _ in range(bucket.rows)]
+    frame.insert(0, "endpoint_type", pd.Series(endpoints, dtype="str"))
+    return frame
+
+
+def costs_frame(buckets: Iterable[Bucket]) -> pd.DataFrame:
+    """One row per day and grouping; see ``OpenAIAnswer.costs``."""
+    always = (*COSTS_GROUP_BY, "amount", "currency", "quantity", "quantity_unit")
+    return _frame([bucket for bucket in buckets if bucket.rows], always)
+
+
+def _frame(buckets: list[Bucket], always: tuple[str, ...]) -> pd.DataFrame:
+    rows = sum(bucket.rows for bucket in buckets)
+    names = dict.fromkeys(always)
+    for bucket in buckets:
+        names.update(dict.fromkeys(bucket.columns))
+    columns: dict[str, Any] = {
+        "date": pd.Series(_dates(buckets), dtype=object),
+        "start_time": pd.to_datetime(
+            [bucket.start for bucket in buckets for _ in range(bucket.rows)], unit="s", utc=True
+        ),
+    }
+    for name in names:
+        columns[name] = _column(name, buckets)
+    return pd.DataFrame(columns, index=pd.RangeIndex(rows))
+
+
+def _dates(buckets: list[Bucket]) -> list[date]:
+    days: list[date] = []
+    for bucket in buckets:
+        days += [from_epoch(bucket.start).date()] * bucket.rows
+    return days
+
+
+def _column(name: str, buckets: list[Bucket]) -> "pd.Series[Any]":
+    values: list[Any] = []
+    for bucket in buckets:
+        column = bucket.columns.get(name)
+        values += column if column is not None else [None] * bucket.rows
+    dtype = _DTYPES.get(name)
+    if dtype is None:  # undocumented: whole numbers stay numbers, anything else is text
+        kinds = set(map(type, values)) - {type(None)}
+        dtype = "Int64" if kinds == {int} else "str"
+        if dtype == "str":
+            values = [value if value is None else str(value) for value in values]
+    return pd.Series(values, dtype=dtype)

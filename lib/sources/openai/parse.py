@@ -1,0 +1,164 @@
+"""Replies of the usage and costs endpoints into columns, without losing or inventing anything."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from lib.errors import SourceReplyError
+from lib.sources.openai.tables import COSTS, DIMENSIONS, METRICS, NOT_METRICS
+
+_NULL = type(None)
+
+
+class BucketReply(BaseModel):
+    """One bucket of a page."""
+
+    start_time: int
+    end_time: int
+    results: list[dict[str, Any]]
+
+
+class PageReply(BaseModel):
+    """The envelope of usage and costs replies."""
+
+    data: list[BucketReply]
+    has_more: bool
+    next_page: str | None = None
+
+
+@dataclass(frozen=True)
+class ParsedBucket:
+    """One bucket: its start and end in Unix seconds, and its columns of equal length."""
+
+    start: int
+    end: int
+    rows: int
+    columns: dict[str, list[Any]]
+
+
+def parse_page(payload: Any, endpoint: str, source: str) -> tuple[list[ParsedBucket], bool]:
+    """The buckets of one page, and whether the upstream says that more follow.
+
+    Columns are named as on the wire. Documented metrics are int, dimensions are text (``batch``:
+    bool), amounts are split into ``amount`` (Decimal) and ``currency``. Undocumented fields are kept:
+    whole numbers as they are, anything else as text. Missing and null are both None; a column
+    that is None throughout is left out.
+
+    Args:
+        payload: the parsed JSON.
+        endpoint: a name of ``ENDPOINTS``, or ``costs``.
+        source: named in errors.
+
+    Raises:
+        SourceReplyError: not the documented shape; names the field.
+    """
+    try:
+        page = PageReply.model_validate(payload)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(step) for step in first["loc"]) or "the reply"
+        raise SourceReplyError(
+            source, f"the reply lacks its documented shape: {field}: {first['msg']}."
+        ) from None
+    flatten = _flatten_cost if endpoint == COSTS else None
+    buckets = [
+        ParsedBucket(
+            bucket.start_time,
+            bucket.end_time,
+            len(bucket.results),
+            _columns(
+                [flatten(row, source) for row in bucket.results] if flatten else bucket.results,
+                source,
+            ),
+        )
+        for bucket in page.data
+    ]
+    return buckets, page.has_more
+
+
+def _columns(rows: list[dict[str, Any]], source: str) -> dict[str, list[Any]]:
+    names = dict.fromkeys(name for row in rows for name in row if name not in NOT_METRICS)
+    columns = {}
+    for name in names:
+        values = [row.get(name) for row in rows]
+        kinds = set(map(type, values))
+        if kinds == {_NULL}:
+            continue
+        columns[name] = _KINDS.get(name, _parse_unknown)(values, kinds, name, source)
+    return columns
+
+
+def _flatten_cost(row: dict[str, Any], source: str) -> dict[str, Any]:
+    """A cost row with ``amount: {value, currency}`` as two fields, both None when absent."""
+    amount = row.get("amount")
+    if amount is None:
+        amount = {}
+    if not isinstance(amount, dict):
+        raise SourceReplyError(source, "amount is not an object with value and currency.")
+    currency = amount.get("currency")
+    flat = {name: value for name, value in row.items() if name != "amount"}
+    return flat | {"amount": amount.get("value"), "currency": currency and str(currency).upper()}
+
+
+def _parse_ints(values: list[Any], kinds: set[type], name: str, source: str) -> list[Any]:
+    if kinds <= {int, _NULL}:
+        return values
+    return [value if value is None else _whole(value, name, source) for value in values]
+
+
+def _whole(value: Any, name: str, source: str) -> int:
+    """An integer that was written as 3.0 or "3"; anything else is refused, not rounded."""
+    number = _number(value, name, source)
+    if number != number.to_integral_value():
+        raise SourceReplyError(source, f"{name} is {str(value)[:40]!r}, not a whole number.")
+    return int(number)
+
+
+def _parse_decimals(values: list[Any], _kinds: set[type], name: str, source: str) -> list[Any]:
+    return [value if value is None else _number(value, name, source) for value in values]
+
+
+def _number(value: Any, name: str, source: str) -> Decimal:
+    try:
+        if isinstance(value, bool):
+            raise InvalidOperation
+        number = Decimal(str(value).strip())
+        if not number.is_finite():
+            raise InvalidOperation
+    except InvalidOperation as error:
+        raise SourceReplyError(source, f"{name} is {str(value)[:40]!r}, not a number.") from error
+    return number
+
+
+def _parse_texts(values: list[Any], *_context: object) -> list[Any]:
+    # The same few ids stand in thousands of rows: keep each once.
+    return [value if value is None else sys.intern(_text(value)) for value in values]
+
+
+def _parse_bools(values: list[Any], kinds: set[type], name: str, source: str) -> list[Any]:
+    if kinds <= {bool, _NULL}:
+        return values
+    raise SourceReplyError(source, f"{name} is neither true, false nor null.")
+
+
+def _parse_unknown(values: list[Any], kinds: set[type], name: str, source: str) -> list[Any]:
+    if kinds <= {int, _NULL}:
+        return values
+    return _parse_texts(values, kinds, name, source)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+_KINDS: dict[str, Callable[[list[Any], set[type], str, str], list[Any]]] = {
+    **dict.fromkeys(METRICS, _parse_ints),
+    **{key: _parse_bools if dim.boolean else _parse_texts for key, dim in DIMENSIONS.items()},
+    **dict.fromkeys(("line_item", "currency", "quantity_unit"), _parse_texts),
+    **dict.fromkeys(("amount", "quantity"), _parse_decimals),
+}

@@ -1,0 +1,115 @@
+"""What a person asks of OpenAI's usage: checked once, then carried through unchanged."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+
+from lib.errors import InputError
+from lib.periods import SECONDS, Period, check_period
+from lib.sources.openai.tables import (
+    COSTS,
+    COSTS_GROUP_BY,
+    DEFAULT_GROUP_BY,
+    DIMENSIONS,
+    ENDPOINTS,
+    Endpoint,
+)
+
+CHOICES = (*ENDPOINTS, COSTS)
+"""What a person can ask for: the endpoints, and costs, which cover all endpoints at once."""
+
+FILTERS = {"projects": "project_id", "users": "user_id", "models": "model"}
+"""Filters and the dimension each looks at."""
+
+
+@dataclass(frozen=True)
+class OpenAIQuery:
+    """A checked question. Empty filters mean everything.
+
+    Args:
+        period: inclusive UTC days.
+        width: ``1d``, ``1h`` or ``1m``; costs always come by day.
+        compare: also load the preceding period of equal length.
+        projects: project ids or names; users: ids, e-mails or names; models: exact names.
+    """
+
+    period: Period
+    endpoints: tuple[str, ...] = CHOICES
+    width: str = "1d"
+    group_by: tuple[str, ...] = DEFAULT_GROUP_BY
+    projects: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    compare: bool = False
+
+    def grouping(self, endpoint: Endpoint) -> tuple[str, ...]:
+        """The groupings to ask of one endpoint: those chosen or filtered by, if it offers them."""
+        wanted = {*self.group_by, *self.filtered_dimensions()}
+        return tuple(name for name in endpoint.group_by if name in wanted)
+
+    def costs_grouping(self) -> tuple[str, ...]:
+        """The groupings to ask of costs, where the line item stands for the model."""
+        wanted = {*self.group_by, *self.filtered_dimensions()}
+        if "model" in wanted:
+            wanted.add("line_item")
+        return tuple(name for name in COSTS_GROUP_BY if name in wanted)
+
+    def filtered_dimensions(self) -> tuple[str, ...]:
+        """The dimensions that a filter looks at."""
+        return tuple(key for name, key in FILTERS.items() if getattr(self, name))
+
+    def described(self) -> dict[str, object]:
+        """The filters as they stand in every rendering of the report."""
+        return {
+            "endpoints": list(self.endpoints),
+            "bucket_width": self.width,
+            "group_by": list(self.group_by),
+            "projects": list(self.projects),
+            "users": list(self.users),
+            "models": list(self.models),
+            "compare": self.compare,
+        }
+
+
+def check_query(
+    *,
+    since: date,
+    until: date,
+    today: date,
+    endpoints: Iterable[str] = (),
+    width: str = "1d",
+    group_by: Iterable[str] | None = None,
+    projects: Iterable[str] = (),
+    users: Iterable[str] = (),
+    models: Iterable[str] = (),
+    compare: bool = False,
+) -> OpenAIQuery:
+    """A question that can be asked.
+
+    Args:
+        since: first UTC day; until: last UTC day, inclusive; today: the current UTC day.
+        endpoints: names from ``CHOICES``; empty means all.
+        group_by: names from ``DIMENSIONS``; None means the usual four.
+
+    Raises:
+        InputError: names the parameter that is unusable, and near matches.
+    """
+    if width not in SECONDS:
+        raise InputError("bucket width", f"{width[:40]!r} is unknown.", "Use 1d, 1h or 1m.")
+    period = check_period(since, until, today, width)
+    chosen = _known("endpoint", endpoints, CHOICES) or CHOICES
+    grouping = DEFAULT_GROUP_BY if group_by is None else _known("group by", group_by, DIMENSIONS)
+    return OpenAIQuery(
+        period, chosen, width, grouping, tuple(projects), tuple(users), tuple(models), compare
+    )
+
+
+def _known(parameter: str, names: Iterable[str], table: Iterable[str]) -> tuple[str, ...]:
+    """The names in the table's order, each once."""
+    asked, known = list(names), list(table)
+    for name in asked:
+        if name not in known:
+            near = get_close_matches(name, known, n=3, cutoff=0.5) or known
+            raise InputError(parameter, f"{name[:40]!r} is unknown.", f"Use {', '.join(near)}.")
+    return tuple(name for name in known if name in asked)

@@ -1,0 +1,26 @@
+"""How each source answered, beside the data of those that did."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """How one source answered.
+
+    Args:
+        name: ``openai:completions``.
+        status: ``skipped`` means by the reader's choice or not offered by the upstream.
+        as_of: when the oldest part of the answer was fetched, UTC; None when nothing was.
+        rows: rows received; None when it failed.
+        detail: what is missing and why, or None.
+        remedy: what to do about it, or None.
+    """
+
+    name: str
+    status: Literal["ok", "partial", "failed", "skipped"]
+    as_of: datetime | None = None
+    rows: int | None = None
+    detail: str | None = None
+    remedy: str | None = None
