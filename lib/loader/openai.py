@@ -21,6 +21,7 @@ from lib.sources.openai.names import Directory, Kind, Names, fetch_directory
 from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import COSTS, COSTS_WIDTH, ENDPOINTS
 from lib.sources.openai.usage import NAME, Series, fetch_window, refused_dimension
+from lib.status import SourceStatus
 
 _KINDS: dict[str, Kind] = {"project_id": "project", "user_id": "user", "api_key_id": "api_key"}
 
@@ -53,10 +54,18 @@ async def load_openai(
     load = _Load(client, caches, now, progress or Progress())
     if not query.compare:
         return await load.period(query, query.period)
-    async with asyncio.TaskGroup() as group:
-        this = group.create_task(load.period(query, query.period))
-        before = group.create_task(load.period(query, query.period.preceding()))
-    return replace(this.result(), previous=before.result())
+    before = asyncio.create_task(load.preceding(query))
+    try:
+        answer = await load.period(query, query.period)
+        earlier = await before
+    finally:
+        before.cancel()
+    if not isinstance(earlier, SourceError):
+        return replace(answer, previous=earlier)
+    failed = SourceStatus(
+        f"{NAME}:preceding_period", "failed", detail=earlier.detail, remedy=earlier.remedy
+    )
+    return replace(answer, statuses=(*answer.statuses, failed))
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,10 @@ class _Load:
         answers = [task.result() for task in usage]
         cost, by_user = costs.result()
         directory = names.result()
-        _raise_if_nothing_answered([*answers, *filter(None, (cost, by_user))])
+        asked = [*answers, *filter(None, (cost, by_user))]
+        if asked and all(series_status(answer, self.now).status == "failed" for answer in asked):
+            # A wrong key fails everywhere alike: one error says it better than twelve sources.
+            raise asked[0].errors[0]
         frame = usage_frame((answer.series.endpoint, answer.buckets) for answer in answers)
         cost_frame = costs_frame(cost.buckets) if cost and cost.buckets else None
         user_frame = costs_frame(by_user.buckets) if by_user and by_user.buckets else None
@@ -99,6 +111,13 @@ class _Load:
             tuple(cost_notes(cost, by_user)),
             self.client.host,
         )
+
+    async def preceding(self, query: OpenAIQuery) -> OpenAIAnswer | SourceError:
+        """The period before; its failure costs the comparison only."""
+        try:
+            return await self.period(query, query.period.preceding())
+        except SourceError as error:
+            return error
 
     async def _series(self, series: Series, period: Period) -> SeriesAnswer:
         """Cached buckets, those already on their way for somebody else, and one request per gap."""
@@ -217,12 +236,6 @@ class _Load:
                     elif last:
                         names[kind, key] = last
         return names
-
-
-def _raise_if_nothing_answered(answers: list[SeriesAnswer]) -> None:
-    """A wrong key fails everywhere alike: one error says it better than twelve failed sources."""
-    if answers and all(answer.errors and not answer.buckets for answer in answers):
-        raise answers[0].errors[0]
 
 
 def _usage_series(query: OpenAIQuery, name: str) -> Series:

@@ -1,0 +1,310 @@
+"""The tables of the OpenAI report: details, costs and breakdowns that all sum to one total."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Any
+
+import pandas as pd
+
+from lib.reports.report import Column, Number, Table
+from lib.sources.openai.names import Kind
+from lib.sources.openai.tables import BREAKDOWN_METRICS, COSTS_GROUP_BY, DIMENSIONS, METRICS
+
+UNALLOCATED = "Unallocated"
+"""The row of what belongs to nobody: a null project is real money."""
+
+Names = Mapping[tuple[Kind, str], str]
+
+_NAMED: dict[str, tuple[str, Kind, str]] = {
+    "api_key_id": ("api_key_name", "api_key", "API key"),
+    "project_id": ("project_name", "project", "Project"),
+    "user_id": ("user_email", "user", "User"),
+}
+"""Id column to its name column, what to look up, and the name's heading."""
+
+_FIRST = (
+    "date",
+    "endpoint_type",
+    "input_tokens",
+    "output_tokens",
+    "api_key_id",
+    "api_key_name",
+    "project_id",
+    "project_name",
+    "input_cached_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "model",
+    "start_time",
+    "user_id",
+    "user_email",
+    "num_model_requests",
+)
+"""Columns that the usage table always has, in this order; the rest follows."""
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """One way to split all usage and cost.
+
+    Args:
+        dimension: usage column; cost_column: cost column that stands for it.
+    """
+
+    key: str
+    title: str
+    dimension: str
+    cost_column: str
+
+
+BREAKDOWNS = (
+    Breakdown("by_project", "By project", "project_id", "project_id"),
+    Breakdown("by_user", "By user", "user_id", "user_id"),
+    Breakdown("by_api_key", "By API key", "api_key_id", "api_key_id"),
+    Breakdown("by_model", "By model", "model", "model"),
+)
+
+
+def with_names(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
+    """The frame with a name column for every id column; null where an id is null or has no name."""
+    named = frame.copy(deep=False)
+    for column, (name_column, kind, _) in _NAMED.items():
+        if column in frame:
+            found = {
+                key: names[kind, key]
+                for key in frame[column].dropna().unique()
+                if (kind, key) in names
+            }
+            named[name_column] = frame[column].map(found).astype("str")
+    return named
+
+
+def cost_model(costs: pd.DataFrame) -> "pd.Series[Any]":
+    """The model that a line item names: ``gpt-5-mini, input_tokens`` is ``gpt-5-mini``."""
+    return costs["line_item"].astype("str").str.split(", ", n=1).str[0]
+
+
+def sum_money(amounts: Iterable[Any]) -> Decimal | None:
+    """The exact sum of Decimals; None when there is none among them."""
+    with localcontext() as context:
+        context.prec = 100  # the default of 28 digits would make sums depend on their order
+        total, known = Decimal(0), False
+        for amount in amounts:
+            if amount is not None:
+                total, known = total + amount, True
+    return total if known else None
+
+
+def sum_metric(frame: pd.DataFrame, key: str) -> int | None:
+    """A metric over all rows; None when no row has it. Of a level, the last bucket that has it."""
+    if key not in frame:
+        return None
+    rows = _counted(frame, key)
+    total = frame.loc[rows, key].sum(min_count=1)
+    return None if pd.isna(total) else int(total)
+
+
+def _counted(frame: pd.DataFrame, key: str) -> Any:
+    """The rows that a total adds up: all of a flow, the last bucket's of a level."""
+    present = frame[key].notna()
+    if METRICS[key].over_time == "flow" or not present.any():
+        return present
+    return present & (frame["start_time"] == frame.loc[present, "start_time"].max())
+
+
+def usage_table(usage: pd.DataFrame, group_by: Iterable[str]) -> Table:
+    """Every row as OpenAI gave it, names beside ids, in the fixed column order."""
+    frame = usage.copy(deep=False)
+    rest = [*(key for key in DIMENSIONS if key in group_by), *METRICS, *frame.columns]
+    keys = list(dict.fromkeys([*_FIRST, *(key for key in rest if key in frame or key in group_by)]))
+    for key in keys:
+        if key not in frame:
+            frame[key] = _empty(key, len(frame))
+    frame = frame[keys].sort_values("start_time", kind="stable", ignore_index=True)
+    totals = {
+        key: sum_metric(frame, key)
+        for key in keys
+        if key in METRICS and METRICS[key].over_time == "flow"
+    }
+    return Table(
+        "usage",
+        "Usage",
+        frame,
+        tuple(_column(key) if key in _KNOWN else _undocumented(key, frame) for key in keys),
+        totals,
+        brief=(
+            "date",
+            "endpoint_type",
+            "project_name",
+            "user_email",
+            "api_key_name",
+            "model",
+            "num_model_requests",
+            "input_tokens",
+            "output_tokens",
+            "input_cached_tokens",
+        ),
+    )
+
+
+def costs_table(costs: pd.DataFrame, currency: str | None, total: Decimal | None) -> Table:
+    """Billed cost per day, project, line item and key, with the quantities behind it."""
+    keys = [
+        "date",
+        "project_id",
+        "project_name",
+        "line_item",
+        "api_key_id",
+        "api_key_name",
+        "user_id",
+        "user_email",
+        "amount",
+        "currency",
+        "quantity",
+        "quantity_unit",
+    ]
+    keys += [key for key in costs.columns if key not in keys and key not in ("start_time", "model")]
+    return Table(
+        "costs",
+        "Costs",
+        costs[keys].reset_index(drop=True),
+        tuple(
+            Column("amount", "Amount", "decimal", currency or "")
+            if key == "amount"
+            else _column(key)
+            if key in _KNOWN
+            else _undocumented(key, costs)
+            for key in keys
+        ),
+        {"amount": total} if currency else None,
+        brief=(
+            "date",
+            "project_name",
+            "line_item",
+            "api_key_name",
+            "user_email",
+            "amount",
+            "currency",
+        ),
+        note="Billed cost of all endpoints, whole UTC days; the last three days may still change.",
+    )
+
+
+def breakdown_table(
+    breakdown: Breakdown,
+    usage: pd.DataFrame,
+    costs: pd.DataFrame | None,
+    names: Names,
+    currency: str | None,
+) -> Table:
+    """Usage and cost per project, user, key or model, with a row for what belongs to none.
+
+    Args:
+        usage, costs: as the answer gave them, filtered.
+        currency: of ``costs``; None when costs are unknown or in several currencies, which makes
+            the cost column null.
+    """
+    key = breakdown.dimension
+    parts = {metric: _sum_by(usage, key, metric) for metric in BREAKDOWN_METRICS if metric in usage}
+    money = _money_by(costs, breakdown.cost_column) if costs is not None and currency else {}
+    ids = list(dict.fromkeys([*(one for part in parts.values() for one in part), *money]))
+    rows = []
+    for one in ids:
+        row: dict[str, Any] = {key: one}
+        if key in _NAMED:
+            name_column, kind, _ = _NAMED[key]
+            row[name_column] = UNALLOCATED if one is None else names.get((kind, one))
+        row |= {metric: parts.get(metric, {}).get(one) for metric in BREAKDOWN_METRICS}
+        rows.append(row | {"cost": money.get(one), "currency": currency})
+    rows.sort(key=_weight, reverse=True)
+    columns = (
+        _column(key),
+        *((_column(_NAMED[key][0]),) if key in _NAMED else ()),
+        *(_column(metric) for metric in BREAKDOWN_METRICS),
+        Column("cost", "Cost", "decimal", currency or ""),
+        Column("currency", "Currency"),
+    )
+    totals: dict[str, Number | None] = {m: sum_metric(usage, m) for m in BREAKDOWN_METRICS}
+    totals["cost"] = sum_money(money.values()) if money else None
+    frame = _typed(
+        pd.DataFrame(rows, columns=[column.key for column in columns], dtype=object), columns
+    )
+    label = columns[1 if key in _NAMED else 0].key
+    return Table(
+        breakdown.key,
+        breakdown.title,
+        frame,
+        columns,
+        totals,
+        brief=(
+            label,
+            "num_model_requests",
+            "input_tokens",
+            "output_tokens",
+            "input_cached_tokens",
+            "cost",
+        ),
+        note="The model of a cost is what its line item names before the first comma."
+        if key == "model" and money
+        else "",
+    )
+
+
+def _sum_by(frame: pd.DataFrame, key: str, metric: str) -> dict[str | None, int]:
+    rows = frame.loc[_counted(frame, metric)]
+    ids = rows[key] if key in rows else pd.Series(None, index=rows.index, dtype="str")
+    sums = rows[metric].groupby(ids, dropna=False).sum(min_count=1)
+    return {one if isinstance(one, str) else None: int(total) for one, total in sums.items()}
+
+
+def _money_by(costs: pd.DataFrame, key: str) -> dict[str | None, Decimal]:
+    amounts: dict[str | None, list[Any]] = {}
+    for one, amount in zip(costs[key], costs["amount"], strict=True):
+        amounts.setdefault(one if isinstance(one, str) else None, []).append(amount)
+    sums = {one: sum_money(group) for one, group in amounts.items()}
+    return {one: total for one, total in sums.items() if total is not None}
+
+
+def _weight(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (row["cost"] or Decimal(0), *(row[metric] or 0 for metric in BREAKDOWN_METRICS))
+
+
+def _typed(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
+    kinds = {"int": "Int64", "bytes": "Int64", "text": "str"}
+    return frame.astype({c.key: kinds[c.kind] for c in columns if c.kind in kinds})
+
+
+def _empty(key: str, rows: int) -> "pd.Series[Any]":
+    return pd.Series([None] * rows, dtype="Int64" if key in METRICS else "str")
+
+
+def _undocumented(key: str, frame: pd.DataFrame) -> Column:
+    whole = isinstance(frame[key].dtype, pd.Int64Dtype)
+    return Column(key, key, "int" if whole else "text", help="Not documented; in no total.")
+
+
+def _column(key: str) -> Column:
+    return _KNOWN[key]
+
+
+_KNOWN: dict[str, Column] = {
+    column.key: column
+    for column in (
+        Column("date", "Date", "date", help="UTC day"),
+        Column("endpoint_type", "Endpoint"),
+        Column("start_time", "Bucket start", "datetime", help="UTC"),
+        *(Column(d.key, d.label, "bool" if d.boolean else "text") for d in DIMENSIONS.values()),
+        *(Column(name, label) for name, _, label in _NAMED.values()),
+        *(
+            Column(m.key, m.label, "bytes" if m.unit == "bytes" else "int", m.unit)
+            for m in METRICS.values()
+        ),
+        Column("line_item", "Line item"),
+        Column("currency", "Currency"),
+        Column("quantity", "Quantity", "decimal"),
+        Column("quantity_unit", "Quantity unit"),
+    )
+}
+
+assert set(COSTS_GROUP_BY) <= set(_KNOWN), "every cost grouping needs a heading"

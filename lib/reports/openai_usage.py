@@ -1,0 +1,361 @@
+"""OpenAI usage and costs as one report."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import pandas as pd
+
+from lib.reports.openai_charts import openai_charts
+from lib.reports.openai_tables import (
+    BREAKDOWNS,
+    Names,
+    breakdown_table,
+    cost_model,
+    costs_table,
+    sum_metric,
+    sum_money,
+    usage_table,
+    with_names,
+)
+from lib.reports.report import Delta, Figure, Number, Report, SourceStatus, Table
+from lib.sources.openai.answer import OpenAIAnswer
+from lib.sources.openai.names import Kind
+from lib.sources.openai.query import FILTERS, OpenAIQuery
+from lib.sources.openai.tables import COSTS, DIMENSIONS, ENDPOINTS, METRICS
+
+KIND = "openai-usage"
+TITLE = "OpenAI usage and billed cost (showback)"
+
+
+@dataclass(frozen=True)
+class _Total:
+    """One control total of the report, and the figure that shows it.
+
+    Args:
+        metric: summed over all rows; empty for those that are not sums of a metric.
+        column: the column whose distinct ids are counted.
+    """
+
+    key: str
+    label: str
+    unit: str
+    help: str
+    metric: str = ""
+    column: str = ""
+
+
+_TOTALS = (
+    _Total(
+        "requests",
+        "Requests",
+        "requests",
+        "Model requests of all endpoints; tool calls are not among them.",
+        "num_model_requests",
+    ),
+    _Total("input_tokens", "Input tokens", "tokens", "Cached tokens included.", "input_tokens"),
+    _Total("output_tokens", "Output tokens", "tokens", "", "output_tokens"),
+    _Total(
+        "input_cached_tokens",
+        "Cached input tokens",
+        "tokens",
+        "Part of the input tokens, billed at a lower price.",
+        "input_cached_tokens",
+    ),
+    _Total("cost", "Billed cost", "", "From the Costs API, which agrees with the invoice."),
+    _Total(
+        "active_users", "Active users", "users", "Distinct user ids with usage.", column="user_id"
+    ),
+    _Total(
+        "active_projects",
+        "Active projects",
+        "projects",
+        "Distinct project ids with usage.",
+        column="project_id",
+    ),
+    _Total(
+        "active_api_keys",
+        "Active API keys",
+        "keys",
+        "Distinct key ids with usage.",
+        column="api_key_id",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """An answer after the filters, and whether its costs can be told apart by them."""
+
+    usage: pd.DataFrame
+    costs: pd.DataFrame | None
+    costs_by_user: pd.DataFrame | None
+    notes: tuple[str, ...]
+
+    @property
+    def currency(self) -> str | None:
+        """The one currency of the costs; None when unknown or more than one."""
+        if self.costs is None:
+            return None
+        found = self.costs["currency"].dropna().unique()
+        return str(found[0]) if len(found) == 1 else None
+
+
+def build_openai_usage(
+    answer: OpenAIAnswer, query: OpenAIQuery, *, now: datetime, demo: bool = False
+) -> Report:
+    """Everything a person sees or downloads about a period of OpenAI usage.
+
+    Args:
+        answer: what the loader brought.
+        query: what was asked.
+        now: the moment of building, UTC.
+        demo: the data is made up.
+    """
+    chosen = _select(answer, query)
+    names = answer.names
+    currency = chosen.currency
+    totals = _totals(chosen, answer.statuses, query)
+    breakdowns = {
+        row.key: breakdown_table(
+            row,
+            chosen.usage,
+            chosen.costs_by_user
+            if row.key == "by_user" and chosen.costs_by_user is not None
+            else chosen.costs,
+            names,
+            currency,
+        )
+        for row in BREAKDOWNS
+    }
+    return Report(
+        kind=KIND,
+        title=TITLE,
+        period=query.period,
+        filters=query.described(),
+        generated_at=now,
+        sources=(*answer.statuses, *_preceding_trouble(answer)),
+        totals=totals,
+        figures=tuple(_figures(totals, answer, query)),
+        charts=tuple(
+            openai_charts(
+                usage=chosen.usage,
+                costs=chosen.costs,
+                currency=currency,
+                breakdowns=breakdowns,
+                names=names,
+                query=query,
+            )
+        ),
+        tables=(
+            *breakdowns.values(),
+            *_cost_tables(chosen, names, totals),
+            _usage(chosen, names, query),
+        ),
+        notes=tuple(_notes(chosen, answer, query, now)),
+        host=answer.host,
+        demo=demo,
+        main_table="usage",
+    )
+
+
+def _select(answer: OpenAIAnswer, query: OpenAIQuery) -> _Selection:
+    """The rows that pass the filters. Costs that cannot be filtered alike become unknown."""
+    usage, costs, by_user = answer.usage, answer.costs, answer.costs_by_user
+    if costs is not None:
+        costs = costs.assign(model=cost_model(costs))
+    if by_user is not None:
+        by_user = by_user.assign(model=None)
+        if query.users and not query.projects and not query.models:
+            costs, by_user = by_user, None
+    notes = []
+    for name, column in FILTERS.items():
+        wanted: tuple[str, ...] = getattr(query, name)
+        if not wanted:
+            continue
+        ids = _resolve(wanted, column, answer.names)
+        usage = usage[usage[column].isin(ids)] if column in usage else usage.iloc[:0]
+        if costs is not None and not _splits(costs, column):
+            notes.append(
+                f"Costs cannot be filtered by {DIMENSIONS[column].label.lower()}: unknown."
+            )
+            costs = by_user = None
+        if costs is not None:
+            costs = costs[costs[column].isin(ids)]
+            by_user = None
+    return _Selection(usage.reset_index(drop=True), costs, by_user, tuple(notes))
+
+
+def _splits(costs: pd.DataFrame, column: str) -> bool:
+    return bool(costs.empty or costs[column].notna().any())
+
+
+def _resolve(wanted: Iterable[str], column: str, names: Names) -> set[str]:
+    """Ids for a filter's values, each an id or a name. A value that matches nothing stands for itself."""
+    kinds: dict[str, Kind] = {"project_id": "project", "user_id": "user"}
+    kind = kinds.get(column)
+    by_name = {
+        value: {key for (of, key), name in names.items() if of == kind and name == value}
+        for value in wanted
+    }
+    return {one for value, ids in by_name.items() for one in (value, *ids)}
+
+
+def _totals(
+    chosen: _Selection, statuses: Iterable[SourceStatus], query: OpenAIQuery
+) -> dict[str, Number | str | None]:
+    totals: dict[str, Number | str | None] = {}
+    for row in _TOTALS:
+        if row.key == "cost":
+            totals |= {"cost": _cost(chosen), "currency": chosen.currency}
+        elif row.metric:
+            known = sum_metric(chosen.usage, row.metric)
+            totals[row.key] = _zero_if_answered(row.metric, statuses) if known is None else known
+        else:
+            grouped = row.column in query.group_by or row.column in query.filtered_dimensions()
+            totals[row.key] = _count_ids(chosen.usage, row.column) if grouped else None
+    return totals
+
+
+def _cost(chosen: _Selection) -> Decimal | None:
+    """The exact sum; unknown when costs are, or when they are in several currencies."""
+    if chosen.costs is None or chosen.costs["currency"].nunique() > 1:
+        return None
+    return Decimal(0) if chosen.costs.empty else sum_money(chosen.costs["amount"])
+
+
+def _zero_if_answered(metric: str, statuses: Iterable[SourceStatus]) -> int | None:
+    """Nothing used is 0 only where a source that counts the metric said so."""
+    answered = {status.name for status in statuses if status.status in ("ok", "partial")}
+    return 0 if any(name in answered for name in _sources_of(metric)) else None
+
+
+def _sources_of(metric: str) -> list[str]:
+    return [f"openai:{row.name}" for row in ENDPOINTS.values() if metric in row.metrics]
+
+
+def _count_ids(usage: pd.DataFrame, column: str) -> int:
+    """Distinct ids with usage in the period; storage that merely lies there is no activity."""
+    flows = [key for key in usage.columns if key in METRICS and METRICS[key].over_time == "flow"]
+    if column not in usage:
+        return 0
+    return int(usage.loc[usage[flows].notna().any(axis=1), column].nunique())
+
+
+def _figures(
+    totals: Mapping[str, Number | str | None], answer: OpenAIAnswer, query: OpenAIQuery
+) -> Iterable[Figure]:
+    before: Mapping[str, Number | str | None] = {}
+    if answer.previous is not None:
+        before = _totals(_select(answer.previous, query), answer.previous.statuses, query)
+    for row in _TOTALS:
+        value = totals[row.key]
+        unit = str(totals["currency"] or "") if row.key == "cost" else row.unit
+        sources = _behind(row, query)
+        incomplete = _troubled(sources, answer.statuses)
+        comparable = answer.previous is not None and not incomplete
+        comparable = comparable and not _troubled(sources, answer.previous.statuses)  # type: ignore[union-attr]
+        if row.key == "cost":
+            comparable = comparable and before.get("currency") in (None, totals["currency"])
+        delta = _delta(value, before.get(row.key)) if comparable else None
+        number = None if isinstance(value, str) else value
+        yield Figure(row.key, row.label, number, unit, row.help, delta, incomplete)
+
+
+def _behind(row: _Total, query: OpenAIQuery) -> set[str]:
+    """The sources that a total rests on."""
+    if row.key == "cost":
+        return {f"openai:{COSTS}"}
+    if row.metric:
+        return {*_sources_of(row.metric)}
+    return {f"openai:{name}" for name in query.endpoints if name != COSTS}
+
+
+def _troubled(sources: set[str], statuses: Iterable[SourceStatus]) -> bool:
+    return any(s.name in sources and s.status in ("failed", "partial") for s in statuses)
+
+
+def _delta(value: object, previous: object) -> Delta | None:
+    if not isinstance(value, int | Decimal) or not isinstance(previous, int | Decimal):
+        return None
+    change = value - previous
+    percent = float(change / previous * 100) if previous else None
+    return Delta(previous, change, percent)
+
+
+def _preceding_trouble(answer: OpenAIAnswer) -> Iterable[SourceStatus]:
+    """Sources that failed for the preceding period only: without them there is no change to show."""
+    if answer.previous is None:
+        return
+    for status in answer.previous.statuses:
+        part = status.name.split(":")[-1]
+        if status.status in ("failed", "partial") and part in (*ENDPOINTS, COSTS, "costs_by_user"):
+            yield SourceStatus(
+                f"{status.name} (preceding period)",
+                status.status,
+                status.as_of,
+                status.rows,
+                status.detail,
+                status.remedy,
+            )
+
+
+def _cost_tables(
+    chosen: _Selection, names: Names, totals: Mapping[str, Number | str | None]
+) -> Iterable[Table]:
+    costs = chosen.costs
+    if costs is not None:
+        total = totals["cost"]
+        yield costs_table(
+            with_names(costs.sort_values("start_time", kind="stable"), names),
+            chosen.currency,
+            total if isinstance(total, Decimal) else None,
+        )
+
+
+def _usage(chosen: _Selection, names: Names, query: OpenAIQuery) -> Table:
+    return usage_table(
+        with_names(chosen.usage, names), (*query.group_by, *query.filtered_dimensions())
+    )
+
+
+def _notes(
+    chosen: _Selection, answer: OpenAIAnswer, query: OpenAIQuery, now: datetime
+) -> Iterable[str]:
+    if query.period.end == now.date():
+        yield f"{now.date()} (UTC) is still running: its numbers grow until midnight UTC."
+    if chosen.costs is not None and (now.date() - query.period.end).days < 3:
+        yield "Costs follow usage with a delay; those of the last three days are provisional."
+    if chosen.costs is not None and chosen.costs["currency"].nunique() > 1:
+        yield "Costs are in several currencies: they are listed, but not added up."
+    if COSTS in query.endpoints and len(query.endpoints) <= len(ENDPOINTS):
+        yield "Costs are those of all endpoints: OpenAI does not split them by endpoint."
+    filtered = query.filtered_dimensions()
+    blind = [
+        name
+        for name in query.endpoints
+        if name in ENDPOINTS and not {*filtered} <= {*ENDPOINTS[name].group_by}
+    ]
+    if blind:
+        yield f"Left out, because OpenAI does not split them by the chosen filter: {', '.join(blind)}."
+    new = [key for key in answer.usage.columns if _undocumented(key)]
+    if new:
+        yield f"OpenAI sent fields that are not documented; they are kept, and in no total: {', '.join(new)}."
+    if "usage_bytes" in chosen.usage:
+        yield "Vector storage is a level: the last value counts, it is never added up over days."
+    yield from chosen.notes
+    yield from answer.notes
+
+
+def _undocumented(key: str) -> bool:
+    return (
+        key not in METRICS
+        and key not in DIMENSIONS
+        and key
+        not in (
+            "endpoint_type",
+            "date",
+            "start_time",
+        )
+    )
