@@ -1,0 +1,223 @@
+"""Pages of usage and costs: facts summed by bucket and grouping, and written as JSON."""
+
+import json
+import operator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from lib.demo.facts import Amount, Diary, Fact, Label
+from lib.demo.openai_endpoints import STEPS, Endpoint
+from lib.demo.openai_errors import Refusal
+from lib.demo.openai_faults import Faults
+from lib.demo.openai_query import UsageQuery, write_cursor
+from lib.demo.organisation import DAY, Organisation
+from lib.demo.pricing import cost_facts, unit_of
+from lib.demo.recent import Recent
+
+HISTORY = timedelta(days=426)
+"""How far back facts go: fourteen months."""
+
+KEPT_BYTES = 192 * 2**20
+"""How much written JSON of closed days is kept."""
+
+KEY_FLOOR = 1_764_979_200
+"""2025-12-06 UTC: before it, costs are not known by API key."""
+
+Sums = dict[tuple[Label, ...], tuple[Amount, ...]]
+Row = dict[str, object]
+Writer = Callable[[Endpoint, UsageQuery, tuple[Label, ...], tuple[Amount, ...]], Row]
+
+
+class Ledger:
+    """Answers usage queries of one organisation.
+
+    Args:
+        org: whose usage.
+        faults: which of its answers are distorted.
+    """
+
+    def __init__(self, org: Organisation, faults: Faults) -> None:
+        self.faults = faults
+        self.diary = Diary(org)
+        self.emails = {user.id: user.email for user in org.users}
+        self.written: Recent[tuple[object, ...], list[bytes]] = Recent(KEPT_BYTES)
+
+    def page(self, endpoint: Endpoint, query: UsageQuery, now: datetime) -> bytes:
+        """The body of one page.
+
+        Raises:
+            Refusal: 400 where a fault switch has costs refuse a grouping.
+        """
+        if endpoint.name == "costs":
+            self.check_costs(endpoint, query)
+        ahead = query.starts[query.position :]
+        limit = min(query.limit, self.faults.short_pages.get(endpoint.name, query.limit))
+        shown = ahead[:limit]
+        more = len(ahead) > len(shown)
+        issued = int(now.timestamp())
+        cursor = write_cursor(issued, query.fingerprint, ahead[limit]) if more else None
+        if endpoint.name == "costs" and self.faults.phantom_last_page and not more:
+            more, cursor = True, write_cursor(issued, b"dead", query.starts.stop)
+        data = b",".join(self.buckets(endpoint, query, shown, now))
+        envelope = json.dumps({"has_more": more, "next_page": cursor})
+        return b'{"object":"page","data":[' + data + b"]," + envelope[1:].encode()
+
+    def check_costs(self, endpoint: Endpoint, query: UsageQuery) -> None:
+        """Refuses what some organisations' costs refuse, if the faults say so."""
+        grouped = {endpoint.dimensions[place] for place in query.group_by}
+        filtered = {endpoint.dimensions[place] for place, _ in query.filters}
+        too_early = query.starts.start < KEY_FLOOR
+        if self.faults.refuse_api_key_before_floor and "api_key_id" in grouped and too_early:
+            raise Refusal(
+                400,
+                f"Grouping by api_key_id is only supported for start_time >= {KEY_FLOOR}.",
+                param="start_time",
+                code="invalid_request_error",
+            )
+        within_projects = "project_id" in grouped | filtered
+        if self.faults.refuse_user_with_project and "user_id" in grouped and within_projects:
+            raise Refusal(
+                400,
+                "Combining user_id with project_id is not supported for this organization.",
+                param="group_by",
+                code="invalid_request_error",
+            )
+
+    def buckets(
+        self, endpoint: Endpoint, query: UsageQuery, shown: range, now: datetime
+    ) -> Iterator[bytes]:
+        """The shown buckets as JSON, in order."""
+        visible = int((now - timedelta(hours=self.faults.lag_hours)).timestamp()) + 1
+        high = visible if query.high is None else min(query.high, visible)
+        oldest = int((now - HISTORY).timestamp()) // DAY
+        step = STEPS[query.width]
+        first = shown.start
+        while first < shown.stop:
+            number = first // DAY
+            until = min(shown.stop, (number + 1) * DAY)
+            lines = self.day(endpoint, query, number, high if number >= oldest else 0)
+            yield from lines[first % DAY // step : (until - number * DAY) // step]
+            first = until
+
+    def day(self, endpoint: Endpoint, query: UsageQuery, number: int, high: int) -> list[bytes]:
+        """All buckets of a day as JSON; kept when the whole day is over and shown unclipped."""
+        start, end = number * DAY, (number + 1) * DAY
+        whole = query.low <= start and high >= end
+        key = (
+            *(endpoint.name, query.width, query.group_by, query.filters, number),
+            *(self.faults.amount_as_string, self.faults.undeclared_fields),
+            endpoint.name in self.faults.bucket_without_results,
+        )
+        lines = self.written.get(key) if whole else None
+        if lines is None:
+            step = STEPS[query.width]
+            facts = self.facts(endpoint, number, range(start, end, step), query.low)
+            sums = add_up(facts if high > start else (), query, query.low, high)
+            lines = [
+                self.bucket(endpoint, query, at, sums.get(at, {})) for at in range(start, end, step)
+            ]
+            if whole:
+                self.written.put(key, lines, sum(map(len, lines)) + 80 * len(lines))
+        return lines
+
+    def facts(self, endpoint: Endpoint, number: int, starts: range, low: int) -> Iterable[Fact]:
+        """A day's facts of an endpoint; a level is a fact of every bucket, whatever its width."""
+        if endpoint.name == "costs":
+            return cost_facts(self.diary, number)
+        if endpoint.name == "vector_stores":
+            levels = self.diary.levels(number)
+            return (
+                Fact(max(at, low), labels, (level,)) for at in starts for labels, level in levels
+            )
+        return self.diary.day(number).get(endpoint.name, ())
+
+    def bucket(self, endpoint: Endpoint, query: UsageQuery, start: int, sums: Sums) -> bytes:
+        """One bucket as JSON."""
+        end = start + STEPS[query.width]
+        bucket: Row = {
+            "object": "bucket",
+            "start_time": start,
+            "end_time": end,
+            "start_time_iso": iso(start),
+            "end_time_iso": iso(end),
+        }
+        if endpoint.name not in self.faults.bucket_without_results:
+            write = self.cost_row if endpoint.name == "costs" else self.usage_row
+            bucket["results"] = [write(endpoint, query, *item) for item in sums.items()]
+        return json.dumps(bucket, separators=(",", ":")).encode()
+
+    def usage_row(
+        self,
+        endpoint: Endpoint,
+        query: UsageQuery,
+        labels: tuple[Label, ...],
+        amounts: tuple[Amount, ...],
+    ) -> Row:
+        """A row of usage: every metric, and every dimension, null unless grouped by."""
+        row: Row = {"object": endpoint.object}
+        row.update(zip(endpoint.metrics, amounts, strict=True))
+        row.update(named(endpoint, query, labels))
+        if self.faults.undeclared_fields and endpoint.name == "completions":
+            row["input_dream_tokens"] = amounts[endpoint.metrics.index("num_model_requests")] * 3
+            row["dream_state"] = "lucid"
+        return row
+
+    def cost_row(
+        self,
+        endpoint: Endpoint,
+        query: UsageQuery,
+        labels: tuple[Label, ...],
+        amounts: tuple[Amount, ...],
+    ) -> Row:
+        """A row of costs: the amount, and a quantity only when grouped by line item."""
+        names = named(endpoint, query, labels)
+        amount, quantity = amounts
+        value = f"{amount:.18f}" if self.faults.amount_as_string else float(amount)
+        line_item = names["line_item"]
+        return {
+            "object": endpoint.object,
+            "amount": {"value": value, "currency": "usd"},
+            **names,
+            "user_email": self.emails.get(str(names["user_id"])),
+            "quantity": None if line_item is None else float(quantity),
+            "quantity_unit": None if line_item is None else unit_of(str(line_item)),
+        }
+
+
+def named(endpoint: Endpoint, query: UsageQuery, labels: tuple[Label, ...]) -> dict[str, Label]:
+    """Every dimension of an endpoint, null where it is not grouped by."""
+    names: dict[str, Label] = dict.fromkeys(endpoint.dimensions)
+    for place, label in zip(query.group_by, labels, strict=True):
+        names[endpoint.dimensions[place]] = label
+    return names
+
+
+def add_up(facts: Iterable[Fact], query: UsageQuery, low: int, high: int) -> dict[int, Sums]:
+    """Sums by bucket and group of the facts in [low, high) that pass the filters."""
+    step = STEPS[query.width]
+    pick = picker(query.group_by)
+    buckets: dict[int, Sums] = {}
+    for at, labels, amounts in facts:
+        if not low <= at < high:
+            continue
+        if any(labels[place] not in passing for place, passing in query.filters):
+            continue
+        sums = buckets.setdefault(at - at % step, {})
+        group = pick(labels)
+        sums[group] = tuple(map(operator.add, sums[group], amounts)) if group in sums else amounts
+    return buckets
+
+
+def picker(places: tuple[int, ...]) -> Callable[[tuple[Label, ...]], tuple[Label, ...]]:
+    """A function that picks labels by place, always as a tuple."""
+    if not places:
+        return lambda _labels: ()
+    if len(places) == 1:
+        place = places[0]
+        return lambda labels: (labels[place],)
+    return operator.itemgetter(*places)
+
+
+def iso(seconds: int) -> str:
+    """Unix seconds as ISO 8601 with an offset, as the live buckets carry them."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,115 @@
+"""What a day cost: the facts times a small price list, as exact decimals."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from lib.demo.catalogue import AUDIO_PRICES, TOKEN_PRICES, UNIT_PRICES
+from lib.demo.facts import TOKEN_DETAIL, Diary, Fact, Label
+
+CENT_FRACTION = Decimal("0.0000000001")
+"""Amounts are rounded to this when a fact is priced, so sums of any grouping agree exactly."""
+
+MILLION = Decimal(1_000_000)
+HOUR = 3_600
+GIBIBYTE = Decimal(2**30)
+
+PLACE = {name: position for position, name in enumerate(TOKEN_DETAIL)}
+
+TOKEN_LINES: tuple[tuple[str, tuple[str, ...], int], ...] = (
+    ("input_tokens", ("input_text_tokens", "input_image_tokens", "input_cache_write_tokens"), 0),
+    ("cached input", ("input_cached_tokens",), 1),
+    ("output_tokens", ("output_text_tokens", "output_image_tokens"), 2),
+    ("audio input_tokens", ("input_audio_tokens",), 3),
+    ("audio output_tokens", ("output_audio_tokens",), 4),
+)
+"""Line items of a model: the name after the comma, its metrics, its place in the price list."""
+
+FACTORS: dict[Label, Decimal] = {
+    "default": Decimal(1),
+    "flex": Decimal("0.5"),
+    "priority": Decimal(2),
+}
+"""What a service tier does to the price; batches cost half."""
+
+UNIT_LINES: dict[str, tuple[str, str | None]] = {
+    "embeddings": ("{model}", "tokens"),
+    "images": ("{model}, images", "images"),
+    "audio_speeches": ("{model}, characters", "characters"),
+    "audio_transcriptions": ("{model}, duration", "duration_seconds"),
+    "web_search_calls": ("web search tool calls", None),
+    "file_search_calls": ("file search tool calls", None),
+    "code_interpreter_sessions": ("code interpreter sessions", None),
+}
+"""The one line item of each other endpoint and its unit; moderations are free."""
+
+STORAGE = "file search storage"
+
+
+def price_list() -> dict[str, tuple[Decimal, ...]]:
+    """US dollars for one token by model: input, cached, output, audio input, audio output."""
+    return {
+        model: tuple(Decimal(price) / MILLION for price in (*prices, *AUDIO_PRICES))
+        for model, prices in TOKEN_PRICES.items()
+    }
+
+
+PRICES = price_list()
+
+
+def unit_of(line_item: str) -> str | None:
+    """The unit of a line item's quantity; None where OpenAI has no word for it."""
+    if line_item == STORAGE:
+        return "gibibyte_hours"
+    for name, unit in UNIT_LINES.values():
+        if line_item == name or ("{model}, " in name and line_item.endswith(name[7:])):
+            return unit
+    return "tokens"
+
+
+def cost_facts(diary: Diary, number: int) -> Iterator[Fact]:
+    """All costs of a day, one fact per usage event and line item, and storage by the hour."""
+    day = diary.day(number)
+    for endpoint in ("completions", "decisions"):
+        for fact in day.get(endpoint, ()):
+            yield from token_costs(fact)
+    for endpoint, (line, _unit) in UNIT_LINES.items():
+        for fact in day.get(endpoint, ()):
+            yield unit_cost(endpoint, line, fact)
+    yield from storage_costs(diary, number)
+
+
+def token_costs(fact: Fact) -> Iterator[Fact]:
+    """The line items of one completion or decision that are not zero."""
+    project, user, key, model, batch, tier, source = fact.labels
+    factor = FACTORS[tier] / 2 if batch else FACTORS[tier]
+    prices = PRICES[str(model)]
+    for line, metrics, place in TOKEN_LINES:
+        tokens = sum(fact.amounts[PLACE[metric]] for metric in metrics)
+        if tokens:
+            amount = (tokens * prices[place] * factor).quantize(CENT_FRACTION)
+            yield Fact(fact.at, (project, user, f"{model}, {line}", key, source), (amount, tokens))
+
+
+def unit_cost(endpoint: str, line: str, fact: Fact) -> Fact:
+    """The one line item of a call, image, character, second or session."""
+    labels = (*fact.labels, None, None, None)[: max(4, len(fact.labels))]
+    project, user, key, model = labels[:4]
+    source = fact.labels[5] if endpoint == "web_search_calls" else "unlabeled"
+    item = line.format(model=model)
+    amount = fact.amounts[0] * UNIT_PRICES[str(model) if "{model}" in line else item]
+    return Fact(
+        fact.at,
+        (project, user, item, key, source),
+        (amount.quantize(CENT_FRACTION), fact.amounts[0]),
+    )
+
+
+def storage_costs(diary: Diary, number: int) -> Iterator[Fact]:
+    """Vector storage: the day's level for each hour, with neither a key nor a user."""
+    price = UNIT_PRICES[STORAGE]
+    for (project,), level in diary.levels(number):
+        gibibyte_hours = (level / GIBIBYTE).quantize(Decimal("0.000001"))
+        amount = (gibibyte_hours * price).quantize(CENT_FRACTION)
+        for hour in range(24):
+            at = number * 86_400 + hour * HOUR
+            yield Fact(at, (project, None, STORAGE, None, "unlabeled"), (amount, gibibyte_hours))
