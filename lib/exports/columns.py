@@ -1,0 +1,121 @@
+"""Which columns and rows of a table a person gets to see, as text: shared by paper and terminal."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from lib.exports.formats import cell
+from lib.reports.report import Column, Table
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One column as text.
+
+    Args:
+        cells: as many rows as were asked for.
+        total: the text of the row of totals; empty where a total makes no sense.
+    """
+
+    column: Column
+    cells: list[str]
+    total: str
+
+    @property
+    def is_number(self) -> bool:
+        """Numbers stand flush right; text, dates and times flush left."""
+        return self.column.kind in ("int", "decimal", "percent", "bytes", "duration")
+
+
+def shown_columns(table: Table, *, rows: int | None = None, brief: bool = True) -> list[Shown]:
+    """The columns to draw: ``table.brief`` when asked for and given, else all that hold anything.
+
+    The first column of the row of totals says TOTAL, unless it has a total of its own.
+    """
+    by_key = {column.key: column for column in table.columns}
+    keys: Iterable[str] = table.brief if brief and table.brief else filled_columns(table)
+    shown = [_shown(by_key[key], table, rows) for key in keys if key in by_key]
+    if shown and table.totals and not shown[0].total:
+        first = shown[0]
+        shown[0] = Shown(first.column, first.cells, "TOTAL")
+    return shown
+
+
+def filled_columns(table: Table) -> list[str]:
+    """Keys of the columns with at least one value; of a table without rows, all."""
+    frame = table.frame
+    return [
+        column.key
+        for column in table.columns
+        if frame.empty or bool(frame[column.key].notna().any())
+    ]
+
+
+def _shown(column: Column, table: Table, rows: int | None) -> Shown:
+    cells = table.frame[column.key]
+    values = (cells if rows is None else cells.head(rows)).tolist()
+    totals = table.totals or {}
+    total = cell(totals[column.key], column.kind, column.unit) if column.key in totals else ""
+    return Shown(column, [cell(value, column.kind, column.unit) for value in values], total)
+
+
+def fitting(columns: Sequence[Shown], least: Sequence[float], room: float) -> list[int]:
+    """Places of the columns that fit when each takes its least width; in order, at least one.
+
+    The first column is served first, then numbers, then the rest: a usage table that has lost its
+    numbers tells nothing.
+    """
+    kept: list[int] = []
+    ranked = sorted(range(len(columns)), key=lambda at: (at > 0, not columns[at].is_number, at))
+    for at in ranked:
+        if not kept or least[at] <= room:
+            kept.append(at)
+            room -= least[at]
+    return sorted(kept)
+
+
+def heading_width(label: str, measure: Callable[[str], float]) -> float:
+    """The width at which a heading takes at most two lines."""
+    words = label.split()
+    breaks = (
+        max(measure(" ".join(words[:at])), measure(" ".join(words[at:])))
+        for at in range(1, len(words) + 1)
+    )
+    return min(breaks, default=0.0)
+
+
+def shared_out(least: Sequence[float], wished: Sequence[float], room: float) -> list[float]:
+    """Widths from least to wished that fill the room.
+
+    The columns that lack little are served first: one column of long names must not cut short ones.
+    """
+    widths = list(least)
+    spare = max(room - sum(widths), 0.0)
+    lacking = sorted(range(len(widths)), key=lambda at: wished[at] - widths[at])
+    for place, at in enumerate(lacking):
+        gain = max(min(wished[at] - widths[at], spare / (len(lacking) - place)), 0.0)
+        widths[at] += gain
+        spare -= gain
+    return widths
+
+
+def left_out(table: Table, *, columns: int, rows: int, place: str) -> list[str]:
+    """What was not shown and where to find it, one line each.
+
+    Args:
+        columns: how many columns were shown; ones without any value are not missed.
+        rows: how many rows were shown.
+        place: ``see the CSV``.
+    """
+    more_columns = len(filled_columns(table)) - columns
+    more_rows = len(table.frame) - rows
+    lines = []
+    if more_rows > 0:
+        whole = " TOTAL covers all rows." if table.totals else ""
+        lines.append(f"{_count(more_rows, 'more row')}: {place}.{whole}")
+    if more_columns > 0:
+        lines.append(f"{_count(more_columns, 'more column')}: {place}.")
+    return lines
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,204 @@
+"""The paper: fonts, colours, text that cannot escape its place, and what stands on every page."""
+
+from collections.abc import Container, Iterator, Mapping
+from datetime import UTC
+from functools import cached_property
+from typing import Literal
+
+from fpdf import FPDF
+from fpdf.bidi import BidiParagraph
+from fpdf.enums import TextDirection
+from fpdf.fonts import TTFFont
+
+from lib.exports.chart_png import FONTS
+from lib.exports.formats import mark, moment, visible
+from lib.reports.report import Report
+
+FAMILY = "DejaVu"
+LEADING = 1.35
+"""Distance of two lines, in font sizes."""
+POINT = 25.4 / 72
+"""Millimetres."""
+RIGHT_TO_LEFT = range(0x0590, 0x0900)
+"""Hebrew, Arabic and their neighbours: the letters that need reordering before they are drawn."""
+
+Align = Literal["left", "right"]
+
+
+class _Glyphs(dict[int, int]):
+    """A table for ``str.translate``: every character without a glyph becomes ``?``."""
+
+    def __init__(self, drawable: Container[int]) -> None:
+        super().__init__()
+        self._drawable = drawable
+
+    def __missing__(self, code: int) -> int:
+        self[code] = code if code in self._drawable else ord("?")
+        return self[code]
+
+
+class Page(FPDF):
+    """An A4 landscape document whose every page carries its report's name, number and marks.
+
+    Text is placed by its upper left corner, in millimetres; ``y`` is where the next thing goes.
+    """
+
+    INK = "#1C2733"
+    FAINT = "#5B6875"
+    WARNING = "#A33A1C"
+    HAIRLINE = "#DDE2E7"
+    RULE = "#8793A0"
+    CARD = "#F7F9FA"
+
+    def __init__(self, report: Report) -> None:
+        super().__init__("landscape", "mm", "A4")
+        self.report = report
+        self.set_margins(14, 14, 14)
+        self.set_auto_page_break(False, 15)
+        self.add_font(FAMILY, "", FONTS / "DejaVuSans.ttf")
+        self.add_font(FAMILY, "B", FONTS / "DejaVuSans-Bold.ttf")
+        self.set_title(self.drawn(report.title))
+        self.set_creation_date(report.generated_at.astimezone(UTC))
+        self.set_font(FAMILY, size=8)
+
+    def header(self) -> None:
+        """From the second page on: what report this page belongs to."""
+        if self.page_no() > 1:
+            name = ", ".join(str(part) for part in (self.report.title, self.report.period) if part)
+            self.put(self.l_margin, 8, name, size=7, colour=self.FAINT, width=self.epw)
+        self.y = self.t_margin
+
+    def footer(self) -> None:
+        """Page x of y, when it was made, and the watermark, drawn last so that charts do not cover it."""
+        below = self.h - 9
+        made = f"Generated {moment(self.report.generated_at)}"
+        self.put(self.l_margin, below, made, size=7, colour=self.FAINT)
+        # cell() puts the number of pages in when the document is finished; text() cannot
+        self.set_xy(self.w - self.r_margin - 24, below)
+        self.cell(22, 7 * POINT * LEADING, f"Page {self.page_no()} of {{nb}}")
+        words = mark(self.report)
+        if words:
+            self._draw_watermark(words)
+
+    def _draw_watermark(self, words: str) -> None:
+        size = min(84.0, 84.0 * 250 / self.measure(words, size=84, bold=True))
+        width, height = self.measure(words, size=size, bold=True), size * POINT
+        left, top = (self.w - width) / 2, (self.h - height) / 2
+        with (
+            self.rotation(28, self.w / 2, self.h / 2),
+            self.local_context(fill_opacity=0.09),
+        ):
+            self.put(left, top, words, size=size, bold=True, colour=self.WARNING)
+
+    @cached_property
+    def _glyphs(self) -> _Glyphs:
+        drawable = (font.cmap for font in self.fonts.values() if isinstance(font, TTFFont))
+        return _Glyphs(set.intersection(*map(set, drawable)))
+
+    def drawn(self, text: str) -> str:
+        """Text as the fonts can draw it, on one line."""
+        return visible(text).translate(self._glyphs)
+
+    def measure(self, text: str, *, size: float, bold: bool = False) -> float:
+        """The width of a text in millimetres."""
+        widths = self._widths[bold]
+        return sum(widths[ord(character)] for character in self.drawn(text)) * size * POINT / 1000
+
+    @cached_property
+    def _widths(self) -> tuple[Mapping[int, float], ...]:
+        """Advance widths by code point, in thousandths of the font size: regular, then bold."""
+        return tuple(font.cw for font in self.fonts.values() if isinstance(font, TTFFont))
+
+    def put(
+        self,
+        left: float,
+        top: float,
+        text: str,
+        *,
+        size: float,
+        bold: bool = False,
+        colour: str = INK,
+        width: float | None = None,
+        align: Align = "left",
+    ) -> None:
+        """One line of text; cut with ``…`` when it is wider than ``width``."""
+        shown = self.drawn(text)
+        if width is not None:
+            shown = self.cut(shown, width, size=size, bold=bold)
+            if align == "right":
+                left += width - self.measure(shown, size=size, bold=bold)
+        if any(ord(character) in RIGHT_TO_LEFT for character in shown):
+            shown = BidiParagraph(shown, TextDirection.LTR).get_reordered_string()
+        self.set_font(FAMILY, "B" if bold else "", size)
+        self.set_text_color(colour)
+        self.text(left, top + size * POINT, shown)
+
+    def cut(self, text: str, width: float, *, size: float, bold: bool = False) -> str:
+        """As much of a text as is at most ``width`` millimetres wide, with ``…`` where it was cut."""
+        if self.measure(text, size=size, bold=bold) <= width + 0.01:
+            return text
+        low, high = 0, len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.measure(text[:middle] + "…", size=size, bold=bold) <= width:
+                low = middle
+            else:
+                high = middle - 1
+        return text[:low].rstrip() + "…"
+
+    def paragraph(
+        self,
+        text: str,
+        *,
+        size: float,
+        bold: bool = False,
+        colour: str = INK,
+        left: float | None = None,
+        width: float | None = None,
+    ) -> None:
+        """Text in as many lines as it needs; moves ``y`` below them."""
+        start = self.l_margin if left is None else left
+        room = self.w - self.r_margin - start if width is None else width
+        for line in self.lines(text, room, size=size, bold=bold):
+            self.room_for(size * POINT * LEADING)
+            self.put(start, self.y, line, size=size, bold=bold, colour=colour)
+            self.y += size * POINT * LEADING
+
+    def lines(self, text: str, width: float, *, size: float, bold: bool = False) -> list[str]:
+        """A text broken at spaces, and within words too wide for a line, into lines of that width."""
+        done, line = [], ""
+        for word in self._words(self.drawn(text), width, size=size, bold=bold):
+            longer = f"{line} {word}".strip()
+            if self.measure(longer, size=size, bold=bold) <= width:
+                line = longer
+            else:
+                done.append(line)
+                line = word
+        return [*done, line] if line else done
+
+    def _words(self, text: str, width: float, *, size: float, bold: bool) -> Iterator[str]:
+        for word in text.split():
+            rest = word
+            while self.measure(rest, size=size, bold=bold) > width and len(rest) > 1:
+                piece = max(len(self.cut(rest, width, size=size, bold=bold)) - 1, 1)
+                yield rest[:piece]
+                rest = rest[piece:]
+            yield rest
+
+    @property
+    def left_over(self) -> float:
+        """Millimetres between ``y`` and the bottom margin."""
+        return float(self.h - self.b_margin - self.y)
+
+    def room_for(self, height: float) -> bool:
+        """Begins a new page when less than ``height`` millimetres are left; says whether it did."""
+        if self.left_over >= height or self.y <= self.t_margin:
+            return False
+        self.add_page()
+        return True
+
+    def hairline(self, left: float, right: float, *, strong: bool = False) -> None:
+        """A horizontal line at ``y``."""
+        self.set_draw_color(self.RULE if strong else self.HAIRLINE)
+        self.set_line_width(0.25 if strong else 0.1)
+        self.line(left, self.y, right, self.y)
