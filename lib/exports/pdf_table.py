@@ -103,8 +103,10 @@ def _placed(page: Page, columns: list[Shown]) -> list[_Placed]:
     """The columns that fit the width, with their places and broken headings."""
     least = [_least(page, shown) for shown in columns]
     kept = fitting(columns, least, page.epw)
-    wished = [_wished(page, columns[at]) for at in kept]
-    widths = shared_out([min(least[at], page.epw) for at in kept], wished, page.epw)
+    widths: list[float] = [min(least[at], page.epw) for at in kept]
+    # Cells come before headings, which may well take two lines
+    widths = shared_out(widths, [_wished(page, columns[at]) for at in kept], page.epw)
+    widths = shared_out(widths, [_label(page, columns[at]) for at in kept], page.epw)
     stretch = max(min(STRETCH, page.epw / sum(widths)), 1.0) if widths else 1.0
     placed, left = [], page.l_margin
     for at, width in zip(kept, widths, strict=True):
@@ -127,10 +129,15 @@ def _least(page: Page, shown: Shown) -> float:
 
 
 def _wished(page: Page, shown: Shown) -> float:
-    """The width at which nothing is cut and the heading takes one line, within reason."""
+    """The width at which no cell is cut, within reason."""
     cells = _cells(page, shown)
-    heading = page.measure(shown.column.label, size=SIZE, bold=True) + 2 * PADDING + 0.1
-    return max(cells if shown.is_number else min(cells, WIDEST_TEXT), min(heading, WIDEST_TEXT))
+    return cells if shown.is_number else min(cells, WIDEST_TEXT)
+
+
+def _label(page: Page, shown: Shown) -> float:
+    """The width at which the heading takes one line, within reason."""
+    width = page.measure(shown.column.label, size=SIZE, bold=True) + 2 * PADDING + 0.1
+    return min(width, WIDEST_TEXT)
 
 
 def _cells(page: Page, shown: Shown) -> float:

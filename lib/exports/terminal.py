@@ -96,8 +96,10 @@ def _placed(columns: Sequence[Shown], room: int | None) -> list[tuple[Shown, int
         return [(shown, max(_cells(shown), _label(shown))) for shown in columns]
     least = [_least(shown) for shown in columns]
     kept = fitting(columns, [width + 3 for width in least], room - 1)
-    wished = [_wished(columns[at]) for at in kept]
-    widths = shared_out([least[at] for at in kept], wished, room - 1 - 3 * len(kept))
+    inside = room - 1 - 3 * len(kept)
+    # Cells come before headings, which may well take two lines
+    widths = shared_out([least[at] for at in kept], [_wished(columns[at]) for at in kept], inside)
+    widths = shared_out(widths, [_label(columns[at]) for at in kept], inside)
     return [(columns[at], int(width)) for at, width in zip(kept, widths, strict=True)]
 
 
@@ -108,8 +110,8 @@ def _least(shown: Shown) -> int:
 
 
 def _wished(shown: Shown) -> int:
-    cells = _cells(shown) if shown.is_number else min(_cells(shown), WIDEST_TEXT)
-    return max(cells, min(_label(shown), WIDEST_TEXT))
+    """The width at which no cell is cut, within reason."""
+    return _cells(shown) if shown.is_number else min(_cells(shown), WIDEST_TEXT)
 
 
 def _cells(shown: Shown) -> int:
