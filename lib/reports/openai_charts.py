@@ -143,8 +143,8 @@ def _trend(folded: pd.DataFrame, step: Step, unit: str) -> str:
     by_series = folded.groupby("series", observed=True)["value"].sum()
     total = float(by_time.sum())
     peak = pd.Timestamp(by_time.idxmax())  # type: ignore[arg-type]
-    largest = by_series.idxmax()
-    share = f", {by_series.max() / total:.0%} of all" if total > 0 else ""
+    largest = by_series.index[0]  # fold puts the largest first, and "Other" last
+    share = f", {by_series.iloc[0] / total:.0%} of all" if total > 0 else ""
     when = peak.strftime("%Y-%m-%d" if step.seconds >= 86_400 else "%Y-%m-%d %H:%M")
     return (
         f"{_amount(total, unit)} in all, most on {when} ({_amount(float(by_time.max()), unit)}); "

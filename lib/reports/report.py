@@ -103,7 +103,7 @@ class ChartSpec:
 
     key: str
     title: str
-    chart: alt.TopLevelMixin
+    chart: alt.Chart | alt.LayerChart
     alt: str
     group: str = ""
     by: str = ""

@@ -1,0 +1,5 @@
+"""The dashboard: ``streamlit run app.py``."""
+
+from lib.ui.page import menu
+
+menu().run()

@@ -1,0 +1,154 @@
+"""Inputs bound to the URL: pinned defaults, checked links, permalinks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from lib.charts import distinct_labels
+from lib.errors import DashboardError, InputError
+from lib.periods import check_period, parse_day
+from lib.ui.text import literal
+
+_OWN = ("embed", "embed_options")
+_PROBLEMS = "_link_problems"
+
+
+def pin(key: str, value: object, url: Sequence[str]) -> None:
+    """Puts a default that moves with the calendar into the URL, so that a link keeps its numbers."""
+    if key not in st.session_state and key not in st.query_params:
+        st.session_state[key] = value
+        st.query_params[key] = list(url)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a page's links.
+
+    Args:
+        allowed: the values it may have; None for any text.
+        check: raises InputError for values that are wrong together, such as a reversed range.
+    """
+
+    key: str
+    allowed: Sequence[str] | None = None
+    check: Callable[[list[str]], object] | None = None
+
+
+def check_link(prefix: str, parameters: Sequence[Parameter]) -> None:
+    """Names everything in the opened link that cannot be followed.
+
+    Streamlit drops such values without a word, and the page would show other numbers than the
+    sender saw. The messages stay until ``forget_link_problems``.
+    """
+    key = f"{prefix}{_PROBLEMS}"
+    if key not in st.session_state:
+        st.session_state[key] = _problems(prefix, parameters)
+    problems: list[str] = st.session_state[key]
+    if problems:
+        lines = "\n".join(f"* {problem}" for problem in problems)
+        st.warning(
+            f"This link could not be followed in full; the defaults stand in.\n\n{lines}",
+            icon=":material/link_off:",
+        )
+
+
+def forget_link_problems(prefix: str) -> None:
+    """The person has chosen anew: what was wrong with the link no longer matters."""
+    st.session_state[f"{prefix}{_PROBLEMS}"] = []
+
+
+def _problems(prefix: str, parameters: Sequence[Parameter]) -> list[str]:
+    known = {parameter.key: parameter for parameter in parameters}
+    problems = []
+    for key in st.query_params:
+        values = st.query_params.get_all(key)
+        parameter = known.get(key)
+        if parameter is None:
+            if key not in _OWN and (key.startswith(f"{prefix}_") or "_" not in key):
+                problems.append(f"The parameter {literal(key[:60])} is unknown.")
+            continue
+        if parameter.allowed is not None:
+            problems += [
+                f"{literal(key)} has no value {literal(value[:60])}; "
+                f"it takes {literal(', '.join(parameter.allowed))}."
+                for value in values
+                if value and value not in parameter.allowed
+            ]
+        if parameter.check is not None:
+            try:
+                parameter.check(values)
+            except DashboardError as error:
+                problems.append(literal(f"{key}: {error}"))
+    return problems
+
+
+def date_range(key: str, label: str, today: date, days: int) -> tuple[date, ...]:
+    """The days chosen, one or two, in UTC; by default the last ``days`` including today."""
+    default = (today - timedelta(days=days - 1), today)
+    pin(key, default, [day.isoformat() for day in default])
+    chosen = st.date_input(
+        f"{label} (UTC, both days included)",
+        value=[],
+        max_value=today,
+        key=key,
+        format="YYYY-MM-DD",
+        bind="query-params",
+    )
+    return tuple(chosen) if isinstance(chosen, tuple | list) else (chosen,)
+
+
+def both_ends(days: Sequence[date]) -> tuple[date, date]:
+    """First and last day of a range.
+
+    Raises:
+        InputError: an end is missing.
+    """
+    if len(days) != 2:
+        raise InputError("date range", "an end is missing.", "Choose a first and a last day.")
+    return days[0], days[1]
+
+
+def check_days(today: date) -> Callable[[list[str]], object]:
+    """A check for the two days of a range in a link."""
+
+    def check(values: list[str]) -> None:
+        since, until = both_ends([parse_day("date", value) for value in values])
+        check_period(since, until, today)
+
+    return check
+
+
+def pick_ids(key: str, label: str, names: Mapping[str, str], placeholder: str) -> list[str]:
+    """Several ids, shown by name and kept in the URL by id, since names change and ids do not.
+
+    Args:
+        names: id to name. Ids of the link that are not among them are offered as they are.
+    """
+    if key not in st.session_state:
+        st.session_state[key] = list(dict.fromkeys(st.query_params.get_all(key)))
+    labels = distinct_labels({**{one: one for one in st.session_state[key]}, **names})
+    chosen: list[str] = st.multiselect(
+        label,
+        sorted(labels, key=lambda one: labels[one].lower()),
+        format_func=lambda one: labels.get(one, one),
+        key=key,
+        placeholder=placeholder,
+        persist_state="session",
+    )
+    if chosen != st.query_params.get_all(key):
+        if chosen:
+            st.query_params[key] = chosen
+        else:
+            st.query_params.pop(key, None)
+    return chosen
+
+
+def copy_link(state: Mapping[str, object]) -> None:
+    """A link that shows the same tomorrow: every control stands in it, defaults too."""
+    pairs = {key: value if value != [] else [""] for key, value in state.items()}
+    with st.popover("Copy link", icon=":material/link:"):
+        st.caption("Opens this page with the same choices, for whoever may open it.")
+        st.code(f"{st.context.url}?{urlencode(pairs, doseq=True)}", language=None, wrap_lines=True)

@@ -1,0 +1,62 @@
+"""A Report as files: built when clicked, from the very object on the screen."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from lib.exports.csv import Profile, to_csv, to_zip
+from lib.exports.json import to_json
+from lib.exports.pdf import to_pdf
+from lib.reports.report import Report
+
+_PROFILES: dict[str, Profile] = {
+    "Excel": "excel",
+    "Machine": "machine",
+}
+
+
+def show_downloads(report: Report, prefix: str) -> None:
+    """Buttons for CSV, JSON and PDF; an incomplete report asks for an explicit choice first."""
+    with st.popover("Download", icon=":material/download:"):
+        profile = _PROFILES[
+            st.segmented_control(
+                "CSV for",
+                list(_PROFILES),
+                default="Excel",
+                required=True,
+                key=f"{prefix}_profile",
+                help="Excel: UTF-8 with BOM, formulas made harmless. Machine: raw values, no BOM.",
+            )
+            or "Excel"
+        ]
+        agreed = report.complete or st.checkbox(
+            "Download although the report is incomplete", key=f"{prefix}_incomplete"
+        )
+        main = report.main_table
+        rows: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
+            (
+                "CSV: main table",
+                report.file_name("csv", main),
+                "text/csv",
+                lambda: to_csv(report, main, profile),
+            ),
+            (
+                "CSV: all tables (zip)",
+                report.file_name("zip"),
+                "application/zip",
+                lambda: to_zip(report, profile),
+            ),
+            ("JSON", report.file_name("json"), "application/json", lambda: to_json(report)),
+            ("PDF", report.file_name("pdf"), "application/pdf", lambda: to_pdf(report)),
+        )
+        for label, name, mime, build in rows:
+            st.download_button(
+                label,
+                build,
+                name,
+                mime,
+                key=f"{prefix}_download_{label.split()[0].strip(':').lower()}_{mime.split('/')[1]}",
+                on_click="ignore",
+                disabled=not agreed,
+                width="stretch",
+            )

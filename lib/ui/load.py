@@ -1,0 +1,70 @@
+"""Loads a report with progress, a stop button, and the last one kept until something is asked anew."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import streamlit as st
+
+from lib.loader.progress import Progress
+from lib.reports.report import Report
+from lib.ui.runtime import Runtime
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What a session looks at: files built from it later hold the very same numbers."""
+
+    identity: object
+    report: Report
+
+
+def load_report(
+    runtime: Runtime,
+    prefix: str,
+    identity: object,
+    *,
+    again: bool,
+    fetch: Callable[[Progress], Awaitable[T]],
+    build: Callable[[T], Report],
+) -> Report:
+    """The report of a question: the one already shown, unless the question or ``again`` is new.
+
+    Args:
+        prefix: of the page's session entries.
+        identity: equal for equal questions to the same upstream.
+        fetch: runs on the loop and counts its requests.
+        build: runs here, on what ``fetch`` brought.
+    """
+    shown: _Shown | None = st.session_state.get(f"{prefix}_shown")
+    stopped = f"{prefix}_stopped"
+    if again:
+        st.session_state.pop(stopped, None)
+    elif shown is not None and shown.identity == identity:
+        return shown.report
+    elif st.session_state.get(stopped) == identity:
+        st.info("Stopped. Press the fetch button to load again.", icon=":material/stop_circle:")
+        st.stop()
+    progress = Progress()
+    place = st.empty()
+    with place.container():
+        bar = st.progress(0.0, "Asking …")
+        st.button(
+            "Stop",
+            icon=":material/stop_circle:",
+            key=f"{prefix}_stop",
+            on_click=lambda: st.session_state.update({stopped: identity}),
+        )
+
+    def draw() -> None:
+        share = progress.done / progress.total if progress.total else 0.0
+        what = progress.current.replace("_", " ") or "connecting"
+        bar.progress(share, f"{progress.done} of {progress.total} requests answered · {what}")
+
+    st.session_state.pop(f"{prefix}_shown", None)
+    report = build(runtime.run(lambda: fetch(progress), draw))
+    place.empty()
+    st.session_state[f"{prefix}_shown"] = _Shown(identity, report)
+    return report

@@ -1,0 +1,213 @@
+"""The OpenAI page's inputs: whose organisation, and which usage."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import streamlit as st
+
+from lib.api_client import ApiClient
+from lib.errors import SettingsError
+from lib.periods import SECONDS
+from lib.reports.report import Report
+from lib.settings import typed_openai_key
+from lib.sources.openai.query import CHOICES, OpenAIQuery, check_query
+from lib.sources.openai.tables import DEFAULT_GROUP_BY, DIMENSIONS
+from lib.ui.controls import (
+    Parameter,
+    both_ends,
+    check_days,
+    check_link,
+    copy_link,
+    date_range,
+    forget_link_problems,
+    pick_ids,
+)
+from lib.ui.page import Page
+
+_DAYS = 7
+_KNOWN = "oai_known"
+_OFFERED = {
+    "oai_projects": ("by_project", "project_id", "project_name"),
+    "oai_users": ("by_user", "user_id", "user_email"),
+    "oai_models": ("by_model", "model", "model"),
+}
+"""Filter to the table that names what it can choose, with the columns of id and name."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One person's question: to whom, what, and whether to ask again even if nothing changed."""
+
+    client: ApiClient
+    query: OpenAIQuery
+    demo: bool
+    again: bool
+
+
+def openai_controls(page: Page) -> Asked:
+    """Sidebar and form of the page.
+
+    Raises:
+        SettingsError: no key anywhere, and no demo.
+        InputError: choices that cannot be asked for.
+    """
+    client, demo = _source(page)
+    today = datetime.now(UTC).date()
+    if demo:
+        st.info(
+            "**Demo data.** No key is configured, so a made-up organisation is shown. Set "
+            "OPENAI_ADMIN_KEY (see devenv.sh.example), or type a key in the sidebar.",
+            icon=":material/science:",
+        )
+    check_link("oai", _parameters(today))
+    with st.form("oai_form"):
+        question = _form(today)
+        again = st.form_submit_button("Fetch usage data", type="primary", icon=":material/refresh:")
+    if again:
+        forget_link_problems("oai")
+    query = question()
+    copy_link(_link(query))
+    return Asked(client, query, demo, again)
+
+
+def remember_names(report: Report) -> None:
+    """Offers in the filters what the report names; draws the form anew when that is news."""
+    before: dict[str, dict[str, str]] = st.session_state.get(_KNOWN, {})
+    merged = {key: dict(before.get(key, {})) for key in _OFFERED}
+    for key, (table, id_column, name_column) in _OFFERED.items():
+        frame = report.table(table).frame
+        for one, name in zip(frame[id_column], frame[name_column], strict=True):
+            if isinstance(one, str):
+                merged[key][one] = name if isinstance(name, str) else one
+    if merged != before:
+        st.session_state[_KNOWN] = merged
+        st.rerun()
+
+
+def _source(page: Page) -> tuple[ApiClient, bool]:
+    """The client to ask, and whether it is the demo."""
+    settings = page.settings
+    with st.sidebar:
+        st.subheader("OpenAI")
+        typed = ""
+        if settings.dashboard_demo != "on":
+            typed = st.text_input(
+                "Admin key for this session",
+                type="password",
+                key="oai_key",
+                placeholder="configured on the server"
+                if settings.openai_admin_key
+                else "sk-admin-…",
+                help="Used for this session only; never stored, logged or put into a link.",
+            )
+        _cache_controls(page)
+    if typed and typed.strip():
+        return page.runtime.openai(settings.openai_base_url, typed_openai_key(typed)), False
+    if settings.demo:
+        return page.runtime.demo_openai(), True
+    if settings.openai_admin_key is None:
+        raise SettingsError(
+            "OPENAI_ADMIN_KEY",
+            "is not set.",
+            "Set it in devenv.sh or the environment, or type a key in the sidebar; "
+            "DASHBOARD_DEMO=on shows demo data instead.",
+        )
+    return page.runtime.openai(settings.openai_base_url, settings.openai_admin_key), False
+
+
+def _cache_controls(page: Page) -> None:
+    if st.button(
+        "Clear cache",
+        icon=":material/delete_sweep:",
+        help="The next fetch asks OpenAI for everything again.",
+    ):
+        page.runtime.clear()
+        st.toast("The cache is empty.")
+    if page.settings.debug:
+        caches = page.runtime.caches
+        st.caption(
+            f"Cache: {caches.statistics.hits:,} hits, {caches.statistics.misses:,} misses, "
+            f"{len(caches.buckets):,} buckets, {len(caches.lookups):,} look-ups"
+        )
+
+
+def _form(today: date) -> Callable[[], OpenAIQuery]:
+    """Draws the inputs; what it returns checks them, once the form is complete."""
+    known: dict[str, dict[str, str]] = st.session_state.get(_KNOWN, {})
+    left, middle, right = st.columns([2, 3, 3])
+    with left:
+        days = date_range("oai_period", "Date range", today, _DAYS)
+        width = st.segmented_control(
+            "Bucket width",
+            list(SECONDS)[::-1],
+            default="1d",
+            required=True,
+            key="oai_width",
+            bind="query-params",
+            help="1m is meant for a single day. Costs always come by day.",
+        )
+    with middle:
+        endpoints = st.multiselect(
+            "Endpoints", CHOICES, key="oai_endpoints", placeholder="All", bind="query-params"
+        )
+        group_by = st.multiselect(
+            "Group by",
+            list(DIMENSIONS),
+            default=list(DEFAULT_GROUP_BY),
+            key="oai_group",
+            bind="query-params",
+            help="An endpoint uses those it offers.",
+        )
+    with right:
+        projects = pick_ids("oai_projects", "Projects", known.get("oai_projects", {}), "All")
+        users = pick_ids("oai_users", "Users", known.get("oai_users", {}), "All")
+        models = pick_ids("oai_models", "Models", known.get("oai_models", {}), "All")
+    compare = st.toggle(
+        "Compare with the preceding period of equal length", key="oai_compare", bind="query-params"
+    )
+
+    def question() -> OpenAIQuery:
+        since, until = both_ends(days)
+        return check_query(
+            since=since,
+            until=until,
+            today=today,
+            endpoints=endpoints,
+            width=width,
+            group_by=group_by,
+            projects=projects,
+            users=users,
+            models=models,
+            compare=compare,
+        )
+
+    return question
+
+
+def _link(query: OpenAIQuery) -> dict[str, object]:
+    everything = query.endpoints == CHOICES
+    return {
+        "oai_period": [query.period.start.isoformat(), query.period.end.isoformat()],
+        "oai_width": query.width,
+        "oai_endpoints": [] if everything else list(query.endpoints),
+        "oai_group": list(query.group_by),
+        "oai_projects": list(query.projects),
+        "oai_users": list(query.users),
+        "oai_models": list(query.models),
+        "oai_compare": str(query.compare).lower(),
+    }
+
+
+def _parameters(today: date) -> tuple[Parameter, ...]:
+    return (
+        Parameter("oai_period", check=check_days(today)),
+        Parameter("oai_width", tuple(SECONDS)),
+        Parameter("oai_endpoints", CHOICES),
+        Parameter("oai_group", tuple(DIMENSIONS)),
+        Parameter("oai_projects"),
+        Parameter("oai_users"),
+        Parameter("oai_models"),
+        Parameter("oai_compare", ("true", "false")),
+        Parameter("oai_table"),
+    )

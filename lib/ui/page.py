@@ -1,0 +1,125 @@
+"""What every page begins with: configuration, guard, menu, heading, and an end for its errors."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import streamlit as st
+from loguru import logger
+from streamlit.navigation.page import StreamlitPage
+
+from lib.errors import DashboardError, InputError, SettingsError
+from lib.logs import configure_logs
+from lib.redaction import redact
+from lib.settings import Settings, load_settings
+from lib.ui.runtime import Runtime, runtime
+from lib.ui.text import literal
+
+_BY_APP = "_menu_by_app"
+PRODUCT = "AI usage"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One page of the menu.
+
+    Args:
+        prefix: starts the names of its parameters in the URL.
+    """
+
+    name: str
+    title: str
+    icon: str
+    prefix: str
+    about: str
+
+
+ENTRIES = (
+    Entry(
+        "openai_usage",
+        "OpenAI usage",
+        ":material/monitoring:",
+        "oai",
+        "Usage and billed cost of the organisation. All days are UTC.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page needs to know of its surroundings."""
+
+    entry: Entry
+    settings: Settings
+    runtime: Runtime
+
+
+def menu() -> StreamlitPage:
+    """The menu of all pages; the page to run."""
+    st.session_state[_BY_APP] = True
+    return _navigation()
+
+
+def _navigation() -> StreamlitPage:
+    return st.navigation(
+        [
+            st.Page(
+                f"pages/{entry.name}.py",
+                title=entry.title,
+                icon=entry.icon,
+                url_path=entry.name,
+                default=entry is ENTRIES[0],
+            )
+            for entry in ENTRIES
+        ]
+    )
+
+
+@contextmanager
+def open_page(name: str) -> Iterator[Page]:
+    """Sets a page up, and shows whatever goes wrong inside it.
+
+    A deep link that is the first request after a start runs the page's file without app.py, so
+    every guard belongs here, and the menu is drawn here too when app.py has not.
+    """
+    entry = next(entry for entry in ENTRIES if entry.name == name)
+    st.set_page_config(f"{entry.title} · {PRODUCT}", entry.icon, layout="wide")
+    if not st.session_state.pop(_BY_APP, False):
+        _navigation()
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        show_error(error)
+        st.stop()
+    configure_logs(settings.loguru_level)
+    st.title(entry.title)
+    st.caption(entry.about)
+    try:
+        yield Page(entry, settings, runtime())
+    except DashboardError as error:
+        logger.warning("{}: {}", type(error).__name__, error)
+        show_error(error)
+        _show_traceback(settings)
+    except Exception:  # noqa: BLE001 - the page's outermost edge: logged, and said without details
+        logger.exception("The page {} failed", entry.name)
+        st.error(
+            "Something in this dashboard went wrong; the log has the details. "
+            "Reload the page; if it stays, report it to whoever runs the dashboard.",
+            icon=":material/error:",
+        )
+        _show_traceback(settings)
+
+
+def show_error(error: DashboardError) -> None:
+    """What happened and what to do, in one box."""
+    known = isinstance(error, InputError | SettingsError)
+    box = st.warning if known else st.error
+    remedy = f"\n\n**What to do:** {literal(redact(error.remedy))}" if error.remedy else ""
+    box(f"{literal(redact(error.message))}{remedy}", icon=":material/error:")
+
+
+def _show_traceback(settings: Settings) -> None:
+    if settings.debug:
+        with st.expander("Traceback (LOGURU_LEVEL=DEBUG)"):
+            st.code(redact(traceback.format_exc()), language=None, wrap_lines=True)

@@ -1,0 +1,87 @@
+"""The process's one event loop, its clients and its caches; long work with progress and cancellation."""
+
+import concurrent.futures
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import httpx
+import streamlit as st
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from cachetools import LRUCache
+from pydantic import SecretStr
+
+from lib.api_client import ApiClient, fingerprint
+from lib.cache import Caches
+from lib.demo.openai_server import create_openai_app
+from lib.loader.openai import connect_openai
+
+T = TypeVar("T")
+
+TICK_SECONDS = 0.1
+DEMO_KEY = "sk-admin-demo"
+DEMO_URL = "http://demo.localhost/v1"
+
+
+class Runtime:
+    """Lives as long as the process. Clients belong to its loop and are shared by all sessions."""
+
+    def __init__(self) -> None:
+        # Held open for good: the thread is a daemon and ends with the process.
+        self._portal_context = start_blocking_portal("asyncio")
+        self._portal: BlockingPortal = self._portal_context.__enter__()
+        self._clients: LRUCache[str, ApiClient] = LRUCache(64)
+        self._demo = httpx.ASGITransport(app=create_openai_app(admin_key=DEMO_KEY))
+        self.caches = Caches()
+
+    def openai(self, base_url: str, key: SecretStr) -> ApiClient:
+        """The client for one organisation, made once."""
+        return self._client(base_url, key, None)
+
+    def demo_openai(self) -> ApiClient:
+        """The client for the stand-in inside this process."""
+        return self._client(DEMO_URL, SecretStr(DEMO_KEY), self._demo)
+
+    def _client(
+        self, base_url: str, key: SecretStr, transport: httpx.AsyncBaseTransport | None
+    ) -> ApiClient:
+        name = fingerprint(base_url, key.get_secret_value())
+
+        async def client() -> ApiClient:  # on the loop, so that no two sessions make the same one
+            if name not in self._clients:
+                self._clients[name] = connect_openai(base_url, key, transport=transport)
+            return self._clients[name]
+
+        return self._portal.call(client)
+
+    def clear(self) -> None:
+        """Forgets all data of all sessions; clients stay."""
+
+        async def clear() -> None:
+            self.caches.clear()
+
+        self._portal.call(clear)
+
+    def run(self, work: Callable[[], Awaitable[T]], draw: Callable[[], None]) -> T:
+        """The result of work on the loop, while ``draw`` is called every tick.
+
+        Streamlit ends a script only inside its own calls: ``draw`` makes one, and when it does
+        not come back, the work is cancelled.
+        """
+        future = self._portal.start_task_soon(work)
+        try:
+            while True:
+                try:
+                    return future.result(TICK_SECONDS)
+                except concurrent.futures.TimeoutError:
+                    if future.done():
+                        raise  # the work's own
+                    draw()
+        finally:
+            if not future.done():
+                future.cancel()
+
+
+@st.cache_resource(show_spinner=False)
+def runtime() -> Runtime:
+    """The one Runtime of this process."""
+    return Runtime()

@@ -1,0 +1,187 @@
+"""A Report on the screen: figures, charts, tables, notes and what is missing."""
+
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from lib.exports import formats
+from lib.reports.report import ChartSpec, Column, Figure, Report, Table
+from lib.ui.text import literal
+
+LAZY_ROWS = 10_000
+"""Above this a table is sent as it is scrolled; it then has no search of its own."""
+
+_DELTA_COLOURS = {"cost": "inverse"}
+"""More of a cost is not good news; of anything else, more is just more."""
+
+
+def show_report(report: Report, prefix: str) -> None:
+    """Everything of a report but its files.
+
+    Args:
+        prefix: starts the names of the page's parameters in the URL.
+    """
+    _show_standing(report)
+    if all(table.frame.empty for table in report.tables):
+        st.info(
+            "No usage in this selection. Choose other days, or remove a filter.",
+            icon=":material/inbox:",
+        )
+    else:
+        _show_figures(report.figures)
+        _show_charts(report.charts, prefix)
+        _show_tables(report.tables, prefix)
+    _show_notes(report)
+    _show_sources(report)
+
+
+def _show_standing(report: Report) -> None:
+    """Period, source, as-of and completeness: beside every total, in every rendering."""
+    wanted = ("Period", "Source", "Data as of", "Completeness")
+    lines = [
+        f"**{label}** {literal(text)}"
+        for label, text in formats.provenance(report)
+        if label in wanted
+    ]
+    st.caption(" · ".join(lines))
+    troubles = formats.failures(report)
+    if troubles:
+        st.warning(
+            "**This report is incomplete.** What did answer is shown; totals marked ≥ lack a source.\n\n"
+            + "\n".join(f"* {literal(trouble)}" for trouble in troubles),
+            icon=":material/warning:",
+        )
+
+
+def _show_figures(figures: tuple[Figure, ...]) -> None:
+    for row in range(0, len(figures), 4):
+        for column, figure in zip(st.columns(4), figures[row : row + 4], strict=False):
+            with column:
+                _show_figure(figure)
+
+
+def _show_figure(figure: Figure) -> None:
+    exact = formats.figure(figure)
+    known = figure.value is not None
+    help_text = " ".join(
+        filter(None, (f"Exactly {exact}." if known else "Not known.", figure.help))
+    )
+    st.metric(
+        figure.label + (" (incomplete)" if figure.incomplete else ""),
+        ("≥ " if figure.incomplete and known else "") + formats.compact(figure),
+        formats.delta(figure.delta, figure.unit) if figure.delta else None,
+        delta_color="inverse" if figure.key in _DELTA_COLOURS else "off",
+        help=literal(help_text),
+        border=True,
+        height="stretch",
+    )
+
+
+def _show_charts(charts: tuple[ChartSpec, ...], prefix: str) -> None:
+    groups = [
+        (name, tuple(specs)) for name, specs in groupby(charts, key=lambda chart: chart.group)
+    ]
+    for row in range(0, len(groups), 2):
+        columns = st.columns(2) if len(groups) > row + 1 else st.columns(1)
+        for column, (name, specs) in zip(columns, groups[row : row + 2], strict=False):
+            with column, st.container(border=True):
+                _show_chart_group(name, specs, prefix)
+
+
+def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], prefix: str) -> None:
+    st.markdown(f"**{literal(name)}**")
+    options = [spec.by for spec in specs]
+    chosen = st.segmented_control(
+        f"{name} by",
+        options,
+        default=options[0],
+        required=True,
+        key=f"{prefix}_chart_{name.split(maxsplit=1)[0].lower()}",
+        label_visibility="collapsed",
+    )
+    spec = next((spec for spec in specs if spec.by == chosen), specs[0])
+    st.altair_chart(spec.chart, width="stretch", alt=spec.alt)
+    st.caption(literal(spec.alt))
+
+
+def _show_tables(tables: tuple[Table, ...], prefix: str) -> None:
+    filled = [table for table in tables if not table.frame.empty]
+    tabs = st.tabs(
+        [f"{table.title} ({len(table.frame):,})" for table in filled],
+        key=f"{prefix}_tables",
+        on_change="rerun",
+    )
+    for tab, table in zip(tabs, filled, strict=True):
+        if tab.open:
+            with tab:
+                _show_table(table)
+
+
+def _show_table(table: Table) -> None:
+    if table.note:
+        st.caption(literal(table.note))
+    shown = [column for column in table.columns if table.frame[column.key].notna().any()]
+    st.dataframe(
+        table.frame,
+        hide_index=True,
+        column_order=[column.key for column in shown],
+        column_config={column.key: _column_config(column) for column in shown},
+        lazy=len(table.frame) > LAZY_ROWS,
+        height="auto",
+        alt=f"{table.title}: {len(table.frame):,} rows of {', '.join(c.label for c in shown)}",
+    )
+    if table.totals:
+        labels = {column.key: column for column in table.columns}
+        parts = [
+            f"{labels[key].label} **{literal(formats.cell(value, labels[key].kind, labels[key].unit))}**"
+            for key, value in table.totals.items()
+            if value is not None and key in labels
+        ]
+        st.markdown(f"TOTAL · {' · '.join(parts)}")
+
+
+def _column_config(column: Column) -> Any:
+    label = (
+        f"{column.label} ({column.unit})"
+        if column.kind == "decimal" and column.unit
+        else column.label
+    )
+    hint = column.help or None
+    kinds = {
+        "int": lambda: st.column_config.NumberColumn(label, help=hint, format="localized"),
+        "bytes": lambda: st.column_config.NumberColumn(label, help=hint, format="bytes"),
+        "decimal": lambda: st.column_config.NumberColumn(label, help=hint),
+        "percent": lambda: st.column_config.NumberColumn(label, help=hint, format="%.1f %%"),
+        "date": lambda: st.column_config.DateColumn(label, help=hint, format="YYYY-MM-DD"),
+        "datetime": lambda: st.column_config.DatetimeColumn(
+            label, help=hint, format="YYYY-MM-DD HH:mm", timezone="UTC"
+        ),
+    }
+    make = kinds.get(column.kind)
+    return make() if make else st.column_config.Column(label, help=hint)
+
+
+def _show_notes(report: Report) -> None:
+    if report.notes:
+        st.markdown("**Notes**\n\n" + "\n".join(f"* {literal(note)}" for note in report.notes))
+
+
+def _show_sources(report: Report) -> None:
+    rows = [
+        {
+            "Source": source.name,
+            "Status": source.status,
+            "As of (UTC)": formats.moment(source.as_of),
+            "Rows": source.rows,
+            "Detail": " ".join(filter(None, (source.detail, source.remedy))) or None,
+        }
+        for source in report.sources
+    ]
+    with st.expander(f"Sources ({len(rows)})", icon=":material/database:"):
+        st.dataframe(
+            pd.DataFrame(rows).astype({"Rows": "Int64"}),
+            hide_index=True,
+            alt="How each source answered",
+        )

@@ -1,0 +1,30 @@
+"""OpenAI usage: every endpoint of the organization Usage API, costs, names for ids."""
+
+from datetime import UTC, datetime
+
+from lib.loader.openai import load_openai
+from lib.reports.openai_usage import build_openai_usage
+from lib.ui.downloads import show_downloads
+from lib.ui.load import load_report
+from lib.ui.openai_controls import openai_controls, remember_names
+from lib.ui.page import open_page
+from lib.ui.show import show_report
+
+with open_page("openai_usage") as page:
+    asked = openai_controls(page)
+    client, query, caches = asked.client, asked.query, page.runtime.caches
+    report = load_report(
+        page.runtime,
+        "oai",
+        (client.scope, query),
+        again=asked.again,
+        fetch=lambda progress: load_openai(
+            client, caches, query, now=datetime.now(UTC), progress=progress
+        ),
+        build=lambda answer: build_openai_usage(
+            answer, query, now=datetime.now(UTC), demo=asked.demo
+        ),
+    )
+    remember_names(report)
+    show_downloads(report, "oai")
+    show_report(report, "oai")
