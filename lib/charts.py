@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import altair as alt
 import pandas as pd
 
+from lib.periods import Period
+
 MOST_SERIES = 8
 """Series that get a colour of their own; the rest is one more, "Other"."""
 
@@ -41,17 +43,18 @@ def choose_step(width_seconds: int, days: int) -> Step:
     return STEPS[-1]
 
 
-def fold(frame: pd.DataFrame, step: Step) -> pd.DataFrame:
+def fold(frame: pd.DataFrame, step: Step, period: Period) -> pd.DataFrame:
     """Values per step and series, largest series first, the small ones folded into "Other".
 
     Args:
         frame: ``time`` datetime64 UTC, ``series`` text without nulls, ``value`` float.
+        period: every step of it is in the result; one without data has a null value.
 
     Returns:
         ``time``, ``series`` (ordered categorical), ``value``; at most ``MOST_SERIES`` + 1 series.
     """
-    sizes = frame.groupby("series")["value"].sum().sort_values(ascending=False, kind="stable")
-    order = list(sizes.index[:MOST_SERIES])
+    sizes = frame.groupby("series")["value"].sum()
+    order = list(sizes.nlargest(MOST_SERIES).index)
     names = frame["series"].where(frame["series"].isin(order), OTHER)
     if len(sizes) > MOST_SERIES:
         order.append(OTHER)
@@ -62,8 +65,13 @@ def fold(frame: pd.DataFrame, step: Step) -> pd.DataFrame:
         .groupby(["time", "series"], observed=True, as_index=False)["value"]
         .sum()
     )
-    folded["time"] = folded["time"].dt.tz_localize("UTC")
-    return pd.DataFrame(folded)
+    steps = pd.period_range(str(period.start), f"{period.end} 23:59", freq=step.period)
+    gaps = steps.start_time.difference(pd.DatetimeIndex(folded["time"]))
+    empty = pd.DataFrame({"time": gaps, "series": order[0], "value": float("nan")})
+    empty["series"] = pd.Categorical(empty["series"], order, ordered=True)
+    filled = pd.DataFrame(pd.concat([folded, empty]) if len(gaps) else folded)
+    filled["time"] = filled["time"].dt.tz_localize("UTC")
+    return filled.sort_values(["time", "series"], ignore_index=True)
 
 
 def draw_over_time(frame: pd.DataFrame, step: Step, unit: str) -> alt.Chart:
@@ -83,7 +91,7 @@ def draw_over_time(frame: pd.DataFrame, step: Step, unit: str) -> alt.Chart:
         alt.Chart(data)
         .mark_bar()
         .encode(
-            x=alt.X("time:T", timeUnit=step.unit, title=None, axis=_time_axis(step)),
+            x=alt.X("time:O", timeUnit=step.unit, title="UTC", axis=_time_axis(step)),
             y=alt.Y("value:Q", title=unit, axis=alt.Axis(format="~s", tickCount=5)),
             color=alt.Color("series:N", sort=order, title=None, legend=_legend(len(order))),
             order=alt.Order("rank:Q"),
@@ -93,7 +101,7 @@ def draw_over_time(frame: pd.DataFrame, step: Step, unit: str) -> alt.Chart:
                 alt.Tooltip("value:Q", title=unit, format=form),
             ],
         )
-        .properties(height=280)
+        .properties(height=320)
     )
     return chart
 
@@ -149,10 +157,10 @@ def _is_money(unit: str) -> bool:
 
 def _time_axis(step: Step) -> alt.Axis:
     forms = {"minute": "%H:%M", "hour": "%d %b %H:%M", "day": "%d %b", "month": "%b %Y"}
-    return alt.Axis(format=forms[step.name], labelOverlap=True, grid=False, tickCount=10)
+    return alt.Axis(format=forms[step.name], labelOverlap=True, labelAngle=0)
 
 
 def _legend(series: int) -> alt.Legend | None:
     if series <= 1:
         return None
-    return alt.Legend(orient="bottom", columns=3, labelLimit=220, symbolType="square")
+    return alt.Legend(orient="bottom", columns=2, labelLimit=190, symbolType="square")

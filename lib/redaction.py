@@ -6,7 +6,7 @@ from collections import deque
 MASK = "[secret]"
 
 # Keys of the upstreams this product talks to, and whatever follows an Authorization scheme.
-_PATTERN = re.compile(r"(?i)\b(?:sk-[a-z0-9_*-]{4,}|bearer\s+[^\s'\",]+)")
+_PATTERN = re.compile(r"(?i)\b(?:sk-[a-z0-9_*-]{8,}|bearer\s+[^\s'\",]+)")
 
 # Exact values, whatever their form: a gateway may use keys that look like nothing in particular.
 _known: deque[str] = deque(maxlen=1_000)

@@ -25,6 +25,11 @@ class Shown:
         """Numbers stand flush right; text, dates and times flush left."""
         return self.column.kind in ("int", "decimal", "percent", "bytes", "duration")
 
+    @property
+    def may_be_cut(self) -> bool:
+        """Text may end in ``…``; a number or a date without its last digits would be another one."""
+        return self.column.kind == "text"
+
 
 def shown_columns(table: Table, *, rows: int | None = None, brief: bool = True) -> list[Shown]:
     """The columns to draw: ``table.brief`` when asked for and given, else all that hold anything.
@@ -41,13 +46,9 @@ def shown_columns(table: Table, *, rows: int | None = None, brief: bool = True) 
 
 
 def filled_columns(table: Table) -> list[str]:
-    """Keys of the columns with at least one value; of a table without rows, all."""
-    frame = table.frame
-    return [
-        column.key
-        for column in table.columns
-        if frame.empty or bool(frame[column.key].notna().any())
-    ]
+    """Keys of the columns with at least one value; all columns when there is no value at all."""
+    keys = [column.key for column in table.columns]
+    return [key for key in keys if bool(table.frame[key].notna().any())] or keys
 
 
 def _shown(column: Column, table: Table, rows: int | None) -> Shown:

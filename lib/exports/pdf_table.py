@@ -119,11 +119,11 @@ def _placed(page: Page, columns: list[Shown]) -> list[_Placed]:
 
 
 def _least(page: Page, shown: Shown) -> float:
-    """The width at which no number is cut and the heading takes at most two lines."""
+    """The width at which no number or date is cut and the heading takes at most two lines."""
     cells = _cells(page, shown)
     heading = heading_width(shown.column.label, partial(page.measure, size=SIZE, bold=True))
     return max(
-        cells if shown.is_number else min(cells, NARROWEST_TEXT),
+        min(cells, NARROWEST_TEXT) if shown.may_be_cut else cells,
         min(heading + 2 * PADDING + 0.1, WIDEST_TEXT),
     )
 
@@ -131,7 +131,7 @@ def _least(page: Page, shown: Shown) -> float:
 def _wished(page: Page, shown: Shown) -> float:
     """The width at which no cell is cut, within reason."""
     cells = _cells(page, shown)
-    return cells if shown.is_number else min(cells, WIDEST_TEXT)
+    return min(cells, WIDEST_TEXT) if shown.may_be_cut else cells
 
 
 def _label(page: Page, shown: Shown) -> float:

@@ -91,7 +91,7 @@ def _table(table: Table, width: int | None, paint: Paint) -> list[str]:
 
 
 def _placed(columns: Sequence[Shown], room: int | None) -> list[tuple[Shown, int]]:
-    """The columns that fit and their widths in characters; numbers are never cut."""
+    """The columns that fit and their widths in characters."""
     if room is None:
         return [(shown, max(_cells(shown), _label(shown))) for shown in columns]
     least = [_least(shown) for shown in columns]
@@ -104,14 +104,14 @@ def _placed(columns: Sequence[Shown], room: int | None) -> list[tuple[Shown, int
 
 
 def _least(shown: Shown) -> int:
-    """The width at which no number is cut and the heading takes at most two lines."""
-    cells = _cells(shown) if shown.is_number else min(_cells(shown), NARROWEST_TEXT)
+    """The width at which no number or date is cut and the heading takes at most two lines."""
+    cells = min(_cells(shown), NARROWEST_TEXT) if shown.may_be_cut else _cells(shown)
     return max(cells, int(heading_width(visible(shown.column.label), _length)))
 
 
 def _wished(shown: Shown) -> int:
     """The width at which no cell is cut, within reason."""
-    return _cells(shown) if shown.is_number else min(_cells(shown), WIDEST_TEXT)
+    return min(_cells(shown), WIDEST_TEXT) if shown.may_be_cut else _cells(shown)
 
 
 def _cells(shown: Shown) -> int:

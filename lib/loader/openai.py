@@ -17,9 +17,9 @@ from lib.loader.progress import Progress
 from lib.periods import Period, bucket_starts, from_epoch, runs
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import costs_frame, usage_frame
-from lib.sources.openai.names import Directory, Kind, Names, fetch_directory
+from lib.sources.openai.names import Directory, Names, fetch_directory
 from lib.sources.openai.query import OpenAIQuery
-from lib.sources.openai.tables import COSTS, COSTS_WIDTH, ENDPOINTS
+from lib.sources.openai.tables import COSTS, COSTS_WIDTH, ENDPOINTS, Kind
 from lib.sources.openai.usage import NAME, Series, fetch_window, refused_dimension
 from lib.status import SourceStatus
 

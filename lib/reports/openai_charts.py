@@ -10,32 +10,39 @@ from lib.charts import Step, choose_step, distinct_labels, draw_over_time, draw_
 from lib.periods import SECONDS
 from lib.reports.openai_tables import UNALLOCATED, Names
 from lib.reports.report import ChartSpec, Table
-from lib.sources.openai.names import Kind
 from lib.sources.openai.query import OpenAIQuery
-from lib.sources.openai.tables import COSTS_WIDTH
+from lib.sources.openai.tables import COSTS_WIDTH, Kind
 
 _RANKED = 10
 
 
 @dataclass(frozen=True)
 class _OverTime:
-    """One chart over time: what is stacked, from which frame."""
+    """One chart over time: what is stacked, from which frame.
+
+    Args:
+        needs: the dimension that must have been asked for.
+    """
 
     key: str
     group: str
     by: str
     data: Literal["costs", "usage"]
     column: str
+    needs: str = ""
     kind: Kind | None = None
 
 
 _OVER_TIME = (
-    _OverTime("cost_by_project", "Cost", "project", "costs", "project_id", "project"),
-    _OverTime("cost_by_model", "Cost", "model", "costs", "model"),
-    _OverTime("cost_by_line_item", "Cost", "line item", "costs", "line_item"),
-    _OverTime("tokens_by_model", "Tokens", "model", "usage", "model"),
+    _OverTime("cost_by_project", "Cost", "project", "costs", "project_id", "project_id", "project"),
+    _OverTime("cost_by_model", "Cost", "model", "costs", "model", "model"),
+    _OverTime("cost_by_line_item", "Cost", "line item", "costs", "line_item", "model"),
+    _OverTime("cost_in_all", "Cost", "total", "costs", "currency"),
+    _OverTime("tokens_by_model", "Tokens", "model", "usage", "model", "model"),
     _OverTime("tokens_by_endpoint", "Tokens", "endpoint", "usage", "endpoint_type"),
-    _OverTime("tokens_by_project", "Tokens", "project", "usage", "project_id", "project"),
+    _OverTime(
+        "tokens_by_project", "Tokens", "project", "usage", "project_id", "project_id", "project"
+    ),
 )
 
 
@@ -73,6 +80,8 @@ def openai_charts(
     """
     tokens = _tokens(usage)
     for row in _OVER_TIME:
+        if row.needs and row.needs not in query.dimensions:
+            continue
         if row.data == "costs":
             if costs is not None and currency and not costs.empty:
                 money = costs["amount"].map(float, na_action="ignore").astype("float64")
@@ -129,7 +138,7 @@ def _over_time(
             "value": values[known],
         }
     )
-    folded = fold(tidy, step)
+    folded = fold(tidy, step, query.period)
     group = f"{row.group} per {step.name}"
     title = f"{group} by {row.by}"
     sentence = f"{title}, {query.period}: {_trend(folded, step, unit)}"

@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 
 from lib.reports.report import Column, Number, Table
-from lib.sources.openai.names import Kind
-from lib.sources.openai.tables import BREAKDOWN_METRICS, COSTS_GROUP_BY, DIMENSIONS, METRICS
+from lib.sources.openai.tables import BREAKDOWN_METRICS, COSTS_GROUP_BY, DIMENSIONS, METRICS, Kind
 
 UNALLOCATED = "Unallocated"
 """The row of what belongs to nobody: a null project is real money."""
+
+NOT_SPLIT = "(not split)"
+"""The one row of a breakdown that was not asked for."""
 
 Names = Mapping[tuple[Kind, str], str]
 
@@ -197,6 +199,8 @@ def breakdown_table(
     costs: pd.DataFrame | None,
     names: Names,
     currency: str | None,
+    *,
+    split: bool,
 ) -> Table:
     """Usage and cost per project, user, key or model, with a row for what belongs to none.
 
@@ -204,6 +208,7 @@ def breakdown_table(
         usage, costs: as the answer gave them, filtered.
         currency: of ``costs``; None when costs are unknown or in several currencies, which makes
             the cost column null.
+        split: the answer was grouped by this dimension; else its one row is all there is.
     """
     key = breakdown.dimension
     parts = {metric: _sum_by(usage, key, metric) for metric in BREAKDOWN_METRICS if metric in usage}
@@ -214,23 +219,25 @@ def breakdown_table(
         row: dict[str, Any] = {key: one}
         if key in _NAMED:
             name_column, kind, _ = _NAMED[key]
-            row[name_column] = UNALLOCATED if one is None else names.get((kind, one))
+            row[name_column] = (
+                names.get((kind, one)) if one else UNALLOCATED if split else NOT_SPLIT
+            )
         row |= {metric: parts.get(metric, {}).get(one) for metric in BREAKDOWN_METRICS}
         rows.append(row | {"cost": money.get(one), "currency": currency})
     rows.sort(key=_weight, reverse=True)
     columns = (
-        _column(key),
         *((_column(_NAMED[key][0]),) if key in _NAMED else ()),
-        *(_column(metric) for metric in BREAKDOWN_METRICS),
+        _column(key),
         Column("cost", "Cost", "decimal", currency or ""),
         Column("currency", "Currency"),
+        *(_column(metric) for metric in BREAKDOWN_METRICS),
     )
     totals: dict[str, Number | None] = {m: sum_metric(usage, m) for m in BREAKDOWN_METRICS}
     totals["cost"] = sum_money(money.values()) if money else None
     frame = _typed(
         pd.DataFrame(rows, columns=[column.key for column in columns], dtype=object), columns
     )
-    label = columns[1 if key in _NAMED else 0].key
+    label = columns[0].key
     return Table(
         breakdown.key,
         breakdown.title,
@@ -239,11 +246,11 @@ def breakdown_table(
         totals,
         brief=(
             label,
+            "cost",
             "num_model_requests",
             "input_tokens",
             "output_tokens",
             "input_cached_tokens",
-            "cost",
         ),
         note="The model of a cost is what its line item names before the first comma."
         if key == "model" and money

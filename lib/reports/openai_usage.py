@@ -21,9 +21,8 @@ from lib.reports.openai_tables import (
 )
 from lib.reports.report import Delta, Figure, Number, Report, SourceStatus, Table
 from lib.sources.openai.answer import OpenAIAnswer
-from lib.sources.openai.names import Kind
 from lib.sources.openai.query import FILTERS, OpenAIQuery
-from lib.sources.openai.tables import COSTS, DIMENSIONS, ENDPOINTS, METRICS
+from lib.sources.openai.tables import COSTS, DIMENSIONS, ENDPOINTS, METRICS, Kind
 
 KIND = "openai-usage"
 TITLE = "OpenAI usage and billed cost (showback)"
@@ -126,6 +125,7 @@ def build_openai_usage(
             else chosen.costs,
             names,
             currency,
+            split=row.dimension in query.dimensions,
         )
         for row in BREAKDOWNS
     }
@@ -213,8 +213,8 @@ def _totals(
             known = sum_metric(chosen.usage, row.metric)
             totals[row.key] = _zero_if_answered(row.metric, statuses) if known is None else known
         else:
-            grouped = row.column in query.group_by or row.column in query.filtered_dimensions()
-            totals[row.key] = _count_ids(chosen.usage, row.column) if grouped else None
+            split = row.column in query.dimensions
+            totals[row.key] = _count_ids(chosen.usage, row.column) if split else None
     return totals
 
 
@@ -315,9 +315,7 @@ def _cost_tables(
 
 
 def _usage(chosen: _Selection, names: Names, query: OpenAIQuery) -> Table:
-    return usage_table(
-        with_names(chosen.usage, names), (*query.group_by, *query.filtered_dimensions())
-    )
+    return usage_table(with_names(chosen.usage, names), query.dimensions)
 
 
 def _notes(
@@ -342,6 +340,9 @@ def _notes(
     new = [key for key in answer.usage.columns if _undocumented(key)]
     if new:
         yield f"OpenAI sent fields that are not documented; they are kept, and in no total: {', '.join(new)}."
+    unsplit = [row.title.lower() for row in BREAKDOWNS if row.dimension not in query.dimensions]
+    if unsplit:
+        yield f"Not asked for, so everything stands in one row: {', '.join(unsplit)}."
     if "usage_bytes" in chosen.usage:
         yield "Vector storage is a level: the last value counts, it is never added up over days."
     yield from chosen.notes

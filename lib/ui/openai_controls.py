@@ -18,7 +18,6 @@ from lib.ui.controls import (
     both_ends,
     check_days,
     check_link,
-    copy_link,
     date_range,
     forget_link_problems,
     pick_ids,
@@ -67,7 +66,6 @@ def openai_controls(page: Page) -> Asked:
     if again:
         forget_link_problems("oai")
     query = question()
-    copy_link(_link(query))
     return Asked(client, query, demo, again)
 
 
@@ -159,13 +157,16 @@ def _form(today: date) -> Callable[[], OpenAIQuery]:
             bind="query-params",
             help="An endpoint uses those it offers.",
         )
+        compare = st.toggle(
+            "Compare with the preceding period",
+            key="oai_compare",
+            bind="query-params",
+            help="The period of equal length that ends the day before this one starts.",
+        )
     with right:
         projects = pick_ids("oai_projects", "Projects", known.get("oai_projects", {}), "All")
         users = pick_ids("oai_users", "Users", known.get("oai_users", {}), "All")
         models = pick_ids("oai_models", "Models", known.get("oai_models", {}), "All")
-    compare = st.toggle(
-        "Compare with the preceding period of equal length", key="oai_compare", bind="query-params"
-    )
 
     def question() -> OpenAIQuery:
         since, until = both_ends(days)
@@ -185,7 +186,8 @@ def _form(today: date) -> Callable[[], OpenAIQuery]:
     return question
 
 
-def _link(query: OpenAIQuery) -> dict[str, object]:
+def openai_link(query: OpenAIQuery) -> dict[str, object]:
+    """Every control of the page as parameters of a link."""
     everything = query.endpoints == CHOICES
     return {
         "oai_period": [query.period.start.isoformat(), query.period.end.isoformat()],

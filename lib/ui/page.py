@@ -87,6 +87,7 @@ def open_page(name: str) -> Iterator[Page]:
     st.set_page_config(f"{entry.title} · {PRODUCT}", entry.icon, layout="wide")
     if not st.session_state.pop(_BY_APP, False):
         _navigation()
+    configure_logs("ERROR")  # before anything can fail: the logger's own default shows variables
     try:
         settings = load_settings()
     except SettingsError as error:

@@ -12,14 +12,12 @@ from pydantic import SecretStr
 
 from lib.api_client import ApiClient, fingerprint
 from lib.cache import Caches
-from lib.demo.openai_server import create_openai_app
+from lib.demo import in_process
 from lib.loader.openai import connect_openai
 
 T = TypeVar("T")
 
 TICK_SECONDS = 0.1
-DEMO_KEY = "sk-admin-demo"
-DEMO_URL = "http://demo.localhost/v1"
 
 
 class Runtime:
@@ -30,7 +28,7 @@ class Runtime:
         self._portal_context = start_blocking_portal("asyncio")
         self._portal: BlockingPortal = self._portal_context.__enter__()
         self._clients: LRUCache[str, ApiClient] = LRUCache(64)
-        self._demo = httpx.ASGITransport(app=create_openai_app(admin_key=DEMO_KEY))
+        self._demo = in_process.openai_transport()
         self.caches = Caches()
 
     def openai(self, base_url: str, key: SecretStr) -> ApiClient:
@@ -39,7 +37,7 @@ class Runtime:
 
     def demo_openai(self) -> ApiClient:
         """The client for the stand-in inside this process."""
-        return self._client(DEMO_URL, SecretStr(DEMO_KEY), self._demo)
+        return self._client(in_process.OPENAI_URL, SecretStr(in_process.OPENAI_KEY), self._demo)
 
     def _client(
         self, base_url: str, key: SecretStr, transport: httpx.AsyncBaseTransport | None

@@ -130,6 +130,7 @@ def _show_table(table: Table) -> None:
         column_config={column.key: _column_config(column) for column in shown},
         lazy=len(table.frame) > LAZY_ROWS,
         height="auto",
+        placeholder=formats.MISSING,
         alt=f"{table.title}: {len(table.frame):,} rows of {', '.join(c.label for c in shown)}",
     )
     if table.totals:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from lib.sources.openai.names import Kind
+from lib.sources.openai.tables import Kind
 from lib.status import SourceStatus
 
 

@@ -3,20 +3,18 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib.api_client import ApiClient
 from lib.errors import SourceDenied, SourceError, SourceReplyError
+from lib.sources.openai.tables import Kind
 from lib.sources.openai.usage import NAME, explain_denial
 
 MANAGEMENT_SCOPE = "api.management.read"
 PAGE_SIZE = 100
-
-Kind = Literal["project", "user", "api_key"]
-"""What a usage row's id can stand for. Service accounts are users there; admin keys are keys."""
 
 
 class _ListReply(BaseModel):
@@ -121,6 +119,18 @@ async def fetch_directory(client: ApiClient, cached: Cached) -> Directory:
         failures,
         {part: sum(len(names.found) for names in parts[part]) for part in LOOKUPS},
     )
+
+
+async def check_names(client: ApiClient) -> None:
+    """Asks for one user, to learn whether names may be had.
+
+    Raises:
+        SourceError: they may not.
+    """
+    try:
+        await client.get_json("/organization/users", [("limit", "1")], part="users")
+    except SourceDenied as error:
+        raise explain_denial(error, MANAGEMENT_SCOPE) from error
 
 
 async def _for_each(

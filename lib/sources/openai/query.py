@@ -43,16 +43,18 @@ class OpenAIQuery:
     models: tuple[str, ...] = ()
     compare: bool = False
 
+    @property
+    def dimensions(self) -> frozenset[str]:
+        """The dimensions chosen or filtered by: those that usage and costs are split by."""
+        return frozenset((*self.group_by, *self.filtered_dimensions()))
+
     def grouping(self, endpoint: Endpoint) -> tuple[str, ...]:
         """The groupings to ask of one endpoint: those chosen or filtered by, if it offers them."""
-        wanted = {*self.group_by, *self.filtered_dimensions()}
-        return tuple(name for name in endpoint.group_by if name in wanted)
+        return tuple(name for name in endpoint.group_by if name in self.dimensions)
 
     def costs_grouping(self) -> tuple[str, ...]:
         """The groupings to ask of costs, where the line item stands for the model."""
-        wanted = {*self.group_by, *self.filtered_dimensions()}
-        if "model" in wanted:
-            wanted.add("line_item")
+        wanted = {"line_item", *self.dimensions} if "model" in self.dimensions else self.dimensions
         return tuple(name for name in COSTS_GROUP_BY if name in wanted)
 
     def filtered_dimensions(self) -> tuple[str, ...]:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+Kind = Literal["project", "user", "api_key"]
+"""What a usage row's id stands for. Service accounts are users there; admin keys are keys."""
+
 _COMMON = ("project_id", "user_id", "api_key_id", "model")
 _COMPLETIONS = (*_COMMON, "batch", "service_tier", "api_source")
 _TOKENS = (
