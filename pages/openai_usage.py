@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime
 
+import streamlit as st
+
 from lib.loader.openai import load_openai
 from lib.reports.openai_usage import build_openai_usage
+from lib.ui.controls import copy_link
 from lib.ui.downloads import show_downloads
 from lib.ui.load import load_report
-from lib.ui.openai_controls import openai_controls, remember_names
+from lib.ui.openai_controls import openai_controls, openai_link, remember_names
 from lib.ui.page import open_page
 from lib.ui.show import show_report
 
@@ -26,5 +29,7 @@ with open_page("openai_usage") as page:
         ),
     )
     remember_names(report)
-    show_downloads(report, "oai")
+    with st.container(horizontal=True):
+        show_downloads(report, "oai")
+        copy_link(openai_link(query))
     show_report(report, "oai")

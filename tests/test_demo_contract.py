@@ -23,6 +23,7 @@ from lib.demo.organisation import Organisation
 NOW = datetime(2026, 11, 21, 13, 40, tzinfo=UTC)
 TODAY = 1_795_219_200
 DAY = 86_400
+KEY = {"Authorization": "Bearer sk-admin-demo"}
 WORK: dict[str, Any] = {"start_time": TODAY - 2 * DAY, "end_time": TODAY}
 
 
@@ -126,10 +127,14 @@ def test_the_sdks_filters_and_cursors_go_round(organization: Any, org: Organisat
     }
 
 
-def test_the_sdk_reads_an_amount_that_is_text(organization: Any, faults: Faults) -> None:
+def test_the_sdk_reads_an_amount_that_is_text(
+    organization: Any, faults: Faults, base_url: str
+) -> None:
     plain = organization.usage.costs(**WORK).data[0].results[0].amount.value
     faults.amount_as_string = True
     assert organization.usage.costs(**WORK).data[0].results[0].amount.value == plain
+    text = httpx.get(f"{base_url}/organization/costs", params=WORK, headers=KEY).json()
+    assert len(text["data"][0]["results"][0]["amount"]["value"].partition(".")[2]) == 18
 
 
 # Look-ups

@@ -1,0 +1,15 @@
+#!/bin/sh
+# Installs what the tests need beside Python packages, or says what to install.
+set -eu
+missing=""
+command -v chromium >/dev/null || command -v google-chrome >/dev/null || [ -n "${CHROMIUM:-}" ] || missing="$missing chromium"
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+else
+    echo "The tests need a browser. Please install it:  sudo apt-get install$missing" >&2
+    echo "or point CHROMIUM at a Chromium or Chrome." >&2
+    exit 1
+fi
