@@ -8,7 +8,7 @@ from decimal import Decimal
 import altair as alt
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from pypdf import PdfReader
 
 from lib.exports import formats
@@ -18,7 +18,8 @@ from lib.exports.pdf_table import MAX_ROWS
 from lib.reports.report import ChartSpec, Column, Figure, Table
 from tests.report_strategies import FAILED, HOSTILE, NOW, OK, chart, report, reports, row, table
 
-quick = settings(max_examples=25, deadline=None)
+# Shrinking would render hundreds of documents; the report that failed is printed as it is
+quick = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
 
 
 def document(made) -> PdfReader:
@@ -42,7 +43,9 @@ def test_the_pdf_carries_the_same_numbers_as_the_report(made):
         assert f"{value:,}" in text
     for value in frame["cost"].dropna():
         if abs(value) >= 1:
-            assert f"{abs(value).quantize(Decimal('0.01')):,}"[:-1] in text
+            # The second one for half cents, which round up
+            amounts = (abs(value), abs(value) + Decimal("0.001"))
+            assert any(f"{amount:,.2f}" in text for amount in amounts)
     for value in frame["day"].dropna():
         assert value.isoformat() in text
     for figure in made.figures:
@@ -74,7 +77,7 @@ def test_every_hostile_name_leaves_a_trace_and_its_own_row():
 
 
 def test_a_dash_stands_for_what_is_missing():
-    made = report(tables=(table([row(None, None, None)], totals=None),), figures=())
+    made = report(tables=(table([row(), row(None, None, None)], totals=None),), figures=())
     assert text_of(made).count("—") == 3
 
 

@@ -48,7 +48,7 @@ def chart_png(chart: alt.TopLevelMixin) -> bytes:
     """
     # The rows are already in memory; Altair's limit of 5,000 protects notebooks
     with alt.data_transformers.enable("default", max_rows=None):
-        spec = themed(chart.to_dict())
+        spec = themed(chart.to_dict(validate=False))
     return _pictures.get(json.dumps(spec, sort_keys=True, default=str))
 
 

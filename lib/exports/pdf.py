@@ -21,11 +21,20 @@ def to_pdf(report: Report) -> bytes:
     and a glyph that the font lacks becomes ``?``.
     """
     # fpdf takes most of a second to import, and few readers ask for paper
-    from lib.exports.pdf_chart import draw_charts  # noqa: PLC0415
     from lib.exports.pdf_page import Page  # noqa: PLC0415
-    from lib.exports.pdf_table import draw_table  # noqa: PLC0415
 
     page = Page(report)
+    try:
+        _draw(page, report)
+        return bytes(page.output())
+    finally:
+        page.close_fonts()
+
+
+def _draw(page: "Page", report: Report) -> None:
+    from lib.exports.pdf_chart import draw_charts  # noqa: PLC0415  # as above
+    from lib.exports.pdf_table import draw_table  # noqa: PLC0415
+
     page.add_page()
     _draw_title(page, report)
     _draw_bullets(page, "Sources that did not answer in full", failures(report), warning=True)
@@ -34,7 +43,6 @@ def to_pdf(report: Report) -> bytes:
     draw_charts(page, report.charts)
     for table in report.tables:
         draw_table(page, table)
-    return bytes(page.output())
 
 
 def _draw_title(page: "Page", report: Report) -> None:

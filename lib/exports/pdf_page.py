@@ -61,6 +61,12 @@ class Page(FPDF):
         self.set_creation_date(report.generated_at.astimezone(UTC))
         self.set_font(FAMILY, size=8)
 
+    def close_fonts(self) -> None:
+        """Lets go of the font files, which fpdf keeps open."""
+        for font in self.fonts.values():
+            if isinstance(font, TTFFont):
+                font.close()
+
     def header(self) -> None:
         """From the second page on: what report this page belongs to."""
         if self.page_no() > 1:
