@@ -160,6 +160,13 @@ def test_filters_read_as_text_and_unset_ones_are_left_out():
     assert formats.filters({}) == "none"
 
 
+def test_of_many_or_long_filter_values_the_beginning_is_shown():
+    text = formats.filters({"projects": [f"p{at}" for at in range(1_012)], "user": "x" * 300})
+    assert text.startswith("projects: p0, p1, ")
+    assert ", p11 and 1,000 more; user: xxx" in text
+    assert text.endswith("x…")
+
+
 def test_the_mark_says_incomplete_and_demo():
     assert formats.mark(report()) == ""
     assert formats.mark(replace(report(), demo=True)) == "DEMO DATA"

@@ -8,6 +8,7 @@ import pandas as pd
 from hypothesis import given, settings
 
 from lib.exports.json import to_json
+from lib.reports.report import Column, Table
 from tests.report_strategies import (
     COLUMNS,
     EMPTY_ROW,
@@ -157,3 +158,11 @@ def test_figures_carry_value_unit_and_change():
             "delta": {"previous": 1000, "change": 234, "percent": 23.4},
         }
     ]
+
+
+def test_integers_in_a_float_column_are_integers():
+    frame = pd.DataFrame({"tokens": [44404.0, float("nan")], "size": [Decimal(7), None]})
+    columns = (Column("tokens", "Tokens", "int"), Column("size", "Size", "bytes"))
+    content = to_json(report(tables=(Table("t", "T", frame, columns),)))
+    assert b'{"tokens": 44404, "size": 7}' in content
+    assert b'{"tokens": null, "size": null}' in content

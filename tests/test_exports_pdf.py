@@ -2,6 +2,8 @@
 
 import io
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -198,6 +200,16 @@ def test_a_time_in_another_zone_is_written_in_utc():
     made = report(generated_at=east)
     assert document(made).metadata.creation_date == east.astimezone(UTC)
     assert "Generated 2026-11-21 01:40 UTC" in text_of(made)
+
+
+def test_importing_the_exports_loads_neither_the_slow_nor_the_forbidden():
+    code = (
+        "import sys; from lib.exports import csv, formats, json, pdf, terminal; "
+        "print({'fpdf', 'vl_convert', 'httpx', 'redis', 'psycopg', 'cachetools', 'streamlit'}"
+        " & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_a_bare_report_is_one_page():

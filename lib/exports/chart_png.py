@@ -5,6 +5,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import altair as alt
@@ -75,8 +76,16 @@ def _under(base: Mapping[str, object], own: Mapping[str, object]) -> dict[str, o
 def _draw(spec: str) -> bytes:
     import vl_convert  # noqa: PLC0415  # starts a JavaScript engine; only paper needs it
 
-    vl_convert.register_font_directory(str(FONTS))
+    _register_fonts()
     return vl_convert.vegalite_to_png(spec, scale=SCALE, allowed_base_urls=[])
+
+
+@cache
+def _register_fonts() -> None:
+    """Once a process: each call would read the fonts again."""
+    import vl_convert  # noqa: PLC0415
+
+    vl_convert.register_font_directory(str(FONTS))
 
 
 class _Pictures:

@@ -6,9 +6,9 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from datetime import UTC
 from typing import Literal
 
+from lib.exports.formats import utc
 from lib.exports.values import (
     Plain,
     plain,
@@ -56,8 +56,7 @@ def to_zip(report: Report, profile: Profile = "excel") -> bytes:
 
 
 def _entry(name: str, report: Report) -> zipfile.ZipInfo:
-    moment = report.generated_at.astimezone(UTC)
-    entry = zipfile.ZipInfo(name, moment.timetuple()[:6])
+    entry = zipfile.ZipInfo(name, utc(report.generated_at).timetuple()[:6])
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.create_system = 3  # else the bytes would depend on the operating system
     entry.external_attr = 0o644 << 16

@@ -22,6 +22,10 @@ BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 COMPACT_STEPS = ((Decimal(10) ** 12, "tn"), (Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "M"))
 """Below a million a number stays whole: ``999,999`` is as short as its abbreviation."""
 
+MAX_CHOICES = 12
+MAX_CHOICE_LENGTH = 80
+"""How many values of one filter, and how many characters of each, stand in the provenance."""
+
 CENT = Decimal("0.01")
 SMALLEST = Decimal("0.000001")
 
@@ -121,12 +125,16 @@ def _date(value: object, _: str) -> str:
     return f"{value:%Y-%m-%d}" if isinstance(value, date) else visible(value)
 
 
+def utc(value: datetime) -> datetime:
+    """A time in UTC; one without a zone is taken as UTC already."""
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
 def moment(value: datetime | None) -> str:
-    """``2026-11-21 01:40 UTC``; a time without a zone is taken as UTC."""
+    """``2026-11-21 01:40 UTC``."""
     if value is None or is_missing(value):
         return MISSING
-    utc = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    return f"{utc:%Y-%m-%d %H:%M} UTC"
+    return f"{utc(value):%Y-%m-%d %H:%M} UTC"
 
 
 def _datetime(value: object, _: str) -> str:
@@ -281,21 +289,27 @@ def completeness(report: Report) -> str:
 
 
 def filters(chosen: Mapping[str, object]) -> str:
-    """The filters as ``models: gpt-5, o4; batch: no``, or ``none``."""
+    """The filters as ``models: gpt-5, o4; batch: no``, or ``none``.
+
+    Of many or long values the beginning is shown; JSON and the zip's side file hold them whole.
+    """
     parts = []
     for key, value in chosen.items():
         many = value if isinstance(value, list | tuple | set | frozenset) else (value,)
         texts = [_filter_value(item) for item in many if item is not None]
         texts = sorted(texts) if isinstance(value, set | frozenset) else texts
+        more = f" and {len(texts) - MAX_CHOICES:,} more" if len(texts) > MAX_CHOICES else ""
         if texts:
-            parts.append(f"{visible(key).replace('_', ' ')}: {', '.join(texts)}")
+            listed = ", ".join(texts[:MAX_CHOICES])
+            parts.append(f"{visible(key).replace('_', ' ')}: {listed}{more}")
     return "; ".join(parts) or "none"
 
 
 def _filter_value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return moment(value) if isinstance(value, datetime) else visible(value)
+    text = moment(value) if isinstance(value, datetime) else visible(value)
+    return text if len(text) <= MAX_CHOICE_LENGTH else f"{text[: MAX_CHOICE_LENGTH - 1]}…"
 
 
 def failures(report: Report) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """The paper: fonts, colours, text that cannot escape its place, and what stands on every page."""
 
 from collections.abc import Container, Iterator, Mapping
-from datetime import UTC
 from functools import cached_property
 from typing import Literal
 
@@ -11,7 +10,7 @@ from fpdf.enums import TextDirection
 from fpdf.fonts import TTFFont
 
 from lib.exports.chart_png import FONTS
-from lib.exports.formats import mark, moment, visible
+from lib.exports.formats import mark, moment, utc, visible
 from lib.reports.report import Report
 
 FAMILY = "DejaVu"
@@ -58,7 +57,7 @@ class Page(FPDF):
         self.add_font(FAMILY, "", FONTS / "DejaVuSans.ttf")
         self.add_font(FAMILY, "B", FONTS / "DejaVuSans-Bold.ttf")
         self.set_title(self.drawn(report.title))
-        self.set_creation_date(report.generated_at.astimezone(UTC))
+        self.set_creation_date(utc(report.generated_at))
         self.set_font(FAMILY, size=8)
 
     def close_fonts(self) -> None:

@@ -1,14 +1,14 @@
 """Columns to plain values for machines: what CSV and JSON agree on."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from lib.exports.formats import is_missing
+from lib.exports.formats import is_missing, utc
 from lib.reports.report import ColumnKind, Report, Table
 
 Plain = str | int | float | bool | None
@@ -40,9 +40,8 @@ def plain(value: object) -> Plain:
 
 
 def stamp(moment: datetime) -> str:
-    """A time as ISO 8601 in UTC with ``Z``, to the second; one without a zone is taken as UTC."""
-    utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return utc.replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    """A time as ISO 8601 in UTC with ``Z``, to the second."""
+    return utc(moment).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def plain_period(report: Report) -> dict[str, str] | None:
@@ -128,10 +127,10 @@ def _date(cells: pd.Series) -> list[Plain]:
 
 
 def _datetime(cells: pd.Series) -> list[Plain]:
-    utc = pd.to_datetime(cells, utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")
-    whole = utc.astype("datetime64[s]")
-    unit: Literal["s", "us"] = "s" if ((utc == whole) | np.isnat(utc)).all() else "us"
-    texts = np.datetime_as_string(utc, unit=unit).tolist()
+    times = pd.to_datetime(cells, utc=True).dt.tz_localize(None).to_numpy("datetime64[us]")
+    whole = times.astype("datetime64[s]")
+    unit: Literal["s", "us"] = "s" if ((times == whole) | np.isnat(times)).all() else "us"
+    texts = np.datetime_as_string(times, unit=unit).tolist()
     return [None if text == "NaT" else f"{text}Z" for text in texts]
 
 
