@@ -91,7 +91,7 @@ def draw_over_time(frame: pd.DataFrame, step: Step, unit: str) -> alt.Chart:
         alt.Chart(data)
         .mark_bar()
         .encode(
-            x=alt.X("time:O", timeUnit=step.unit, title="UTC", axis=_time_axis(step)),
+            x=alt.X("time:O", timeUnit=step.unit, title=None, axis=_time_axis(step)),
             y=alt.Y("value:Q", title=unit, axis=alt.Axis(format="~s", tickCount=5)),
             color=alt.Color("series:N", sort=order, title=None, legend=_legend(len(order))),
             order=alt.Order("rank:Q"),
@@ -101,7 +101,7 @@ def draw_over_time(frame: pd.DataFrame, step: Step, unit: str) -> alt.Chart:
                 alt.Tooltip("value:Q", title=unit, format=form),
             ],
         )
-        .properties(height=320)
+        .properties(height=380)
     )
     return chart
 
@@ -163,4 +163,6 @@ def _time_axis(step: Step) -> alt.Axis:
 def _legend(series: int) -> alt.Legend | None:
     if series <= 1:
         return None
-    return alt.Legend(orient="bottom", columns=2, labelLimit=190, symbolType="square")
+    return alt.Legend(
+        orient="bottom", columns=2, labelLimit=180, symbolType="square", offset=6, rowPadding=3
+    )

@@ -31,5 +31,5 @@ with open_page("openai_usage") as page:
     remember_names(report)
     with st.container(horizontal=True):
         show_downloads(report, "oai")
-        copy_link(openai_link(query))
+        copy_link(openai_link(query), "oai")
     show_report(report, "oai")

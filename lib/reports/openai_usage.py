@@ -175,6 +175,11 @@ def _select(answer: OpenAIAnswer, query: OpenAIQuery) -> _Selection:
         if not wanted:
             continue
         ids = _resolve(wanted, column, answer.names)
+        notes += [
+            f"The {DIMENSIONS[column].label.lower()} filter {value} matches nothing in this period."
+            for value in wanted
+            if not _found(_resolve([value], column, answer.names), column, (usage, costs, by_user))
+        ]
         usage = usage[usage[column].isin(ids)] if column in usage else usage.iloc[:0]
         if costs is not None and not _splits(costs, column):
             notes.append(
@@ -185,6 +190,13 @@ def _select(answer: OpenAIAnswer, query: OpenAIQuery) -> _Selection:
             costs = costs[costs[column].isin(ids)]
             by_user = None
     return _Selection(usage.reset_index(drop=True), costs, by_user, tuple(notes))
+
+
+def _found(ids: set[str], column: str, frames: Iterable[pd.DataFrame | None]) -> bool:
+    return any(
+        frame is not None and column in frame and bool(frame[column].isin(ids).any())
+        for frame in frames
+    )
 
 
 def _splits(costs: pd.DataFrame, column: str) -> bool:
@@ -343,7 +355,7 @@ def _notes(
     unsplit = [row.title.lower() for row in BREAKDOWNS if row.dimension not in query.dimensions]
     if unsplit:
         yield f"Not asked for, so everything stands in one row: {', '.join(unsplit)}."
-    if "usage_bytes" in chosen.usage:
+    if "usage_bytes" in chosen.usage and chosen.usage["usage_bytes"].notna().any():
         yield "Vector storage is a level: the last value counts, it is never added up over days."
     yield from chosen.notes
     yield from answer.notes

@@ -9,11 +9,14 @@ import streamlit as st
 
 from lib.charts import distinct_labels
 from lib.errors import DashboardError, InputError
-from lib.periods import check_period, parse_day
+from lib.periods import parse_day
 from lib.ui.text import literal
 
 _OWN = ("embed", "embed_options")
 _PROBLEMS = "_link_problems"
+
+VIEW = "_view_"
+"""In the names of parameters that choose what of a report is in view; they change no number."""
 
 
 def pin(key: str, value: object, url: Sequence[str]) -> None:
@@ -67,7 +70,11 @@ def _problems(prefix: str, parameters: Sequence[Parameter]) -> list[str]:
         values = st.query_params.get_all(key)
         parameter = known.get(key)
         if parameter is None:
-            if key not in _OWN and (key.startswith(f"{prefix}_") or "_" not in key):
+            if (
+                key not in _OWN
+                and VIEW not in key
+                and (key.startswith(f"{prefix}_") or "_" not in key)
+            ):
                 problems.append(f"The parameter {literal(key[:60])} is unknown.")
             continue
         if parameter.allowed is not None:
@@ -112,11 +119,12 @@ def both_ends(days: Sequence[date]) -> tuple[date, date]:
 
 
 def check_days(today: date) -> Callable[[list[str]], object]:
-    """A check for the two days of a range in a link."""
+    """A check for what the date input would drop; a reversed or half range it keeps, and we refuse."""
 
     def check(values: list[str]) -> None:
-        since, until = both_ends([parse_day("date", value) for value in values])
-        check_period(since, until, today)
+        days = [parse_day("date", value) for value in values]
+        if len(days) > 2 or max(days) > today:
+            raise InputError("date range", f"it takes two days until today, {today} (UTC).")
 
     return check
 
@@ -146,9 +154,14 @@ def pick_ids(key: str, label: str, names: Mapping[str, str], placeholder: str) -
     return chosen
 
 
-def copy_link(state: Mapping[str, object]) -> None:
-    """A link that shows the same tomorrow: every control stands in it, defaults too."""
-    pairs = {key: value if value != [] else [""] for key, value in state.items()}
+def copy_link(state: Mapping[str, object], prefix: str) -> None:
+    """A link that shows the same tomorrow: every control stands in it, defaults too.
+
+    Args:
+        state: parameter to value; what is in view is added from the session.
+    """
+    view = {key: st.session_state[key] for key in st.session_state if f"{prefix}{VIEW}" in str(key)}
+    pairs = {key: value if value != [] else [""] for key, value in {**state, **view}.items()}
     with st.popover("Copy link", icon=":material/link:"):
         st.caption("Opens this page with the same choices, for whoever may open it.")
         st.code(f"{st.context.url}?{urlencode(pairs, doseq=True)}", language=None, wrap_lines=True)

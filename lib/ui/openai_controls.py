@@ -211,5 +211,4 @@ def _parameters(today: date) -> tuple[Parameter, ...]:
         Parameter("oai_users"),
         Parameter("oai_models"),
         Parameter("oai_compare", ("true", "false")),
-        Parameter("oai_table"),
     )

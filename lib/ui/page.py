@@ -62,18 +62,24 @@ def menu() -> StreamlitPage:
 
 
 def _navigation() -> StreamlitPage:
-    return st.navigation(
-        [
-            st.Page(
-                f"pages/{entry.name}.py",
-                title=entry.title,
-                icon=entry.icon,
-                url_path=entry.name,
-                default=entry is ENTRIES[0],
-            )
-            for entry in ENTRIES
-        ]
-    )
+    # No page is the default one: the default answers at "/" only, and links name their page for good.
+    start = st.Page(_start, title=PRODUCT, default=True, visibility="hidden")
+    return st.navigation([start, *_pages().values()])
+
+
+def _pages() -> dict[str, StreamlitPage]:
+    return {
+        entry.name: st.Page(
+            f"pages/{entry.name}.py", title=entry.title, icon=entry.icon, url_path=entry.name
+        )
+        for entry in ENTRIES
+    }
+
+
+def _start() -> None:
+    """Leads from "/" to the first page."""
+    st.session_state.pop(_BY_APP, None)
+    st.switch_page(_pages()[ENTRIES[0].name], query_params=st.query_params.to_dict())
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import streamlit as st
 
 from lib.exports import formats
 from lib.reports.report import ChartSpec, Column, Figure, Report, Table
+from lib.ui.controls import VIEW
 from lib.ui.text import literal
 
 LAZY_ROWS = 10_000
@@ -73,6 +74,7 @@ def _show_figure(figure: Figure) -> None:
         ("≥ " if figure.incomplete and known else "") + formats.compact(figure),
         formats.delta(figure.delta, figure.unit) if figure.delta else None,
         delta_color="inverse" if figure.key in _DELTA_COLOURS else "off",
+        delta_arrow="auto" if figure.delta and figure.delta.change else "off",
         help=literal(help_text),
         border=True,
         height="stretch",
@@ -98,8 +100,9 @@ def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], prefix: str) -> N
         options,
         default=options[0],
         required=True,
-        key=f"{prefix}_chart_{name.split(maxsplit=1)[0].lower()}",
+        key=f"{prefix}{VIEW}{name.split(maxsplit=1)[0].lower()}",
         label_visibility="collapsed",
+        bind="query-params",
     )
     spec = next((spec for spec in specs if spec.by == chosen), specs[0])
     st.altair_chart(spec.chart, width="stretch", alt=spec.alt)
@@ -109,9 +112,10 @@ def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], prefix: str) -> N
 def _show_tables(tables: tuple[Table, ...], prefix: str) -> None:
     filled = [table for table in tables if not table.frame.empty]
     tabs = st.tabs(
-        [f"{table.title} ({len(table.frame):,})" for table in filled],
-        key=f"{prefix}_tables",
+        [table.title for table in filled],
+        key=f"{prefix}{VIEW}table",
         on_change="rerun",
+        bind="query-params",
     )
     for tab, table in zip(tabs, filled, strict=True):
         if tab.open:
@@ -120,8 +124,8 @@ def _show_tables(tables: tuple[Table, ...], prefix: str) -> None:
 
 
 def _show_table(table: Table) -> None:
-    if table.note:
-        st.caption(literal(table.note))
+    rows = len(table.frame)
+    st.caption(literal(f"{rows:,} row{'s' if rows > 1 else ''}. {table.note}".strip()))
     shown = [column for column in table.columns if table.frame[column.key].notna().any()]
     st.dataframe(
         table.frame,
