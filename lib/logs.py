@@ -17,12 +17,21 @@ class _ToLoguru(logging.Handler):
         while frame and (depth == 0 or frame.f_code.co_filename == logging.__file__):
             frame, depth = frame.f_back, depth + 1
         logger.opt(depth=depth, exception=record.exc_info).log(
-            record.levelname if record.levelname in _LEVELS else record.levelno, record.getMessage()
+            record.levelname if record.levelname in _LEVELS else record.levelno, _message(record)
         )
 
 
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):  # a library's slip in a log line must not stop its work
+        return f"{record.msg} {record.args}"
+
+
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_FORMAT = "{time:YYYY-MM-DD HH:mm:ss!UTC}Z {level: <8} {name}: {message}\n{exception}"
+_FORMAT = (
+    "{time:YYYY-MM-DD HH:mm:ss!UTC}Z {level: <8} {name}: {message}"  # loguru adds the traceback
+)
 
 
 def _write(message: str) -> None:

@@ -12,6 +12,9 @@ SECONDS = {"1m": 60, "1h": 3_600, "1d": 86_400}
 MAX_DAYS = {"1m": 31, "1h": 366, "1d": 1_096}
 """The longest range each width may cover, in days; docs/decisions/0002 gives the reasons."""
 
+EARLIEST = date(2000, 1, 1)
+"""No upstream knows days before; it also leaves room for a preceding period."""
+
 
 @dataclass(frozen=True)
 class Period:
@@ -57,11 +60,15 @@ def check_period(start: date, end: date, today: date, width: str = "1d") -> Peri
         width: the bucket width, a key of ``MAX_DAYS``.
 
     Raises:
-        InputError: reversed, in the future, or longer than the width allows.
+        InputError: reversed, before ``EARLIEST``, in the future, or longer than the width allows.
     """
     if start > end:
         raise InputError(
             "date range", f"it starts on {start}, after its end {end}.", "Swap the two dates."
+        )
+    if start < EARLIEST:
+        raise InputError(
+            "date range", f"{start} lies before {EARLIEST}.", "Choose a later first day."
         )
     if end > today:
         raise InputError(

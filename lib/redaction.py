@@ -20,6 +20,7 @@ def remember_secret(value: str) -> None:
 
 def redact(text: str) -> str:
     """The text with every known or recognisable secret masked."""
-    for value in tuple(_known):
+    # The longest first: one value may be the beginning of another.
+    for value in sorted(_known, key=len, reverse=True):
         text = text.replace(value, MASK)
     return _PATTERN.sub(MASK, text)

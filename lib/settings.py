@@ -79,6 +79,8 @@ def clean_openai_key(text: str) -> str:
         ValueError: says what is wrong without repeating any of it.
     """
     key = text.strip()
+    if not key:
+        raise ValueError("is empty")
     # httpx repeats an unsendable header in its error message: refuse it before.
     if not key.isascii() or not key.isprintable() or any(mark in key for mark in " \"'"):
         raise ValueError("holds blanks, quotes or characters that no key has; copy it again")
@@ -100,12 +102,13 @@ def clean_base_url(text: str) -> str:
     url = text.strip().rstrip("/")
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme not in ("http", "https"):
+    blank = not url.isprintable() or " " in url
+    if not host or blank or parts.scheme not in ("http", "https"):
         raise ValueError("is not a URL; it looks like https://api.openai.com/v1")
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if any(mark in url for mark in "@?#"):
         raise ValueError("holds more than an address; leave out user, password, ? and #")
     if parts.scheme == "http" and host not in _LOOPBACK:
         raise ValueError("would send the key unencrypted; use https://")
@@ -142,14 +145,18 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     for values in (
         _secrets(Path.home() / ".streamlit" / "secrets.toml"),
         _secrets(folder / ".streamlit" / "secrets.toml"),
-        dotenv_values(folder / ".env"),
-        dotenv_values(folder / "devenv.sh"),
+        _shell_lines(folder / ".env"),
+        _shell_lines(folder / "devenv.sh"),
         os.environ if environ is None else environ,
     ):
         merged |= {
             name: values[name] for name in map(str.upper, Settings.model_fields) if name in values
         }
-    chosen = {name.lower(): value for name, value in merged.items() if value not in ("", None)}
+    chosen = {
+        name.lower(): value
+        for name, value in merged.items()
+        if value is not None and str(value).strip()
+    }
     try:
         return Settings.model_validate(chosen)
     except ValidationError as error:
@@ -161,6 +168,14 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         ) from None
 
 
+def _shell_lines(path: Path) -> dict[str, str | None]:
+    """Variables of a file of shell assignments; none when there is no such file."""
+    try:
+        return dotenv_values(path)
+    except (UnicodeDecodeError, OSError):
+        raise SettingsError(path.name, "cannot be read as text.", "Correct the file.") from None
+
+
 def _secrets(path: Path) -> dict[str, object]:
     """Top-level entries of one of Streamlit's secrets files; none when there is no such file."""
     try:
@@ -169,6 +184,4 @@ def _secrets(path: Path) -> dict[str, object]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
         # The library's message quotes the line, which may hold a secret.
-        raise SettingsError(
-            str(path.name), "cannot be read as TOML.", "Correct the file."
-        ) from None
+        raise SettingsError(path.name, "cannot be read as TOML.", "Correct the file.") from None
