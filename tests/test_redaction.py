@@ -1,0 +1,131 @@
+"""Secrets vanish from text and from every log line, whoever writes it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lib.redaction import MASK, redact, remember_secret
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "key sk-admin-{}.",
+        "key sk-proj-{}, and more",
+        "SK-ADMIN-{}",
+        "Authorization: Bearer {}",
+        "{{'authorization': 'bearer {}'}}",
+        'headers={{"Authorization": "Bearer {}"}}',
+        "https://api.example/?key=sk-{}",
+        "Incorrect API key provided: sk-admin-{}. You can find your API key at",
+    ],
+)
+def test_keys_and_bearer_tokens_are_masked_wherever_they_stand(text: str) -> None:
+    canary = "Zq81kd02mfPw"
+    clean = redact(text.format(canary))
+    assert canary not in clean
+    assert MASK in clean
+
+
+@pytest.mark.parametrize(
+    "text", ["task-force-one-two", "risk-assessment", "sk-1", "5 sk-ips", "openai:completions"]
+)
+def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_an_exact_value_is_masked_once_it_is_known() -> None:
+    value = "opaque gateway pass 9173"
+    assert redact(f"x{value}y") == f"x{value}y"
+    remember_secret(value)
+    assert redact(f"x{value}y") == f"x{MASK}y"
+
+
+def test_a_value_that_starts_with_another_one_is_masked_whole() -> None:
+    remember_secret("prefix-4471")
+    remember_secret("prefix-4471-and-the-rest")
+    assert redact("is prefix-4471-and-the-rest") == f"is {MASK}"
+
+
+def test_values_too_short_to_be_secret_do_not_riddle_the_text() -> None:
+    remember_secret("")
+    remember_secret("a")
+    assert redact("a plain sentence") == "a plain sentence"
+
+
+LOGGING = """
+import logging, sys
+from loguru import logger
+logging.getLogger("uvicorn.access")  # exists before the sink does
+from lib.logs import configure_logs
+from lib.redaction import remember_secret
+configure_logs("DEBUG")
+configure_logs("DEBUG")
+exact = "opaque-CANARY-exact"
+remember_secret(exact)
+key = "sk-admin-CANARY12345"
+
+def fail(secret):
+    held = {"Authorization": f"Bearer {secret}"}
+    raise ValueError(f"refused {secret} with {held}")
+
+logger.info("loguru says {}", key)
+logger.info("loguru says " + exact + " {braces}")
+logging.getLogger("some.library").warning("stdlib says %s and %s", key, exact)
+logging.getLogger("uvicorn.access").error("server says %s", key)
+logging.getLogger("streamlit.runtime").error("screen says %s", exact)
+logging.getLogger("httpx").info("routine chatter")
+logging.getLogger("some.library").warning("badly formatted %d %s", key)
+logging.getLogger("some.library").log(35, "odd level %s", key)
+for secret in (key, exact):
+    try:
+        fail(secret)
+    except ValueError as error:
+        logger.exception("loguru traceback")
+        logging.getLogger("some.library").exception("stdlib traceback")
+        try:
+            raise RuntimeError("chained") from error
+        except RuntimeError:
+            logger.opt(exception=True).error("chain")
+print("reached the end")
+"""
+
+
+def test_no_log_line_of_any_library_shows_a_secret() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOGGING], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "reached the end\n", done.stderr
+    assert "CANARY" not in done.stderr
+    for said in (
+        f"loguru says {MASK}",
+        f"loguru says {MASK} {{braces}}",
+        f"stdlib says {MASK} and {MASK}",
+        f"server says {MASK}",
+        f"screen says {MASK}",
+        f"odd level {MASK}",
+        "badly formatted",
+        "loguru traceback",
+        "stdlib traceback",
+        "RuntimeError: chained",
+        f"ValueError: refused {MASK} with",
+    ):
+        assert said in done.stderr
+    assert done.stderr.count("loguru says") == 2, "each line once, however often it is set up"
+    assert "routine chatter" not in done.stderr
+
+
+def test_the_level_silences_what_lies_below_it() -> None:
+    script = (
+        "from loguru import logger; from lib.logs import configure_logs; configure_logs('ERROR');"
+        "logger.warning('quiet'); logger.error('loud')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "loud" in done.stderr
+    assert "quiet" not in done.stderr
