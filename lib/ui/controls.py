@@ -66,7 +66,7 @@ def forget_link_problems(prefix: str) -> None:
 def _problems(prefix: str, parameters: Sequence[Parameter]) -> list[str]:
     known = {parameter.key: parameter for parameter in parameters}
     problems = []
-    for key in st.query_params:
+    for key in list(st.query_params):
         values = st.query_params.get_all(key)
         parameter = known.get(key)
         if parameter is None:
@@ -89,6 +89,7 @@ def _problems(prefix: str, parameters: Sequence[Parameter]) -> list[str]:
                 parameter.check(values)
             except DashboardError as error:
                 problems.append(literal(f"{key}: {error}"))
+                del st.query_params[key]  # else the widget would stay empty, without its default
     return problems
 
 

@@ -79,7 +79,8 @@ def _pages() -> dict[str, StreamlitPage]:
 def _start() -> None:
     """Leads from "/" to the first page."""
     st.session_state.pop(_BY_APP, None)
-    st.switch_page(_pages()[ENTRIES[0].name], query_params=st.query_params.to_dict())
+    link = {key: st.query_params.get_all(key) for key in st.query_params}
+    st.switch_page(_pages()[ENTRIES[0].name], query_params=link)
 
 
 @contextmanager
@@ -93,7 +94,7 @@ def open_page(name: str) -> Iterator[Page]:
     st.set_page_config(f"{entry.title} · {PRODUCT}", entry.icon, layout="wide")
     if not st.session_state.pop(_BY_APP, False):
         _navigation()
-    configure_logs("ERROR")  # before anything can fail: the logger's own default shows variables
+    configure_logs("ERROR")  # until the settings say otherwise
     try:
         settings = load_settings()
     except SettingsError as error:
