@@ -174,6 +174,9 @@ def test_the_chart_theme_lies_under_what_a_chart_sets_itself():
     assert spec["config"]["font"] == "Mono"
     assert spec["config"]["range"]["category"] == list(PALETTE)
     assert isinstance(spec["width"], int)
+    screen = themed({"mark": "bar", "height": 380})
+    assert (screen["width"], screen["height"]) == (spec["width"], spec["height"])
+    assert themed({"mark": "bar", "height": {"step": 24}})["height"] == {"step": 24}
     own = themed({"mark": "bar", "width": 99, "config": {"range": {"category": ["red"]}}})
     assert own["config"]["range"]["category"] == ["red"]
     assert own["width"] == 99

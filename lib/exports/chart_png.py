@@ -32,8 +32,8 @@ CONFIG: dict[str, object] = {
 }
 """The light theme of charts on paper. What a chart sets itself wins."""
 
-SIZE = {"width": 480, "height": 230}
-"""Pixels of a chart that gives no size of its own, or asks for its container's."""
+WIDTH, HEIGHT = 500, 175
+"""Pixels of a chart that leaves its width to its place: with a legend of five lines, two rows fit a page."""
 
 SCALE = 2
 FONTS = Path(__file__).parents[1] / "fonts"
@@ -58,10 +58,17 @@ def themed(spec: Mapping[str, object]) -> dict[str, object]:
     own = spec.get("config")
     merged = {**spec, "config": _under(CONFIG, own if isinstance(own, dict) else {})}
     if "mark" in spec or "layer" in spec:
-        for side, pixels in SIZE.items():
-            if not isinstance(spec.get(side), int | float | dict):
-                merged[side] = pixels
+        merged.update(_paper_size(spec.get("width"), spec.get("height")))
     return merged
+
+
+def _paper_size(width: object, height: object) -> dict[str, object]:
+    """A chart that fixes its width keeps its proportions; steps per bar stay as they are."""
+    if isinstance(width, int | float | dict):
+        return {"width": width} if height is None else {"width": width, "height": height}
+    if isinstance(height, dict):
+        return {"width": WIDTH, "height": height}
+    return {"width": WIDTH, "height": min(height, HEIGHT) if isinstance(height, int) else HEIGHT}
 
 
 def _under(base: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from lib.reports.report import Figure, Report
 if TYPE_CHECKING:
     from lib.exports.pdf_page import Page
 
-CARD_HEIGHT = 19.0
+CARD_HEIGHT, CARD_HEIGHT_WITH_CHANGE = 14.5, 19.0
 CARDS_PER_ROW = (4, 5)
 GAP = 3.0
 
@@ -82,17 +82,19 @@ def _draw_figures(page: "Page", figures: tuple[Figure, ...]) -> None:
     per_row = min(CARDS_PER_ROW, key=lambda count: (-len(figures) % count, count))
     width = (page.epw - GAP * (per_row - 1)) / per_row
     for start in range(0, len(figures), per_row):
-        page.room_for(CARD_HEIGHT)
-        for place, shown in enumerate(figures[start : start + per_row]):
-            _draw_card(page, shown, page.l_margin + place * (width + GAP), width)
-        page.y += CARD_HEIGHT + GAP
+        row = figures[start : start + per_row]
+        height = CARD_HEIGHT_WITH_CHANGE if any(shown.delta for shown in row) else CARD_HEIGHT
+        page.room_for(height)
+        for place, shown in enumerate(row):
+            _draw_card(page, shown, page.l_margin + place * (width + GAP), width, height)
+        page.y += height + GAP
     page.y += 1
 
 
-def _draw_card(page: "Page", shown: Figure, left: float, width: float) -> None:
+def _draw_card(page: "Page", shown: Figure, left: float, width: float, height: float) -> None:
     page.set_draw_color(page.HAIRLINE)
     page.set_fill_color(page.CARD)
-    page.rect(left, page.y, width, CARD_HEIGHT, style="DF")
+    page.rect(left, page.y, width, height, style="DF")
     inside, room = left + 3, width - 6
     mark = "incomplete" if shown.incomplete else ""
     marked = page.measure(mark, size=7)

@@ -9,12 +9,17 @@ from lib.exports.pdf_page import LEADING, POINT, Page
 from lib.reports.report import ChartSpec
 
 GAP = 9.0
-MAX_HEIGHT = 84.0
+MAX_HEIGHT = 69.0
+LEAST_HEIGHT = 55.0
+"""Charts are drawn this low at the least to stay on the page that has been begun."""
+
 PIXEL = 0.27
 """Millimetres of one chart pixel, at most: a small chart is not blown up beyond this."""
 
 TITLE_HEIGHT = 6.0
 CAPTION_SIZE = 7.5
+BESIDE = TITLE_HEIGHT + 1 + 2 * CAPTION_SIZE * POINT * LEADING
+"""Millimetres of a title and a sentence of two lines."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,9 @@ def draw_charts(page: Page, charts: tuple[ChartSpec, ...]) -> None:
     """All charts in pairs. One that cannot be drawn leaves its title, its sentence and a remark."""
     width = (page.epw - GAP) / 2
     for start in range(0, len(charts), 2):
-        pair = [_picture(page, chart, width) for chart in charts[start : start + 2]]
+        beside = page.left_over - BESIDE
+        tallest = min(beside, MAX_HEIGHT) if beside >= LEAST_HEIGHT else MAX_HEIGHT
+        pair = [_picture(page, chart, width, tallest) for chart in charts[start : start + 2]]
         height = max(picture.full_height for picture in pair)
         page.room_for(height)
         for place, picture in enumerate(pair):
@@ -42,7 +49,7 @@ def draw_charts(page: Page, charts: tuple[ChartSpec, ...]) -> None:
         page.y += height + 5
 
 
-def _picture(page: Page, chart: ChartSpec, room: float) -> _Picture:
+def _picture(page: Page, chart: ChartSpec, room: float, tallest: float) -> _Picture:
     png, width, height, caption = b"", 0.0, 0.0, chart.alt
     try:
         png = chart_png(chart.chart)
@@ -50,14 +57,14 @@ def _picture(page: Page, chart: ChartSpec, room: float) -> _Picture:
         # The numbers must still reach the reader; the picture is the lesser loss
         caption = f"{chart.alt} (This chart could not be drawn.)".strip()
     else:
-        width, height = _fitted(png, room)
+        width, height = _fitted(png, room, tallest)
     return _Picture(chart, png, width, height, page.lines(caption, room, size=CAPTION_SIZE))
 
 
-def _fitted(png: bytes, room: float) -> tuple[float, float]:
+def _fitted(png: bytes, room: float, tallest: float) -> tuple[float, float]:
     pixels: tuple[int, int] = struct.unpack(">II", png[16:24])
     width, height = (side / SCALE * PIXEL for side in pixels)
-    factor = min(1.0, room / width, MAX_HEIGHT / height)
+    factor = min(1.0, room / width, tallest / height)
     return width * factor, height * factor
 
 

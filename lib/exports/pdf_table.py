@@ -31,7 +31,7 @@ def draw_table(page: Page, table: Table) -> None:
     shown = shown_columns(table, rows=MAX_ROWS)
     rows = min(len(table.frame), MAX_ROWS)
     placed = _placed(page, shown)
-    page.room_for(9 + 2 * HEADING_LINE + min(rows, 4) * ROW + 2 * ROW)
+    page.room_for(9 + 2 * HEADING_LINE + (min(rows, 3) + 1) * ROW)
     page.paragraph(table.title, size=11, bold=True)
     if table.note:
         page.paragraph(table.note, size=7.5, colour=page.FAINT)
