@@ -146,6 +146,12 @@ class ApiClient:
             raise _Transient(
                 source, f"no connection to {self.host} ({type(error).__name__})."
             ) from error
+        except httpx.DecodingError as error:
+            raise SourceReplyError(
+                source,
+                f"{self.host} sent a reply that cannot be unpacked.",
+                "Try again; if it stays, a proxy in between may damage answers.",
+            ) from error
         if reply.status_code != httpx.codes.OK:
             raise _failure(source, self.host, reply)
         return _parse_json(source, self.host, reply)
@@ -195,15 +201,16 @@ def _error_body(reply: httpx.Response) -> tuple[str, str, str]:
     """Message, parameter and code of an error reply, each empty when absent; secrets masked."""
     try:
         body = json.loads(reply.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "", "", ""
     error = body.get("error", body) if isinstance(body, dict) else body
     if isinstance(error, dict):
         fields = (error.get("message") or error.get("msg"), error.get("param"), error.get("code"))
     else:
         fields = (error, None, None)
-    message, parameter, code = (str(field)[:500] if field else "" for field in fields)
-    return redact(message), parameter, code
+    # Masked before it is cut: half a key is not recognised any more.
+    message, parameter, code = (redact(str(field))[:500] if field else "" for field in fields)
+    return message, parameter, code
 
 
 def _retry_after(reply: httpx.Response) -> float | None:

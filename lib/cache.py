@@ -138,10 +138,13 @@ class Caches:
 
     async def lookup(self, key: Hashable, fetch: Callable[[], Awaitable[Any]]) -> Any:
         """A list of names, fetched at most once at a time; failures are not kept."""
-        if key in self.lookups:
+        try:
+            known = self.lookups[key]
+        except KeyError:
+            self.statistics.misses += 1
+        else:
             self.statistics.hits += 1
-            return self.lookups[key]
-        self.statistics.misses += 1
+            return known
         task = self.flights.current(key) or self.flights.start([key], fetch)
         self.lookups[key] = found = await self.flights.join(task)
         return found
