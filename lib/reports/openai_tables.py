@@ -245,7 +245,7 @@ def breakdown_table(
         columns,
         totals,
         brief=(
-            label,
+            *dict.fromkeys((label, key)),  # two keys may share a name
             "cost",
             "num_model_requests",
             "input_tokens",

@@ -137,7 +137,8 @@ def pick_ids(key: str, label: str, names: Mapping[str, str], placeholder: str) -
         names: id to name. Ids of the link that are not among them are offered as they are.
     """
     if key not in st.session_state:
-        st.session_state[key] = list(dict.fromkeys(st.query_params.get_all(key)))
+        linked = dict.fromkeys(st.query_params.get_all(key))
+        st.session_state[key] = [one for one in linked if one]
     labels = distinct_labels({**{one: one for one in st.session_state[key]}, **names})
     chosen: list[str] = st.multiselect(
         label,

@@ -13,6 +13,9 @@ from lib.errors import SourceReplyError
 from lib.sources.openai.tables import COSTS, DIMENSIONS, METRICS, NOT_METRICS
 
 _NULL = type(None)
+_LARGEST = 2**63 - 1  # what an integer column of a frame holds
+_OURS = {"date": "reply_date", "endpoint_type": "reply_endpoint_type"}
+"""Names of our own columns, and what an undocumented field of that name is kept as."""
 
 
 class BucketReply(BaseModel):
@@ -46,7 +49,8 @@ def parse_page(payload: Any, endpoint: str, source: str) -> tuple[list[ParsedBuc
 
     Columns are named as on the wire. Documented metrics are int, dimensions are text (``batch``:
     bool), amounts are split into ``amount`` (Decimal) and ``currency``. Undocumented fields are kept:
-    whole numbers as they are, anything else as text. Missing and null are both None; a column
+    whole numbers as they are, anything else as text; one that bears the name of a column of
+    ours under another name. Missing and null are both None; a column
     that is None throughout is left out.
 
     Args:
@@ -89,7 +93,8 @@ def _columns(rows: list[dict[str, Any]], source: str) -> dict[str, list[Any]]:
         kinds = set(map(type, values))
         if kinds == {_NULL}:
             continue
-        columns[name] = _KINDS.get(name, _parse_unknown)(values, kinds, name, source)
+        column = _OURS.get(name, name)
+        columns[column] = _KINDS.get(name, _parse_unknown)(values, kinds, name, source)
     return columns
 
 
@@ -106,15 +111,19 @@ def _flatten_cost(row: dict[str, Any], source: str) -> dict[str, Any]:
 
 
 def _parse_ints(values: list[Any], kinds: set[type], name: str, source: str) -> list[Any]:
-    if kinds <= {int, _NULL}:
+    if kinds <= {int, _NULL} and _countable(values):
         return values
     return [value if value is None else _whole(value, name, source) for value in values]
+
+
+def _countable(values: list[Any]) -> bool:
+    return all(value is None or -_LARGEST <= value <= _LARGEST for value in values)
 
 
 def _whole(value: Any, name: str, source: str) -> int:
     """An integer that was written as 3.0 or "3"; anything else is refused, not rounded."""
     number = _number(value, name, source)
-    if number != number.to_integral_value():
+    if number != number.to_integral_value() or not _countable([number]):
         raise SourceReplyError(source, f"{name} is {str(value)[:40]!r}, not a whole number.")
     return int(number)
 
@@ -147,7 +156,7 @@ def _parse_bools(values: list[Any], kinds: set[type], name: str, source: str) ->
 
 
 def _parse_unknown(values: list[Any], kinds: set[type], name: str, source: str) -> list[Any]:
-    if kinds <= {int, _NULL}:
+    if kinds <= {int, _NULL} and _countable(values):
         return values
     return _parse_texts(values, kinds, name, source)
 
