@@ -49,9 +49,8 @@ def parse_page(payload: Any, endpoint: str, source: str) -> tuple[list[ParsedBuc
 
     Columns are named as on the wire. Documented metrics are int, dimensions are text (``batch``:
     bool), amounts are split into ``amount`` (Decimal) and ``currency``. Undocumented fields are kept:
-    whole numbers as they are, anything else as text; one that bears the name of a column of
-    ours under another name. Missing and null are both None; a column
-    that is None throughout is left out.
+    whole numbers as they are, anything else as text; one that bears the name of a column of ours
+    gets another name. Missing and null are both None; a column that is None throughout is left out.
 
     Args:
         payload: the parsed JSON.
