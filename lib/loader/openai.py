@@ -91,9 +91,11 @@ class _Load:
         cost, by_user = costs.result()
         directory = names.result()
         asked = [*answers, *filter(None, (cost, by_user))]
-        if asked and all(series_status(answer, self.now).status == "failed" for answer in asked):
+        failed = [one for one in asked if series_status(one, self.now).status == "failed"]
+        skipped = [one for one in asked if series_status(one, self.now).status == "skipped"]
+        if failed and len(failed) + len(skipped) == len(asked):
             # A wrong key fails everywhere alike: one error says it better than twelve sources.
-            raise asked[0].errors[0]
+            raise failed[0].errors[0]
         frame = usage_frame((answer.series.endpoint, answer.buckets) for answer in answers)
         cost_frame = costs_frame(cost.buckets) if cost and cost.buckets else None
         user_frame = costs_frame(by_user.buckets) if by_user and by_user.buckets else None
@@ -150,6 +152,9 @@ class _Load:
         async with asyncio.TaskGroup() as group:
             for flight in flights:
                 group.create_task(join(flight))
+        if any(flight.cancelled() for flight in flights):
+            # Its last other passenger got off just as we came: it never arrives, so ask anew.
+            return await self._series(series, period)
         return SeriesAnswer(
             series,
             [found[start] for start in starts if start in found],

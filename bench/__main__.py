@@ -1,0 +1,45 @@
+"""All measurements, one table: ``make bench``, or ``python -m bench --only page``."""
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+
+from bench.caching import measure_caching
+from bench.files import measure_files
+from bench.load import measure_load
+from bench.memory import measure_memory
+from bench.page import measure_page
+from bench.table import Row, print_table
+from lib.logs import configure_logs
+
+TOPICS: dict[str, Callable[[], Iterator[Row]]] = {
+    "load": measure_load,
+    "caching": measure_caching,
+    "files": measure_files,
+    "page": measure_page,
+    "memory": measure_memory,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", choices=TOPICS, action="append", help="a topic; may be repeated")
+    chosen = parser.parse_args().only or list(TOPICS)
+    configure_logs("ERROR")
+    began = time.perf_counter()
+    rows: list[Row] = []
+    for topic in chosen:
+        print(f"{topic} ...", flush=True)
+        rows += TOPICS[topic]()
+    print_table(rows)
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    print(
+        f"\nPython {platform.python_version()}, {os.cpu_count()} cores, load average {load}; "
+        f"measured in {time.perf_counter() - began:.0f} s. Timings never fail the command."
+    )
+
+
+if __name__ == "__main__":
+    main()
