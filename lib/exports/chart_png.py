@@ -10,7 +10,10 @@ from pathlib import Path
 
 import altair as alt
 
-PALETTE = ("#1F5FA8", "#2A9D8F", "#D9822B", "#7A5195", "#B8414B", "#6B7A8F", "#8AA34F", "#3BA3D0")
+PALETTE = (
+    *("#1F5FA8", "#2A9D8F", "#D9822B", "#7A5195", "#B8414B", "#6B7A8F", "#8AA34F", "#3BA3D0"),
+    "#BAC4D0",  # the ninth is "Other"
+)
 INK = "#1C2733"
 FAINT = "#5B6875"
 
