@@ -1,7 +1,8 @@
 """Replies as OpenAI's organization API writes them, and ways to the stand-in, for the tests."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,11 +11,14 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from lib.api_client import ApiClient, Retry
-from lib.cache import Bucket
-from lib.loader.openai import connect_openai
+from lib.cache import Bucket, Caches
+from lib.loader.openai import connect_openai, load_openai
+from lib.reports.openai_usage import build_openai_usage
+from lib.reports.report import Report
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import costs_frame, usage_frame
 from lib.sources.openai.parse import parse_page
+from lib.sources.openai.query import CHOICES, OpenAIQuery, check_query
 from lib.status import SourceStatus
 
 DAY = 86_400
@@ -121,3 +125,55 @@ async def raw_rows(app: Starlette, endpoint: str, start: int, end: int, **asked:
 def amount(rows: Rows) -> Decimal:
     """The sum of the rows' amounts."""
     return sum((Decimal(str(row["amount"]["value"])) for row in rows), Decimal(0))
+
+
+FIRST, LAST = date(2026, 11, 9), date(2026, 11, 12)
+"""Four closed days, Monday to Thursday."""
+
+
+def ask(since: date = FIRST, until: date = LAST, **more: Any) -> OpenAIQuery:
+    """A question about closed days."""
+    return check_query(since=since, until=until, today=until, **more)
+
+
+async def load(
+    app: Starlette,
+    query: OpenAIQuery | None = None,
+    caches: Caches | None = None,
+    now: datetime = NOW,
+) -> OpenAIAnswer:
+    """What our loader brings from the stand-in."""
+    return await load_openai(connect(app), caches or Caches(), query or ask(), now=now)
+
+
+async def report_of(app: Starlette, query: OpenAIQuery | None = None) -> Report:
+    """The report of what our loader brings from the stand-in."""
+    asked = query or ask()
+    return build_openai_usage(await load(app, asked), asked, now=NOW)
+
+
+def status(report: Report, name: str) -> str:
+    """How one source of a report answered."""
+    return {one.name: one.status for one in report.sources}[f"openai:{name}"]
+
+
+def asked_of(app: Starlette) -> Counter[str]:
+    """How often each endpoint was asked, and the look-ups together; then forgets."""
+    kinds: Counter[str] = Counter()
+    for tail, _ in app.state.requests:
+        kinds[tail if tail in CHOICES else "look-ups"] += 1
+    app.state.requests.clear()
+    return kinds
+
+
+def windows(app: Starlette) -> set[tuple[str, str, str]]:
+    """Endpoint, first and last day of each usage or cost request; then forgets."""
+    found = set()
+    for tail, pairs in app.state.requests:
+        if tail in CHOICES:
+            times = dict(pairs)
+            start, end = int(times["start_time"]), int(times["end_time"])
+            days = [datetime.fromtimestamp(at, UTC).date() for at in (start, end - 1)]
+            found.add((tail, *map(str, days)))
+    app.state.requests.clear()
+    return found
