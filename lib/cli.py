@@ -126,7 +126,6 @@ def check_command() -> None:
 
 def _or_exit(work: Callable[[Settings], T]) -> T:
     """Settings, then the work; a known error becomes one line on stderr and an exit code."""
-    configure_logs("ERROR")  # until the settings say otherwise
     try:
         settings = load_settings()
         configure_logs(settings.loguru_level if settings.debug else "ERROR")

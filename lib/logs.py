@@ -3,6 +3,7 @@
 import inspect
 import logging
 import sys
+from functools import lru_cache
 
 from loguru import logger
 
@@ -39,15 +40,15 @@ def _write(message: str) -> None:
     sys.stderr.flush()
 
 
+@lru_cache(maxsize=1)
 def configure_logs(level: str) -> None:
-    """One redacting sink on stderr for loguru and the standard library; safe to call again."""
+    """One redacting sink on stderr for loguru and the standard library; once per level."""
     logger.remove()
     # diagnose would print the values of local variables, keys among them.
     logger.add(_write, level=level, format=_FORMAT, diagnose=False, backtrace=False, colorize=False)
     handler = _ToLoguru()
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    for name in ("streamlit", "uvicorn"):
-        for known in [name, *logging.root.manager.loggerDict]:
-            if known == name or known.startswith(f"{name}."):
-                logging.getLogger(known).handlers = [handler]
-                logging.getLogger(known).propagate = False
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] in ("streamlit", "uvicorn"):
+            logging.getLogger(name).handlers = [handler]
+            logging.getLogger(name).propagate = False

@@ -94,7 +94,6 @@ def open_page(name: str) -> Iterator[Page]:
     st.set_page_config(f"{entry.title} · {PRODUCT}", entry.icon, layout="wide")
     if not st.session_state.pop(_BY_APP, False):
         _navigation()
-    configure_logs("ERROR")  # until the settings say otherwise
     try:
         settings = load_settings()
     except SettingsError as error:
