@@ -29,7 +29,7 @@ class Check:
     @property
     def fine(self) -> bool:
         """Nothing stands in the way of a complete report."""
-        return self.reachable is not False and self.permitted is not False
+        return self.permitted is True
 
 
 async def check_openai(client: ApiClient, settings: Settings) -> list[Check]:

@@ -168,7 +168,7 @@ async def _fetch_projects(client: ApiClient) -> Names:
 
 async def _fetch_api_keys(client: ApiClient, project_id: str) -> Names:
     names = Names()
-    path = f"/organization/projects/{quote(project_id, safe='')}/api_keys"
+    path = f"{_project_path(project_id)}/api_keys"
     for item in await _fetch_list(client, "api_keys", path, [("owner_project_access", "any")]):
         names.add("api_key", item.get("id"), item.get("name") or item.get("redacted_value"))
         owner = item.get("owner") if isinstance(item.get("owner"), dict) else {}
@@ -181,10 +181,15 @@ async def _fetch_api_keys(client: ApiClient, project_id: str) -> Names:
 
 async def _fetch_service_accounts(client: ApiClient, project_id: str) -> Names:
     names = Names()
-    path = f"/organization/projects/{quote(project_id, safe='')}/service_accounts"
+    path = f"{_project_path(project_id)}/service_accounts"
     for item in await _fetch_list(client, "service_accounts", path):
         names.add("user", item.get("id"), item.get("name"), " (service account)")
     return names
+
+
+def _project_path(project_id: str) -> str:
+    # Dots too: an id of ".." would lead the request elsewhere.
+    return "/organization/projects/" + quote(project_id, safe="").replace(".", "%2E")
 
 
 async def _fetch_admin_keys(client: ApiClient) -> Names:

@@ -104,12 +104,17 @@ def refused_dimension(error: SourceRefused, series: Series) -> str | None:
     if series.endpoint != COSTS or error.status != 400:
         return None
     about = f"{error.parameter} {error.detail}"
-    if "api_key_id" in series.group_by and ("api_key_id" in about or "start_time" in about):
-        return "api_key_id"
-    if {"user_id", "project_id"} <= {*series.group_by} and (
-        "user_id" in about or "group_by" in about
+    keys = "api_key_id" in series.group_by
+    users = {"user_id", "project_id"} <= {*series.group_by}
+    # What the message names counts first; either may come with param start_time.
+    for named, dimension in (
+        ("api_key_id", "api_key_id"),
+        ("user_id", "user_id"),
+        ("start_time", "api_key_id"),
+        ("group_by", "user_id"),
     ):
-        return "user_id"
+        if named in about and (keys if dimension == "api_key_id" else users):
+            return dimension
     return None
 
 
