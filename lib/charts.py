@@ -1,5 +1,7 @@
 """Tidy frame in, Altair chart out: aggregated, in UTC, coloured by the theme of whoever draws it."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import altair as alt
@@ -54,9 +56,9 @@ def fold(frame: pd.DataFrame, step: Step, period: Period) -> pd.DataFrame:
         ``time``, ``series`` (ordered categorical), ``value``; at most ``MOST_SERIES`` + 1 series.
     """
     sizes = frame.groupby("series")["value"].sum()
-    order = list(sizes.nlargest(MOST_SERIES).index)
+    order = [name for name in sizes.nlargest(MOST_SERIES).index if name != OTHER]
     names = frame["series"].where(frame["series"].isin(order), OTHER)
-    if len(sizes) > MOST_SERIES:
+    if len(sizes) > len(order):
         order.append(OTHER)
     # Periods know no time zone: the times are UTC before and after.
     times = frame["time"].dt.tz_localize(None).dt.to_period(step.period).dt.start_time
@@ -129,20 +131,23 @@ def draw_ranking(frame: pd.DataFrame, unit: str) -> alt.Chart:
     return chart
 
 
-def distinct_labels(names: dict[str, str]) -> dict[str, str]:
+def distinct_labels(names: dict[str, str], reserved: Iterable[str] = ()) -> dict[str, str]:
     """A short label per id, never the same for two ids.
 
     Args:
         names: id to name; two ids may share a name.
+        reserved: labels that mean something else, and that no id gets.
     """
     short = {key: _shorten(name) for key, name in names.items()}
-    seen: dict[str, int] = {}
-    for label in short.values():
-        seen[label] = seen.get(label, 0) + 1
+    seen = Counter((*short.values(), *reserved))
+    taken = {*reserved}
     labels: dict[str, str] = {}
     for key, label in short.items():
         unique = label if seen[label] == 1 else f"{label} ({key[-8:]})"
-        labels[key] = unique if unique not in labels.values() else f"{label} ({key})"
+        while unique in taken:
+            unique = f"{unique} ({key})"
+        taken.add(unique)
+        labels[key] = unique
     return labels
 
 

@@ -6,7 +6,15 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from lib.charts import Step, choose_step, distinct_labels, draw_over_time, draw_ranking, fold
+from lib.charts import (
+    OTHER,
+    Step,
+    choose_step,
+    distinct_labels,
+    draw_over_time,
+    draw_ranking,
+    fold,
+)
 from lib.periods import SECONDS
 from lib.reports.openai_tables import UNALLOCATED, Names
 from lib.reports.report import ChartSpec, Table
@@ -194,9 +202,7 @@ def _labels(ids: "pd.Series[Any]", kind: Kind | None, names: Names) -> dict[str,
     known = {str(one): str(one) for one in ids.dropna().unique()}
     if kind is not None:
         known = {one: names.get((kind, one), one) for one in known}
-    return distinct_labels(
-        {one: f"{name} " if name == UNALLOCATED else name for one, name in known.items()}
-    )
+    return distinct_labels(known, reserved=(UNALLOCATED, OTHER))
 
 
 def _amount(value: float, unit: str) -> str:
