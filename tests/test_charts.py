@@ -1,0 +1,210 @@
+"""Charts: few enough points, no value lost, gaps that stay gaps, labels that differ, UTC."""
+
+import json
+from datetime import date, timedelta
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from lib.charts import (
+    MOST_SERIES,
+    OTHER,
+    STEPS,
+    choose_step,
+    distinct_labels,
+    draw_over_time,
+    draw_ranking,
+    fold,
+)
+from lib.periods import SECONDS, Period
+
+START = date(2025, 11, 21)
+
+
+def period_of(days: int) -> Period:
+    return Period(START, START + timedelta(days=days - 1))
+
+
+def frame_of(points: list[tuple[int, str, float]]) -> pd.DataFrame:
+    """Points of second since the start, series and value."""
+    offsets, series, values = zip(*points, strict=True)
+    times = pd.Timestamp(START, tz="UTC") + pd.to_timedelta(list(offsets), unit="s")
+    return pd.DataFrame(
+        {"time": times, "series": pd.Series(series, dtype="str"), "value": list(values)}
+    )
+
+
+def step_named(name: str) -> Any:
+    return next(step for step in STEPS if step.name == name)
+
+
+def spec_of(chart: alt.Chart) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(chart.to_json())
+    return found
+
+
+def points_in(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    (rows,) = spec["datasets"].values()
+    return list(rows)
+
+
+@pytest.mark.parametrize(
+    ("width", "days"),
+    [("1m", 31), ("1m", 1), ("1h", 366), ("1h", 23), ("1d", 1_096), ("1d", 555), ("1d", 1)],
+)
+def test_the_longest_ranges_with_two_hundred_series_stay_under_five_thousand_points(
+    width: str, days: int
+) -> None:
+    period, seconds = period_of(days), SECONDS[width]
+    buckets = days * 86_400 // seconds
+    stride = max(1, buckets // 1_500)
+    points = [
+        (at * seconds, f"series {(at // stride + shift) % 200}", 1.0)
+        for at in range(0, buckets, stride)
+        for shift in range(0, 200, 25)
+    ]
+    step = choose_step(seconds, days)
+    assert step.seconds >= seconds
+    folded = fold(frame_of(points), step, period)
+    assert folded["series"].nunique() <= MOST_SERIES + 1
+    spec = spec_of(draw_over_time(folded, step, "tokens"))
+    assert len(points_in(spec)) <= 5_000
+    assert sum(row["value"] or 0 for row in points_in(spec)) == len(points)
+
+
+@pytest.mark.parametrize(
+    ("width", "days", "name"),
+    [
+        ("1m", 1, "hour"),
+        ("1h", 1, "hour"),
+        ("1h", 23, "hour"),
+        ("1h", 24, "day"),
+        ("1m", 31, "day"),
+        ("1d", 1, "day"),
+        ("1d", 555, "day"),
+        ("1d", 556, "month"),
+        ("1d", 1_096, "month"),
+    ],
+)
+def test_steps_are_as_fine_as_the_data_and_the_range_allow(
+    width: str, days: int, name: str
+) -> None:
+    assert choose_step(SECONDS[width], days).name == name
+
+
+names = st.sampled_from([*(f"series {number}" for number in range(30)), OTHER, "Ünï=cøde", "7"])
+whole_points = st.lists(
+    st.tuples(st.integers(0, 20 * 86_400 - 1), names, st.integers(0, 10**9).map(float)),
+    min_size=1,
+    max_size=80,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(whole_points, st.sampled_from(["hour", "day", "month"]))
+def test_folding_keeps_every_value_and_every_step(
+    points: list[tuple[int, str, float]], name: str
+) -> None:
+    step, period = step_named(name), period_of(20)
+    folded = fold(frame_of(points), step, period)
+    assert folded["value"].sum() == sum(value for _, _, value in points)
+    assert folded["series"].nunique() <= MOST_SERIES + 1
+    steps = folded["time"].drop_duplicates()
+    count = {"hour": 20 * 24, "day": 20, "month": 2}[name]
+    assert len(steps) == count, "every step of the period is there"
+    assert steps.is_monotonic_increasing
+    assert str(steps.dt.tz) == "UTC"
+    used = {at // {"hour": 3_600, "day": 86_400, "month": 10**9}[name] for at, _, _ in points}
+    if name != "month":
+        empty = folded["value"].isna().sum()
+        assert empty == count - len(used), "a step without data is null, not zero"
+        assert folded.groupby("time")["value"].count().eq(0).sum() == empty
+
+
+def test_what_is_small_is_folded_together_and_comes_last() -> None:
+    points = [(0, f"s{number}", float(number + 1)) for number in range(20)]
+    folded = fold(frame_of(points), step_named("day"), period_of(1))
+    assert folded["series"].tolist() == [f"s{number}" for number in range(19, 11, -1)] + [OTHER]
+    assert folded["value"].tolist() == [float(number) for number in range(20, 12, -1)] + [78.0]
+
+
+def test_a_series_that_is_itself_called_other_is_drawn_without_failing() -> None:
+    points = [(0, f"s{number}", 1.0) for number in range(20)] + [(0, OTHER, 100.0)]
+    folded = fold(frame_of(points), step_named("day"), period_of(1))
+    assert folded["value"].sum() == 120
+    assert folded["series"].nunique() <= MOST_SERIES + 1
+
+
+def test_a_gap_is_null_in_the_chart_and_times_are_utc() -> None:
+    points = [(0, "a", 1.0), (2 * 86_400, "b", 0.0)]
+    step = step_named("day")
+    spec = spec_of(draw_over_time(fold(frame_of(points), step, period_of(4)), step, "USD"))
+    by_day = {row["time"][:10]: row["value"] for row in points_in(spec)}
+    assert by_day == {
+        "2025-11-21": 1.0,
+        "2025-11-22": None,
+        "2025-11-23": 0.0,
+        "2025-11-24": None,
+    }
+    assert spec["encoding"]["x"]["timeUnit"] == {"unit": "yearmonthdate", "utc": True}
+    (tip,) = [one for one in spec["encoding"]["tooltip"] if "timeUnit" in one]
+    assert "UTC" in tip["title"]
+    units = [one["timeUnit"]["utc"] for one in spec["encoding"]["tooltip"] if "timeUnit" in one]
+    assert units == [True]
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_every_step_is_drawn_in_utc(step: Any) -> None:
+    spec = spec_of(draw_over_time(fold(frame_of([(0, "a", 1.0)]), step, period_of(1)), step, "x"))
+    assert spec["encoding"]["x"]["timeUnit"]["utc"] is True
+
+
+@pytest.mark.parametrize(("unit", "form"), [("USD", ",.2f"), ("tokens", ",.0f")])
+def test_money_shows_cents_and_counts_do_not(unit: str, form: str) -> None:
+    frame = pd.DataFrame({"label": ["b", "a"], "value": [2.0, 1.0]})
+    spec = spec_of(draw_ranking(frame, unit))
+    assert [one["format"] for one in spec["encoding"]["tooltip"] if "format" in one] == [form]
+    assert [row["label"] for row in points_in(spec)] == ["b", "a"]
+    assert spec["encoding"]["y"]["sort"] is None, "drawn in the order given"
+
+
+ids = st.text("12", min_size=1, max_size=10)
+tricky = st.one_of(
+    st.text(max_size=60),
+    st.sampled_from(["x", " x ", "x" * 80, "x" * 81, "", " ", OTHER]),
+    st.builds("x ({})".format, ids),
+    st.builds("x ({0}) ({0})".format, ids),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(ids, tricky, max_size=12))
+@example({"1": "x (3)", "2": "x", "3": "x"})
+def test_no_two_ids_ever_share_a_label(named: dict[str, str]) -> None:
+    labels = distinct_labels(named, reserved=(OTHER,))
+    assert labels.keys() == named.keys()
+    assert len({OTHER, *labels.values()}) == len(named) + 1
+    assert all(label.strip() for label in labels.values())
+
+
+def test_a_label_never_takes_a_reserved_word() -> None:
+    labels = distinct_labels({"proj_1": OTHER, "proj_2": f" {OTHER} "}, reserved=(OTHER,))
+    assert OTHER not in labels.values()
+    assert len({*labels.values()}) == 2
+
+
+def test_a_label_is_one_short_line() -> None:
+    labels = distinct_labels({"proj_a1b2c3d4e5": "two\nlines " + "x" * 90})
+    assert "\n" not in labels["proj_a1b2c3d4e5"]
+    assert len(labels["proj_a1b2c3d4e5"]) <= 40
+
+
+def test_a_name_that_is_unique_is_shown_as_it_is_and_a_shared_one_with_its_id() -> None:
+    labels = distinct_labels({"proj_00000001": "One", "proj_00000002": "Two", "proj_3": "Two"})
+    assert labels["proj_00000001"] == "One"
+    assert labels["proj_00000002"] == "Two (00000002)"
+    assert labels["proj_3"] == "Two (proj_3)"
