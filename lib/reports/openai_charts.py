@@ -142,7 +142,7 @@ def _over_time(
     tidy = pd.DataFrame(
         {
             "time": frame.loc[known, "start_time"],
-            "series": frame.loc[known, row.column].map(labels).fillna(UNALLOCATED),
+            "series": frame.loc[known, row.column].map(labels).astype("str").fillna(UNALLOCATED),
             "value": values[known],
         }
     )
@@ -186,7 +186,7 @@ def _ranking(
         return
     ranked = ranked.sort_values("value", ascending=False, kind="stable").head(_RANKED)
     labels = _labels(ranked["id"], ranking.kind, names)
-    ranked["label"] = ranked["id"].map(labels).fillna(UNALLOCATED)
+    ranked["label"] = ranked["id"].map(labels).astype("str").fillna(UNALLOCATED)
     title = f"Top {ranking.by} by {measure}"
     first = ranked.iloc[0]
     sentence = (

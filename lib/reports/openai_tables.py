@@ -78,13 +78,17 @@ def with_names(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
                 for key in frame[column].dropna().unique()
                 if (kind, key) in names
             }
-            named[name_column] = frame[column].map(found).astype("str")
+            looked_up = frame[column].map(found).astype("str")
+            # OpenAI sends some names beside the ids: better than none.
+            sent = frame.get(name_column)
+            named[name_column] = looked_up if sent is None else looked_up.fillna(sent)
     return named
 
 
 def cost_model(costs: pd.DataFrame) -> "pd.Series[Any]":
     """The model that a line item names: ``gpt-5-mini, input_tokens`` is ``gpt-5-mini``."""
-    return costs["line_item"].astype("str").str.split(", ", n=1).str[0]
+    items = costs["line_item"].astype("str")
+    return items.map(lambda item: item.partition(", ")[0], na_action="ignore").astype("str")
 
 
 def sum_money(amounts: Iterable[Any]) -> Decimal | None:
@@ -200,6 +204,7 @@ def breakdown_table(
     names: Names,
     currency: str | None,
     *,
+    sums: Mapping[str, Number | None],
     split: bool,
 ) -> Table:
     """Usage and cost per project, user, key or model, with a row for what belongs to none.
@@ -208,6 +213,7 @@ def breakdown_table(
         usage, costs: as the answer gave them, filtered.
         currency: of ``costs``; None when costs are unknown or in several currencies, which makes
             the cost column null.
+        sums: the totals of ``BREAKDOWN_METRICS`` and of ``cost``.
         split: the answer was grouped by this dimension; else its one row is all there is.
     """
     key = breakdown.dimension
@@ -232,8 +238,9 @@ def breakdown_table(
         Column("currency", "Currency"),
         *(_column(metric) for metric in BREAKDOWN_METRICS),
     )
-    totals: dict[str, Number | None] = {m: sum_metric(usage, m) for m in BREAKDOWN_METRICS}
-    totals["cost"] = sum_money(money.values()) if money else None
+    totals = dict(sums)
+    if money:
+        totals["cost"] = sum_money(money.values())
     frame = _typed(
         pd.DataFrame(rows, columns=[column.key for column in columns], dtype=object), columns
     )

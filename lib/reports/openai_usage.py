@@ -22,7 +22,14 @@ from lib.reports.openai_tables import (
 from lib.reports.report import Delta, Figure, Number, Report, SourceStatus, Table
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.query import FILTERS, OpenAIQuery
-from lib.sources.openai.tables import COSTS, DIMENSIONS, ENDPOINTS, METRICS, Kind
+from lib.sources.openai.tables import (
+    BREAKDOWN_METRICS,
+    COSTS,
+    DIMENSIONS,
+    ENDPOINTS,
+    METRICS,
+    Kind,
+)
 
 KIND = "openai-usage"
 TITLE = "OpenAI usage and billed cost (showback)"
@@ -97,8 +104,16 @@ class _Selection:
         """The one currency of the costs; None when unknown or more than one."""
         if self.costs is None:
             return None
-        found = self.costs["currency"].dropna().unique()
-        return str(found[0]) if len(found) == 1 else None
+        found = self.currencies
+        return str(found[0]) if len(found) == 1 and found[0] else None
+
+    @property
+    def currencies(self) -> list[str | None]:
+        """The currencies of the known amounts; None stands for an amount without one."""
+        if self.costs is None:
+            return []
+        known = self.costs.loc[self.costs["amount"].notna(), "currency"]
+        return [one if isinstance(one, str) else None for one in known.unique()]
 
 
 def build_openai_usage(
@@ -116,6 +131,7 @@ def build_openai_usage(
     names = answer.names
     currency = chosen.currency
     totals = _totals(chosen, answer.statuses, query)
+    sums = {key: _sum(chosen.usage, key, answer.statuses) for key in BREAKDOWN_METRICS}
     breakdowns = {
         row.key: breakdown_table(
             row,
@@ -125,6 +141,7 @@ def build_openai_usage(
             else chosen.costs,
             names,
             currency,
+            sums=sums | {"cost": _cost(chosen)},
             split=row.dimension in query.dimensions,
         )
         for row in BREAKDOWNS
@@ -222,33 +239,54 @@ def _totals(
         if row.key == "cost":
             totals |= {"cost": _cost(chosen), "currency": chosen.currency}
         elif row.metric:
-            known = sum_metric(chosen.usage, row.metric)
-            totals[row.key] = _zero_if_answered(row.metric, statuses) if known is None else known
+            totals[row.key] = _sum(chosen.usage, row.metric, statuses)
         else:
             split = row.column in query.dimensions
-            totals[row.key] = _count_ids(chosen.usage, row.column) if split else None
+            totals[row.key] = _count_ids(chosen.usage, row.column, statuses) if split else None
     return totals
 
 
 def _cost(chosen: _Selection) -> Decimal | None:
     """The exact sum; unknown when costs are, or when they are in several currencies."""
-    if chosen.costs is None or chosen.costs["currency"].nunique() > 1:
+    if chosen.costs is None:
         return None
-    return Decimal(0) if chosen.costs.empty else sum_money(chosen.costs["amount"])
+    if chosen.costs.empty:
+        return Decimal(0)
+    return sum_money(chosen.costs["amount"]) if chosen.currency else None
 
 
-def _zero_if_answered(metric: str, statuses: Iterable[SourceStatus]) -> int | None:
-    """Nothing used is 0 only where a source that counts the metric said so."""
+def _sum(usage: pd.DataFrame, metric: str, statuses: Iterable[SourceStatus]) -> int | None:
+    """A metric over all rows. Nothing used is 0 only where a source that counts it said so:
+    rows that leave the metric out say nothing about it."""
+    known = sum_metric(usage, metric)
+    if known is not None:
+        return known
+    counting = [row.name for row in ENDPOINTS.values() if metric in row.metrics]
+    left_out = usage["endpoint_type"].isin(counting).any()
+    return 0 if _answered(counting, statuses) and not left_out else None
+
+
+def _answered(endpoints: Iterable[str], statuses: Iterable[SourceStatus]) -> bool:
     answered = {status.name for status in statuses if status.status in ("ok", "partial")}
-    return 0 if any(name in answered for name in _sources_of(metric)) else None
+    return any(f"openai:{name}" in answered for name in endpoints)
 
 
 def _sources_of(metric: str) -> list[str]:
     return [f"openai:{row.name}" for row in ENDPOINTS.values() if metric in row.metrics]
 
 
-def _count_ids(usage: pd.DataFrame, column: str) -> int:
-    """Distinct ids with usage in the period; storage that merely lies there is no activity."""
+def _count_ids(usage: pd.DataFrame, column: str, statuses: Iterable[SourceStatus]) -> int | None:
+    """Distinct ids with usage in the period; storage that merely lies there is no activity.
+
+    None where no endpoint that tells them apart has answered.
+    """
+    telling = [
+        row.name
+        for row in ENDPOINTS.values()
+        if column in row.group_by and any(METRICS[key].over_time == "flow" for key in row.metrics)
+    ]
+    if not _answered(telling, statuses):
+        return None
     flows = [key for key in usage.columns if key in METRICS and METRICS[key].over_time == "flow"]
     if column not in usage:
         return 0
@@ -337,7 +375,9 @@ def _notes(
         yield f"{now.date()} (UTC) is still running: its numbers grow until midnight UTC."
     if chosen.costs is not None and (now.date() - query.period.end).days < 3:
         yield "Costs follow usage with a delay; those of the last three days are provisional."
-    if chosen.costs is not None and chosen.costs["currency"].nunique() > 1:
+    if None in chosen.currencies:
+        yield "Some costs come without a currency: they are listed, but not added up."
+    elif len(chosen.currencies) > 1:
         yield "Costs are in several currencies: they are listed, but not added up."
     if COSTS in query.endpoints and len(query.endpoints) <= len(ENDPOINTS):
         yield "Costs are those of all endpoints: OpenAI does not split them by endpoint."
