@@ -8,13 +8,13 @@ from decimal import Decimal
 import pandas as pd
 
 from lib.reports.openai_charts import openai_charts
+from lib.reports.openai_sums import count_ids, sources_of, sum_or_zero
 from lib.reports.openai_tables import (
     BREAKDOWNS,
     Names,
     breakdown_table,
     cost_model,
     costs_table,
-    sum_metric,
     sum_money,
     usage_table,
     with_names,
@@ -131,7 +131,7 @@ def build_openai_usage(
     names = answer.names
     currency = chosen.currency
     totals = _totals(chosen, answer.statuses, query)
-    sums = {key: _sum(chosen.usage, key, answer.statuses) for key in BREAKDOWN_METRICS}
+    sums = {key: sum_or_zero(chosen.usage, key, answer.statuses) for key in BREAKDOWN_METRICS}
     breakdowns = {
         row.key: breakdown_table(
             row,
@@ -239,10 +239,10 @@ def _totals(
         if row.key == "cost":
             totals |= {"cost": _cost(chosen), "currency": chosen.currency}
         elif row.metric:
-            totals[row.key] = _sum(chosen.usage, row.metric, statuses)
+            totals[row.key] = sum_or_zero(chosen.usage, row.metric, statuses)
         else:
             split = row.column in query.dimensions
-            totals[row.key] = _count_ids(chosen.usage, row.column, statuses) if split else None
+            totals[row.key] = count_ids(chosen.usage, row.column, statuses) if split else None
     return totals
 
 
@@ -253,44 +253,6 @@ def _cost(chosen: _Selection) -> Decimal | None:
     if chosen.costs.empty:
         return Decimal(0)
     return sum_money(chosen.costs["amount"]) if chosen.currency else None
-
-
-def _sum(usage: pd.DataFrame, metric: str, statuses: Iterable[SourceStatus]) -> int | None:
-    """A metric over all rows. Nothing used is 0 only where a source that counts it said so:
-    rows that leave the metric out say nothing about it."""
-    known = sum_metric(usage, metric)
-    if known is not None:
-        return known
-    counting = [row.name for row in ENDPOINTS.values() if metric in row.metrics]
-    left_out = usage["endpoint_type"].isin(counting).any()
-    return 0 if _answered(counting, statuses) and not left_out else None
-
-
-def _answered(endpoints: Iterable[str], statuses: Iterable[SourceStatus]) -> bool:
-    answered = {status.name for status in statuses if status.status in ("ok", "partial")}
-    return any(f"openai:{name}" in answered for name in endpoints)
-
-
-def _sources_of(metric: str) -> list[str]:
-    return [f"openai:{row.name}" for row in ENDPOINTS.values() if metric in row.metrics]
-
-
-def _count_ids(usage: pd.DataFrame, column: str, statuses: Iterable[SourceStatus]) -> int | None:
-    """Distinct ids with usage in the period; storage that merely lies there is no activity.
-
-    None where no endpoint that tells them apart has answered.
-    """
-    telling = [
-        row.name
-        for row in ENDPOINTS.values()
-        if column in row.group_by and any(METRICS[key].over_time == "flow" for key in row.metrics)
-    ]
-    if not _answered(telling, statuses):
-        return None
-    flows = [key for key in usage.columns if key in METRICS and METRICS[key].over_time == "flow"]
-    if column not in usage:
-        return 0
-    return int(usage.loc[usage[flows].notna().any(axis=1), column].nunique())
 
 
 def _figures(
@@ -318,7 +280,7 @@ def _behind(row: _Total, query: OpenAIQuery) -> set[str]:
     if row.key == "cost":
         return {f"openai:{COSTS}"}
     if row.metric:
-        return {*_sources_of(row.metric)}
+        return {*sources_of(row.metric)}
     return {f"openai:{name}" for name in query.endpoints if name != COSTS}
 
 
