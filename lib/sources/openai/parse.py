@@ -107,8 +107,11 @@ def _flatten_cost(row: dict[str, Any], source: str) -> dict[str, Any]:
     if not isinstance(amount, dict):
         raise SourceReplyError(source, "amount is not an object with value and currency.")
     currency = amount.get("currency")
-    flat = {name: value for name, value in row.items() if name != "amount"}
-    return flat | {"amount": amount.get("value"), "currency": currency and str(currency).upper()}
+    return {
+        **row,
+        "amount": amount.get("value"),
+        "currency": currency and str(currency).upper(),
+    }
 
 
 def _parse_ints(values: list[Any], kinds: set[type], name: str, source: str) -> list[Any]:
@@ -130,7 +133,9 @@ def _whole(value: Any, name: str, source: str) -> int:
     return int(number)
 
 
-def _parse_decimals(values: list[Any], _kinds: set[type], name: str, source: str) -> list[Any]:
+def _parse_decimals(values: list[Any], kinds: set[type], name: str, source: str) -> list[Any]:
+    if kinds <= {Decimal, _NULL} and all(value is None or value.is_finite() for value in values):
+        return values
     return [value if value is None else _number(value, name, source) for value in values]
 
 
