@@ -266,22 +266,26 @@ async def test_a_message_that_repeats_the_key_is_masked(status: int, padding: st
 
 
 async def test_no_more_than_eight_requests_are_in_flight() -> None:
-    flying, peak, full = 0, 0, asyncio.Event()
+    flying, gate, full = 0, asyncio.Event(), asyncio.Event()
 
     async def handle(_request: httpx.Request) -> httpx.Response:
-        nonlocal flying, peak
+        nonlocal flying
         flying += 1
-        peak = max(peak, flying)
         if flying == 8:
             full.set()
-        await full.wait()
+        await gate.wait()
         flying -= 1
         return httpx.Response(200, json=1)
 
     client = ApiClient("x", "https://api.example", {}, transport=httpx.MockTransport(handle))
+    asked = [asyncio.ensure_future(client.get_json(f"/{number}")) for number in range(40)]
     async with asyncio.timeout(10):
-        await asyncio.gather(*(client.get_json(f"/{number}") for number in range(40)))
-    assert peak == 8
+        await full.wait()
+        for _ in range(100):
+            await asyncio.sleep(0)  # turns of the loop in which a ninth could come in
+        assert flying == 8
+        gate.set()
+        assert await asyncio.gather(*asked) == [1] * 40
 
 
 async def test_a_cancelled_request_frees_its_place() -> None:
