@@ -96,7 +96,7 @@ async def _ours(where: StandIn, query: OpenAIQuery) -> tuple[float, list[Request
 
 
 async def _alternate(
-    where: StandIn, query: OpenAIQuery, requests: list[Request], rounds: int = 9
+    where: StandIn, query: OpenAIQuery, requests: list[Request], rounds: int = 15
 ) -> tuple[list[float], list[float]]:
     """Seconds of the loader and of the bare script, in turns."""
     ours, bare = [], []
