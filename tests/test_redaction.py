@@ -69,7 +69,9 @@ exact = "opaque-CANARY-exact"
 remember_secret(exact)
 key = "sk-admin-CANARY12345"
 
-def fail(secret):
+hidden = "LOCAL-" + "VALUE"  # a value that only a debugger would print
+
+def fail(secret, _hidden):
     held = {"Authorization": f"Bearer {secret}"}
     raise ValueError(f"refused {secret} with {held}")
 
@@ -83,7 +85,7 @@ logging.getLogger("some.library").warning("badly formatted %d %s", key)
 logging.getLogger("some.library").log(35, "odd level %s", key)
 for secret in (key, exact):
     try:
-        fail(secret)
+        fail(secret, hidden)
     except ValueError as error:
         logger.exception("loguru traceback")
         logging.getLogger("some.library").exception("stdlib traceback")
@@ -101,6 +103,7 @@ def test_no_log_line_of_any_library_shows_a_secret() -> None:
     )
     assert done.stdout == "reached the end\n", done.stderr
     assert "CANARY" not in done.stderr
+    assert "LOCAL-VALUE" not in done.stderr
     for said in (
         f"loguru says {MASK}",
         f"loguru says {MASK} {{braces}}",
