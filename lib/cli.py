@@ -138,6 +138,10 @@ def _or_exit(work: Callable[[Settings], T]) -> T:
 
 
 def _format(format: Format | None, output: Path | None) -> Format:
+    """The format asked for, or the one that the file's ending names; checks the file's folder."""
+    if output is not None and not output.parent.is_dir():
+        typer.echo(f"Error: --output {output}: the folder does not exist.", err=True)
+        raise typer.Exit(MISUSED)
     if format is not None:
         return format
     if output is None:

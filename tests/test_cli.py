@@ -110,8 +110,17 @@ def test_the_ending_of_the_file_decides_its_format(
     assert len(data) > 200
 
 
-def test_a_file_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist_is_refused_at_once(tmp_path: Path) -> None:
     done = run(*ONE_DAY, "--output", str(tmp_path / "missing" / "r.json"))
+    assert done.exit_code == 2
+    assert "demo data" not in done.stderr, "nothing was asked"
+    assert "--output" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "r.json").mkdir()
+    done = run(*ONE_DAY, "--output", str(tmp_path / "r.json"))
     assert done.exit_code == 1
     assert "--output" in done.stderr
     assert "Traceback" not in done.stderr

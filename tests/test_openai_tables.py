@@ -122,6 +122,27 @@ def test_a_level_is_the_last_value_even_where_the_last_day_is_missing() -> None:
     assert "usage_bytes" not in (report.table("usage").totals or {})
 
 
+def test_a_level_that_is_gone_does_not_come_back_under_a_filter() -> None:
+    days = {
+        MONDAY: [{"project_id": "old", "usage_bytes": 5}, {"project_id": "new", "usage_bytes": 1}],
+        MONDAY + DAY: [{"project_id": "new", "usage_bytes": 2}],
+    }
+    answer = answer_of({"vector_stores": days})
+    assert build(answer).table("by_project").totals["usage_bytes"] == 2
+    assert build(answer, projects=["old"]).table("by_project").totals["usage_bytes"] is None
+    assert build(answer, projects=["new"]).table("by_project").totals["usage_bytes"] == 2
+
+
+@pytest.mark.parametrize("asked", ["p1", "Legacy", "Legacy (archived)"])
+def test_a_filter_takes_an_id_or_a_name_with_or_without_its_mark(asked: str) -> None:
+    answer = answer_of(
+        {"completions": {MONDAY: rows("p1", "p2")}},
+        names={("project", "p1"): "Legacy (archived)", ("project", "p2"): "Other one"},
+    )
+    report = build(answer, projects=[asked])
+    assert list(report.table("by_project").frame["project_id"]) == ["p1"]
+
+
 def test_a_source_that_failed_for_the_preceding_period_only_is_named() -> None:
     before = answer_of({}, None, statuses=(SourceStatus("openai:images", "failed", detail="down"),))
     current = answer_of({"completions": {MONDAY: rows("proj-x")}}, {}, previous=before)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import httpx
 import pandas as pd
@@ -19,7 +19,7 @@ from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import costs_frame, usage_frame
 from lib.sources.openai.names import Directory, Names, fetch_directory
 from lib.sources.openai.query import OpenAIQuery
-from lib.sources.openai.tables import COSTS, COSTS_WIDTH, ENDPOINTS, Kind
+from lib.sources.openai.tables import COSTS, COSTS_WIDTH, DELETED, ENDPOINTS, Kind
 from lib.sources.openai.usage import NAME, Series, fetch_window, refused_dimension
 from lib.status import SourceStatus
 
@@ -169,16 +169,15 @@ class _Load:
 
         async def fetch() -> dict[int, Bucket]:
             windows = await fetch_window(self.client, series, start, end)
-            fetched_at = datetime.now(UTC)
             found = {}
             for window in windows:
                 for parsed in window.buckets:
-                    final = fetched_at - from_epoch(parsed.end) > FINAL_AFTER
+                    final = self.now - from_epoch(parsed.end) > FINAL_AFTER
                     bucket = Bucket(
                         parsed.start,
                         parsed.rows,
                         parsed.columns,
-                        fetched_at,
+                        self.now,  # when it was asked for: an answer is no older than that
                         final,
                         window.dropped,
                     )
@@ -236,7 +235,7 @@ class _Load:
                     if (kind, key) in directory.names:
                         names[kind, key] = directory.names[kind, key]
                     elif kind in directory.listed:
-                        mark = f"{last} (deleted)" if last else f"{key} (deleted or unknown)"
+                        mark = last + DELETED if last else f"{key} (deleted or unknown)"
                         names[kind, key] = mark
                     elif last:
                         names[kind, key] = last

@@ -1,6 +1,7 @@
 """Totals of OpenAI usage that tell nothing used from nothing known."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -9,10 +10,16 @@ from lib.sources.openai.tables import ENDPOINTS, METRICS
 from lib.status import SourceStatus
 
 
-def sum_or_zero(usage: pd.DataFrame, metric: str, statuses: Iterable[SourceStatus]) -> int | None:
+def sum_or_zero(
+    usage: pd.DataFrame, metric: str, statuses: Iterable[SourceStatus], last: Any
+) -> int | None:
     """A metric over all rows. Nothing used is 0 only where a source that counts it said so:
-    rows that leave the metric out say nothing about it."""
-    known = sum_metric(usage, metric)
+    rows that leave the metric out say nothing about it.
+
+    Args:
+        last: the bucket that levels are taken from; see ``last_level``.
+    """
+    known = sum_metric(usage, metric, last)
     if known is not None:
         return known
     counting = [row.name for row in ENDPOINTS.values() if metric in row.metrics]

@@ -1,6 +1,6 @@
 """The tables of the OpenAI report: details, costs and breakdowns that all sum to one total."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any
@@ -12,6 +12,9 @@ from lib.sources.openai.tables import BREAKDOWN_METRICS, COSTS_GROUP_BY, DIMENSI
 
 UNALLOCATED = "Unallocated"
 """The row of what belongs to nobody: a null project is real money."""
+
+EXACT_DIGITS = 100
+"""Digits that money is added with: the default of 28 would make a sum depend on its order."""
 
 NOT_SPLIT = "(not split)"
 """The one row of a breakdown that was not asked for."""
@@ -94,7 +97,7 @@ def cost_model(costs: pd.DataFrame) -> "pd.Series[Any]":
 def sum_money(amounts: Iterable[Any]) -> Decimal | None:
     """The exact sum of Decimals; None when there is none among them."""
     with localcontext() as context:
-        context.prec = 100  # the default of 28 digits would make sums depend on their order
+        context.prec = EXACT_DIGITS
         total, known = Decimal(0), False
         for amount in amounts:
             if amount is not None:
@@ -102,25 +105,37 @@ def sum_money(amounts: Iterable[Any]) -> Decimal | None:
     return total if known else None
 
 
-def sum_metric(frame: pd.DataFrame, key: str) -> int | None:
-    """A metric over all rows; None when no row has it. Of a level, the last bucket that has it."""
+def last_level(frame: pd.DataFrame) -> Any:
+    """The start of the last bucket that has any level; None when none has. To be taken before
+    filters: what is gone from the last bucket must not come back with an older value."""
+    levels = [key for key in frame.columns if key in METRICS and METRICS[key].over_time == "level"]
+    starts = frame.loc[frame[levels].notna().any(axis=1), "start_time"]
+    return None if starts.empty else starts.max()
+
+
+def sum_metric(frame: pd.DataFrame, key: str, last: Any) -> int | None:
+    """A metric over all rows; None when no row has it. Of a level, the rows of the bucket ``last``."""
     if key not in frame:
         return None
-    rows = _counted(frame, key)
+    rows = _counted(frame, key, last)
     total = frame.loc[rows, key].sum(min_count=1)
     return None if pd.isna(total) else int(total)
 
 
-def _counted(frame: pd.DataFrame, key: str) -> Any:
+def _counted(frame: pd.DataFrame, key: str, last: Any) -> Any:
     """The rows that a total adds up: all of a flow, the last bucket's of a level."""
     present = frame[key].notna()
-    if METRICS[key].over_time == "flow" or not present.any():
-        return present
-    return present & (frame["start_time"] == frame.loc[present, "start_time"].max())
+    return present if METRICS[key].over_time == "flow" else present & (frame["start_time"] == last)
 
 
-def usage_table(usage: pd.DataFrame, group_by: Iterable[str]) -> Table:
-    """Every row as OpenAI gave it, names beside ids, in the fixed column order."""
+def usage_table(
+    usage: pd.DataFrame, group_by: Iterable[str], total: Callable[[str], int | None]
+) -> Table:
+    """Every row as OpenAI gave it, names beside ids, in the fixed column order.
+
+    Args:
+        total: the report's own total of a metric.
+    """
     frame = usage.copy(deep=False)
     rest = [*(key for key in DIMENSIONS if key in group_by), *METRICS, *frame.columns]
     keys = list(dict.fromkeys([*_FIRST, *(key for key in rest if key in frame or key in group_by)]))
@@ -128,11 +143,8 @@ def usage_table(usage: pd.DataFrame, group_by: Iterable[str]) -> Table:
         if key not in frame:
             frame[key] = _empty(key, len(frame))
     frame = frame[keys].sort_values("start_time", kind="stable", ignore_index=True)
-    totals = {
-        key: sum_metric(frame, key)
-        for key in keys
-        if key in METRICS and METRICS[key].over_time == "flow"
-    }
+    flows = [key for key in keys if key in METRICS and METRICS[key].over_time == "flow"]
+    totals = {key: total(key) for key in flows}
     return Table(
         "usage",
         "Usage",
@@ -205,6 +217,7 @@ def breakdown_table(
     currency: str | None,
     *,
     sums: Mapping[str, Number | None],
+    last: Any,
     split: bool,
 ) -> Table:
     """Usage and cost per project, user, key or model, with a row for what belongs to none.
@@ -214,10 +227,12 @@ def breakdown_table(
         currency: of ``costs``; None when costs are unknown or in several currencies, which makes
             the cost column null.
         sums: the totals of ``BREAKDOWN_METRICS`` and of ``cost``.
+        last: the bucket that levels are taken from; see ``last_level``.
         split: the answer was grouped by this dimension; else its one row is all there is.
     """
     key = breakdown.dimension
-    parts = {metric: _sum_by(usage, key, metric) for metric in BREAKDOWN_METRICS if metric in usage}
+    metrics = [metric for metric in BREAKDOWN_METRICS if metric in usage]
+    parts = {metric: _sum_by(usage, key, metric, last) for metric in metrics}
     money = _money_by(costs, breakdown.cost_column) if costs is not None and currency else {}
     ids = list(dict.fromkeys([*(one for part in parts.values() for one in part), *money]))
     rows = []
@@ -265,8 +280,8 @@ def breakdown_table(
     )
 
 
-def _sum_by(frame: pd.DataFrame, key: str, metric: str) -> dict[str | None, int]:
-    rows = frame.loc[_counted(frame, metric)]
+def _sum_by(frame: pd.DataFrame, key: str, metric: str, last: Any) -> dict[str | None, int]:
+    rows = frame.loc[_counted(frame, metric, last)]
     ids = rows[key] if key in rows else pd.Series(None, index=rows.index, dtype="str")
     sums = rows[metric].groupby(ids, dropna=False).sum(min_count=1)
     return {one if isinstance(one, str) else None: int(total) for one, total in sums.items()}

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
+from typing import Any
 
 import pandas as pd
 
@@ -11,10 +12,12 @@ from lib.reports.openai_charts import openai_charts
 from lib.reports.openai_sums import count_ids, sources_of, sum_or_zero
 from lib.reports.openai_tables import (
     BREAKDOWNS,
+    EXACT_DIGITS,
     Names,
     breakdown_table,
     cost_model,
     costs_table,
+    last_level,
     sum_money,
     usage_table,
     with_names,
@@ -28,6 +31,7 @@ from lib.sources.openai.tables import (
     DIMENSIONS,
     ENDPOINTS,
     METRICS,
+    NAME_MARKS,
     Kind,
 )
 
@@ -92,12 +96,21 @@ _TOTALS = (
 
 @dataclass(frozen=True)
 class _Selection:
-    """An answer after the filters, and whether its costs can be told apart by them."""
+    """An answer after the filters, and whether its costs can be told apart by them.
+
+    Args:
+        last: the bucket that levels are taken from, chosen before the filters.
+    """
 
     usage: pd.DataFrame
     costs: pd.DataFrame | None
     costs_by_user: pd.DataFrame | None
+    last: Any
     notes: tuple[str, ...]
+
+    def total(self, metric: str, statuses: Iterable[SourceStatus]) -> int | None:
+        """The report's total of a metric."""
+        return sum_or_zero(self.usage, metric, statuses, self.last)
 
     @property
     def currency(self) -> str | None:
@@ -131,7 +144,7 @@ def build_openai_usage(
     names = answer.names
     currency = chosen.currency
     totals = _totals(chosen, answer.statuses, query)
-    sums = {key: sum_or_zero(chosen.usage, key, answer.statuses) for key in BREAKDOWN_METRICS}
+    sums = {key: chosen.total(key, answer.statuses) for key in BREAKDOWN_METRICS}
     breakdowns = {
         row.key: breakdown_table(
             row,
@@ -142,6 +155,7 @@ def build_openai_usage(
             names,
             currency,
             sums=sums | {"cost": _cost(chosen)},
+            last=chosen.last,
             split=row.dimension in query.dimensions,
         )
         for row in BREAKDOWNS
@@ -168,7 +182,11 @@ def build_openai_usage(
         tables=(
             *breakdowns.values(),
             *_cost_tables(chosen, names, totals),
-            _usage(chosen, names, query),
+            usage_table(
+                with_names(chosen.usage, names),
+                query.dimensions,
+                lambda metric: chosen.total(metric, answer.statuses),
+            ),
         ),
         notes=tuple(_notes(chosen, answer, query, now)),
         host=answer.host,
@@ -180,13 +198,15 @@ def build_openai_usage(
 def _select(answer: OpenAIAnswer, query: OpenAIQuery) -> _Selection:
     """The rows that pass the filters. Costs that cannot be filtered alike become unknown."""
     usage, costs, by_user = answer.usage, answer.costs, answer.costs_by_user
+    last = last_level(usage)
+    notes = []
     if costs is not None:
         costs = costs.assign(model=cost_model(costs))
     if by_user is not None:
         by_user = by_user.assign(model=None)
         if query.users and not query.projects and not query.models:
             costs, by_user = by_user, None
-    notes = []
+            notes.append("Costs by user are not split further: they stand in one row elsewhere.")
     for name, column in FILTERS.items():
         wanted: tuple[str, ...] = getattr(query, name)
         if not wanted:
@@ -206,7 +226,7 @@ def _select(answer: OpenAIAnswer, query: OpenAIQuery) -> _Selection:
         if costs is not None:
             costs = costs[costs[column].isin(ids)]
             by_user = None
-    return _Selection(usage.reset_index(drop=True), costs, by_user, tuple(notes))
+    return _Selection(usage.reset_index(drop=True), costs, by_user, last, tuple(notes))
 
 
 def _found(ids: set[str], column: str, frames: Iterable[pd.DataFrame | None]) -> bool:
@@ -225,7 +245,11 @@ def _resolve(wanted: Iterable[str], column: str, names: Names) -> set[str]:
     kinds: dict[str, Kind] = {"project_id": "project", "user_id": "user"}
     kind = kinds.get(column)
     by_name = {
-        value: {key for (of, key), name in names.items() if of == kind and name == value}
+        value: {
+            key
+            for (of, key), name in names.items()
+            if of == kind and value in (name, *map(name.removesuffix, NAME_MARKS))
+        }
         for value in wanted
     }
     return {one for value, ids in by_name.items() for one in (value, *ids)}
@@ -239,7 +263,7 @@ def _totals(
         if row.key == "cost":
             totals |= {"cost": _cost(chosen), "currency": chosen.currency}
         elif row.metric:
-            totals[row.key] = sum_or_zero(chosen.usage, row.metric, statuses)
+            totals[row.key] = chosen.total(row.metric, statuses)
         else:
             split = row.column in query.dimensions
             totals[row.key] = count_ids(chosen.usage, row.column, statuses) if split else None
@@ -291,8 +315,10 @@ def _troubled(sources: set[str], statuses: Iterable[SourceStatus]) -> bool:
 def _delta(value: object, previous: object) -> Delta | None:
     if not isinstance(value, int | Decimal) or not isinstance(previous, int | Decimal):
         return None
-    change = value - previous
-    percent = float(change / previous * 100) if previous else None
+    with localcontext() as context:
+        context.prec = EXACT_DIGITS
+        change = value - previous
+        percent = float(change / previous * 100) if previous else None
     return Delta(previous, change, percent)
 
 
@@ -324,10 +350,6 @@ def _cost_tables(
             chosen.currency,
             total if isinstance(total, Decimal) else None,
         )
-
-
-def _usage(chosen: _Selection, names: Names, query: OpenAIQuery) -> Table:
-    return usage_table(with_names(chosen.usage, names), query.dimensions)
 
 
 def _notes(

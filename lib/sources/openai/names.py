@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib.api_client import ApiClient
 from lib.errors import SourceDenied, SourceError, SourceReplyError
-from lib.sources.openai.tables import Kind
+from lib.sources.openai.tables import ARCHIVED, SERVICE_ACCOUNT, Kind
 from lib.sources.openai.usage import NAME, explain_denial
 
 MANAGEMENT_SCOPE = "api.management.read"
@@ -160,7 +160,7 @@ async def _fetch_projects(client: ApiClient) -> Names:
     pairs = [("include_archived", "true")]
     for item in await _fetch_list(client, "projects", "/organization/projects", pairs):
         archived = item.get("status") == "archived" or item.get("archived_at") is not None
-        names.add("project", item.get("id"), item.get("name"), " (archived)" if archived else "")
+        names.add("project", item.get("id"), item.get("name"), ARCHIVED if archived else "")
         if isinstance(item.get("id"), str):
             names.project_ids.append(item["id"])
     return names
@@ -175,7 +175,7 @@ async def _fetch_api_keys(client: ApiClient, project_id: str) -> Names:
         person = _owner(owner, "user")
         names.add("user", person.id, person.email or person.name)
         account = _owner(owner, "service_account")
-        names.add("user", account.id, account.name, " (service account)")
+        names.add("user", account.id, account.name, SERVICE_ACCOUNT)
     return names
 
 
@@ -183,7 +183,7 @@ async def _fetch_service_accounts(client: ApiClient, project_id: str) -> Names:
     names = Names()
     path = f"{_project_path(project_id)}/service_accounts"
     for item in await _fetch_list(client, "service_accounts", path):
-        names.add("user", item.get("id"), item.get("name"), " (service account)")
+        names.add("user", item.get("id"), item.get("name"), SERVICE_ACCOUNT)
     return names
 
 
@@ -213,6 +213,7 @@ async def _fetch_list(
     """All items of one list, page after page."""
     items: list[dict[str, Any]] = []
     after: str | None = None
+    seen: set[str] = set()
     while True:
         pairs = [("limit", str(PAGE_SIZE)), *(params or []), *([("after", after)] if after else [])]
         try:
@@ -230,6 +231,7 @@ async def _fetch_list(
         following = page.last_id or (page.data[-1].get("id") if page.data else None)
         if not page.has_more:
             return items
-        if not following or following == after:
+        if not following or following in seen:
             raise SourceReplyError(f"{NAME}:{part}", "the list promises more but does not go on.")
         after = str(following)
+        seen.add(after)

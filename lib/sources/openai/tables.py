@@ -10,6 +10,10 @@ from typing import Literal
 Kind = Literal["project", "user", "api_key"]
 """What a usage row's id stands for. Service accounts are users there; admin keys are keys."""
 
+ARCHIVED, SERVICE_ACCOUNT, DELETED = " (archived)", " (service account)", " (deleted)"
+NAME_MARKS = (ARCHIVED, SERVICE_ACCOUNT, DELETED)
+"""What stands behind the names of things that are not what they seem."""
+
 _COMMON = ("project_id", "user_id", "api_key_id", "model")
 _COMPLETIONS = (*_COMMON, "batch", "service_tier", "api_source")
 _TOKENS = (
