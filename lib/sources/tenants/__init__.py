@@ -1,0 +1,1 @@
+"""Per-tenant usage counters in Redis."""

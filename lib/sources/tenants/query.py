@@ -1,0 +1,92 @@
+"""What a person asks of the tenants' counters: checked once, then carried through unchanged."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from lib.errors import InputError
+from lib.periods import Period, check_period
+
+MONTHS = 6
+"""Months shown by default, the current one included."""
+
+SORTS = ("total_tokens", "requests", "tenant_id")
+Sort = Literal["total_tokens", "requests", "tenant_id"]
+
+
+@dataclass(frozen=True)
+class TenantQuery:
+    """A checked question. A counter covers its whole period and cannot be split: every counter whose
+    period starts in a month from the first day's to the last day's is taken.
+
+    Args:
+        period: the days asked for, inclusive, UTC.
+        tenants: ids; empty means all.
+        top: most rows of the tenants table; None means all. Totals are always over all.
+    """
+
+    period: Period
+    tenants: tuple[str, ...] = ()
+    sort: Sort = "total_tokens"
+    top: int | None = None
+
+    @property
+    def first_month(self) -> str:
+        """``2025-09``."""
+        return f"{self.period.start:%Y-%m}"
+
+    @property
+    def last_month(self) -> str:
+        """``2025-11``."""
+        return f"{self.period.end:%Y-%m}"
+
+    def described(self) -> dict[str, object]:
+        """The filters as they stand in every rendering of the report."""
+        return {
+            "months": f"{self.first_month} to {self.last_month}",
+            "tenants": list(self.tenants),
+            "sort": self.sort,
+            "top": self.top,
+        }
+
+
+def check_tenant_query(
+    *,
+    since: date | None,
+    until: date | None,
+    today: date,
+    tenants: Iterable[str] = (),
+    sort: str = "total_tokens",
+    top: int | None = None,
+) -> TenantQuery:
+    """A question that can be asked; by default the last six months including the current one.
+
+    Raises:
+        InputError: names the parameter that is unusable.
+    """
+    last = until or today
+    first = since or months_before(last, MONTHS - 1)
+    if sort not in SORTS:
+        raise InputError("sort", f"{sort[:40]!r} is unknown.", f"Use {', '.join(SORTS)}.")
+    if top is not None and top < 1:
+        raise InputError("top", f"{top} is not a number of tenants.", "Use 1 or more.")
+    chosen = tuple(dict.fromkeys(tenants))
+    return TenantQuery(check_period(first, last, today), chosen, sort, top)  # type: ignore[arg-type]
+
+
+def last_days(days: int, today: date) -> tuple[date, date]:
+    """First and last day of "the last N days", today included.
+
+    Raises:
+        InputError: fewer than one day.
+    """
+    if days < 1:
+        raise InputError("days", f"{days} is not a number of days.", "Use 1 or more.")
+    return today - timedelta(days=min(days, 3_660)), today
+
+
+def months_before(day: date, months: int) -> date:
+    """The first day of the month that lies ``months`` before a day's month."""
+    index = day.year * 12 + day.month - 1 - months
+    return date(index // 12, index % 12 + 1, 1)
