@@ -108,7 +108,7 @@ def requirements(name: str) -> dict[str, str]:
     found = {}
     for line in lines:
         if line and not line.startswith(("#", " ", "-")):
-            match = re.match(r"([A-Za-z0-9._-]+)==([^\s;\\#]+)", line)
+            match = re.match(r"([A-Za-z0-9._-]+)(?:\[[a-z,]+\])?==([^\s;\\#]+)", line)
             assert match, f"{name}: {line!r} is not pinned"
             found[match[1].lower().replace("_", "-")] = match[2]
     return found

@@ -1,0 +1,108 @@
+"""What every command does: settings, progress, errors as exit codes, writing the report."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import typer
+from loguru import logger
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from lib.errors import DashboardError, InputError, SettingsError
+from lib.exports.csv import Profile, to_csv
+from lib.exports.json import to_json
+from lib.exports.pdf import to_pdf
+from lib.exports.terminal import to_terminal
+from lib.loader.progress import Progress
+from lib.logs import configure_logs
+from lib.redaction import redact
+from lib.reports.report import Report
+from lib.settings import Settings, load_settings
+
+T = TypeVar("T")
+
+Format = Literal["table", "csv", "json", "pdf"]
+_BY_SUFFIX: dict[str, Format] = {".csv": "csv", ".json": "json", ".pdf": "pdf", ".txt": "table"}
+
+OK, FAILED, MISUSED = 0, 1, 2
+"""Exit codes: complete; incomplete or failed; a parameter or setting is unusable."""
+
+
+def or_exit(work: Callable[[Settings], T]) -> T:
+    """Settings, then the work; a known error becomes one line on stderr and an exit code."""
+    try:
+        settings = load_settings()
+        configure_logs(settings.loguru_level if settings.debug else "ERROR")
+        return work(settings)
+    except DashboardError as error:
+        logger.opt(exception=True).debug("failed")
+        typer.echo(redact(f"Error: {error}"), err=True)
+        misused = isinstance(error, InputError | SettingsError)
+        raise typer.Exit(MISUSED if misused else FAILED) from None
+
+
+def choose_format(format: Format | None, output: Path | None) -> Format:
+    """The format asked for, or the one that the file's ending names; checks the file's folder."""
+    if output is not None and not output.parent.is_dir():
+        typer.echo(f"Error: --output {output}: the folder does not exist.", err=True)
+        raise typer.Exit(MISUSED)
+    if format is not None:
+        return format
+    if output is None:
+        return "table"
+    if output.suffix.lower() not in _BY_SUFFIX:
+        typer.echo(f"Error: --output {output.name}: unknown ending. Add --format.", err=True)
+        raise typer.Exit(MISUSED)
+    return _BY_SUFFIX[output.suffix.lower()]
+
+
+def with_progress(work: Callable[[Progress], Awaitable[T]]) -> T:
+    """Runs the work; draws its progress on stderr when that is a terminal."""
+
+    async def run() -> T:
+        progress = Progress()
+        task = asyncio.ensure_future(work(progress))
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        console = Console(stderr=True)
+        with Bar(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+            shown = bar.add_task("Asking", total=None)
+            while not task.done():
+                await asyncio.wait([task], timeout=0.1)
+                bar.update(
+                    shown,
+                    completed=progress.done,
+                    total=progress.total or None,
+                    description=progress.current.replace("_", " ") or "Asking",
+                )
+        return await task
+
+    return asyncio.run(run())
+
+
+def write_report(report: Report, form: Format, output: Path | None, profile: Profile) -> None:
+    """Writes the report to a file or standard output, and says on stderr what it is not."""
+    if form == "table":
+        terminal = output is None and sys.stdout.isatty()
+        width = Console().width if terminal else None
+        data = (to_terminal(report, width=width, colour=terminal) + "\n").encode()
+    elif form == "csv":
+        data = to_csv(report, report.main_table, profile)
+    else:
+        data = to_json(report) if form == "json" else to_pdf(report)
+    if not report.complete or report.demo:
+        said = "made-up demo data" if report.demo else ""
+        said += " and " if report.demo and not report.complete else ""
+        said += "INCOMPLETE, see its sources" if not report.complete else ""
+        typer.echo(f"Note: this report is {said}.", err=True)
+    if output is None:
+        sys.stdout.buffer.write(data)
+        return
+    try:
+        output.write_bytes(data)
+    except OSError as error:
+        typer.echo(f"Error: --output {output}: {error.strerror}.", err=True)
+        raise typer.Exit(FAILED) from None
