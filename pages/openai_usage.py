@@ -28,7 +28,7 @@ with open_page("openai_usage") as page:
             answer, query, now=datetime.now(UTC), demo=asked.demo
         ),
     )
-    remember_names(report)
+    remember_names(report, client.scope)
     with st.container(horizontal=True):
         show_downloads(report, "oai")
         copy_link(openai_link(query), "oai")

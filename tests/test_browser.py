@@ -106,7 +106,7 @@ def test_a_deep_link_to_a_fresh_server_is_followed_and_its_files_agree_with_the_
     shown = total_on_screen(page)
 
     page.get_by_role("button", name="Download", exact=True).click()
-    table = download(page, "CSV: main table", tmp_path)
+    table = download(page, "CSV: usage table", tmp_path)
     archive = download(page, "CSV: all tables (zip)", tmp_path)
     record = download(page, "JSON", tmp_path)
     paper = download(page, "PDF", tmp_path)
@@ -202,7 +202,7 @@ def test_the_server_key_is_in_no_frame_page_log_or_file(
     page.get_by_role("button", name="Download", exact=True).click()
     files = [
         download(page, name, tmp_path)
-        for name in ("CSV: main table", "CSV: all tables (zip)", "JSON", "PDF")
+        for name in ("CSV: usage table", "CSV: all tables (zip)", "JSON", "PDF")
     ]
     page.keyboard.press("Escape")
     upstream.state.admin_key = "sk-admin-another"  # from here on the server's key is refused

@@ -110,6 +110,16 @@ def test_the_ending_of_the_file_decides_its_format(
     assert len(data) > 200
 
 
+def test_any_table_can_be_had_as_csv_and_an_unknown_one_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    done = run(*ONE_DAY, "--table", "by_project", "--output", str(path))
+    assert done.exit_code == 0, done.stderr
+    assert path.read_text("utf-8-sig").startswith("project_name,project_id,cost")
+    done = run(*ONE_DAY, "--table", "planets", "--output", str(path))
+    assert done.exit_code == 2
+    assert "by_project" in done.stderr
+
+
 def test_a_folder_that_does_not_exist_is_refused_at_once(tmp_path: Path) -> None:
     done = run(*ONE_DAY, "--output", str(tmp_path / "missing" / "r.json"))
     assert done.exit_code == 2

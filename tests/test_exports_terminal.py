@@ -112,7 +112,7 @@ By name
 ├───────┼──────────┼─────────────┤
 │ TOTAL │    1,234 │           — │
 └───────┴──────────┴─────────────┘
-6 more columns: use --format csv.
+6 more columns: use --format zip.
 
 Statistics:
 • Requests: 1,234; +234 (+23.4 %) vs preceding period
@@ -129,7 +129,7 @@ def test_a_terminal_gets_few_rows_and_is_told_where_the_rest_is():
     made = report(tables=(table([row()] * (MAX_ROWS + 5)),))
     text = to_terminal(made, width=100, colour=False)
     assert sum(line[0] == "alpha" for line in grid(text)) == MAX_ROWS
-    assert "5 more rows: use --format csv. TOTAL covers all rows." in text
+    assert "5 more rows: use --format zip. TOTAL covers all rows." in text
 
 
 def test_a_pipe_gets_all_rows_on_one_line_each():
@@ -146,7 +146,7 @@ def test_a_narrow_terminal_keeps_the_numbers_and_says_what_is_missing():
     made = report(tables=(Table("t", "T", frame, columns),))
     text = to_terminal(made, width=40, colour=False)
     assert "1,234,567" in text
-    assert "5 more columns: use --format csv." in text
+    assert "5 more columns: use --format zip." in text
 
 
 def test_brief_columns_are_for_terminals_only():

@@ -133,6 +133,34 @@ def test_a_level_that_is_gone_does_not_come_back_under_a_filter() -> None:
     assert build(answer, projects=["new"]).table("by_project").totals["usage_bytes"] == 2
 
 
+def test_what_a_filter_cannot_see_is_unknown_not_zero() -> None:
+    answer = answer_of(
+        {
+            "completions": {MONDAY: [{"input_tokens": 5, "user_id": "u1"}]},
+            "code_interpreter_sessions": {MONDAY: [{"num_sessions": 3, "project_id": "p"}]},
+        }
+    )
+    totals = build(answer, users=["u1"]).table("by_user").totals
+    assert (totals["input_tokens"], totals["num_sessions"]) == (5, None)
+    assert build(answer).table("by_user").totals["num_sessions"] == 3
+
+
+def test_two_filters_that_exclude_each_other_each_match_something() -> None:
+    answer = answer_of(
+        {
+            "completions": {
+                MONDAY: [
+                    {"input_tokens": 5, "user_id": "u1", "project_id": "p1"},
+                    {"input_tokens": 7, "user_id": "u2", "project_id": "p2"},
+                ]
+            }
+        }
+    )
+    notes = " ".join(build(answer, users=["u1"], projects=["p2"]).notes)
+    assert "matches nothing" not in notes
+    assert "matches nothing" in " ".join(build(answer, users=["nobody"]).notes)
+
+
 @pytest.mark.parametrize("asked", ["p1", "Legacy", "Legacy (archived)"])
 def test_a_filter_takes_an_id_or_a_name_with_or_without_its_mark(asked: str) -> None:
     answer = answer_of(

@@ -237,9 +237,23 @@ def test_a_choice_in_the_form_counts_once_the_button_is_pressed(upstream: Starle
     at.multiselect(key="oai_endpoints").select("embeddings")
     _press(at, "Fetch usage data").run()
     shown = figures(at)
-    assert shown["Billed cost"] == "—"
-    assert shown["Output tokens"] == "—"
+    assert "Billed cost" not in shown, "not asked for"
+    assert "Output tokens" not in shown, "embeddings have none"
     assert shown["Input tokens"] not in ("0", "—")
+
+
+def test_a_range_of_one_day_in_a_link_is_that_day(upstream: Starlette) -> None:
+    at = open_link(oai_period=["2026-03-04"])
+    assert at.metric
+    assert "2026-03-04 to 2026-03-04" in texts(at.caption).replace("\\", "")
+
+
+def test_a_failed_load_leaves_no_progress_bar_behind(upstream: Starlette) -> None:
+    upstream.state.admin_key = "sk-admin-changed"
+    at = open_page()
+    assert at.error
+    assert not at.get("progress")
+    assert [button.label for button in at.button if button.label == "Stop"] == []
 
 
 def test_a_comparison_shows_the_change_and_its_percentage(upstream: Starlette) -> None:

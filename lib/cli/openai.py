@@ -21,7 +21,8 @@ from lib.periods import parse_day
 from lib.reports.openai_usage import build_openai_usage
 from lib.reports.report import Report
 from lib.settings import Settings
-from lib.sources.openai.query import OpenAIQuery, check_query
+from lib.sources.openai.query import CHOICES, OpenAIQuery, check_query
+from lib.sources.openai.tables import DIMENSIONS
 
 _DAYS = 7
 
@@ -30,10 +31,12 @@ def openai_command(
     since: Annotated[str, typer.Option(help="First day, YYYY-MM-DD (UTC).")] = "",
     until: Annotated[str, typer.Option(help="Last day, inclusive. Default: today (UTC).")] = "",
     endpoint: Annotated[
-        list[str] | None, typer.Option(help="Repeat for several; 'costs' too.")
+        list[str] | None, typer.Option(help=f"Repeat for several: {', '.join(CHOICES)}.")
     ] = None,
     bucket_width: Annotated[str, typer.Option(help="1d, 1h or 1m.")] = "1d",
-    group_by: Annotated[list[str] | None, typer.Option(help="Repeat for several.")] = None,
+    group_by: Annotated[
+        list[str] | None, typer.Option(help=f"Repeat for several: {', '.join(DIMENSIONS)}.")
+    ] = None,
     project: Annotated[list[str] | None, typer.Option(help="Only this id or name. Repeat.")] = None,
     user: Annotated[list[str] | None, typer.Option(help="Only this id or e-mail. Repeat.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="Only this model. Repeat.")] = None,
@@ -42,6 +45,7 @@ def openai_command(
     output: Annotated[
         Path | None, typer.Option(help="File to write; default: standard output.")
     ] = None,
+    table: Annotated[str, typer.Option(help="Table of a CSV. Default: usage.")] = "",
     profile: Annotated[Literal["excel", "machine"], typer.Option(help="Kind of CSV.")] = "excel",
 ) -> None:
     """OpenAI usage and billed cost, by default of the last 7 days including today."""
@@ -66,7 +70,7 @@ def openai_command(
         return with_progress(lambda progress: _openai_report(settings, query, progress))
 
     report = or_exit(make)
-    write_report(report, form, output, profile)
+    write_report(report, form, output, profile, table)
     if not report.complete:
         raise typer.Exit(FAILED)
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from lib.errors import DashboardError, InputError, SettingsError
-from lib.exports.csv import Profile, to_csv
+from lib.exports.csv import Profile, to_csv, to_zip
 from lib.exports.json import to_json
 from lib.exports.pdf import to_pdf
 from lib.exports.terminal import to_terminal
@@ -25,8 +25,14 @@ from lib.settings import Settings, load_settings
 
 T = TypeVar("T")
 
-Format = Literal["table", "csv", "json", "pdf"]
-_BY_SUFFIX: dict[str, Format] = {".csv": "csv", ".json": "json", ".pdf": "pdf", ".txt": "table"}
+Format = Literal["table", "csv", "zip", "json", "pdf"]
+_BY_SUFFIX: dict[str, Format] = {
+    ".csv": "csv",
+    ".zip": "zip",
+    ".json": "json",
+    ".pdf": "pdf",
+    ".txt": "table",
+}
 
 OK, FAILED, MISUSED = 0, 1, 2
 """Exit codes: complete; incomplete or failed; a parameter or setting is unusable."""
@@ -83,14 +89,18 @@ def with_progress(work: Callable[[Progress], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def write_report(report: Report, form: Format, output: Path | None, profile: Profile) -> None:
+def write_report(
+    report: Report, form: Format, output: Path | None, profile: Profile, table: str = ""
+) -> None:
     """Writes the report to a file or standard output, and says on stderr what it is not."""
     if form == "table":
         terminal = output is None and sys.stdout.isatty()
         width = Console().width if terminal else None
         data = (to_terminal(report, width=width, colour=terminal) + "\n").encode()
     elif form == "csv":
-        data = to_csv(report, report.main_table, profile)
+        data = to_csv(report, _table(report, table), profile)
+    elif form == "zip":
+        data = to_zip(report, profile)
     else:
         data = to_json(report) if form == "json" else to_pdf(report)
     if not report.complete or report.demo:
@@ -98,6 +108,8 @@ def write_report(report: Report, form: Format, output: Path | None, profile: Pro
         said += " and " if report.demo and not report.complete else ""
         said += "INCOMPLETE, see its sources" if not report.complete else ""
         typer.echo(f"Note: this report is {said}.", err=True)
+    if form != "table" and all(one.frame.empty for one in report.tables):
+        typer.echo(f"Note: nothing in this selection. {' '.join(report.notes)}", err=True)
     if output is None:
         sys.stdout.buffer.write(data)
         return
@@ -106,3 +118,11 @@ def write_report(report: Report, form: Format, output: Path | None, profile: Pro
     except OSError as error:
         typer.echo(f"Error: --output {output}: {error.strerror}.", err=True)
         raise typer.Exit(FAILED) from None
+
+
+def _table(report: Report, key: str) -> str:
+    known = [table.key for table in report.tables]
+    if key and key not in known:
+        typer.echo(f"Error: --table {key[:40]}: unknown. Use {', '.join(known)}.", err=True)
+        raise typer.Exit(MISUSED)
+    return key or report.main_table

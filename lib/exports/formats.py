@@ -186,6 +186,11 @@ def figure(shown: Figure) -> str:
     return _labelled(quantity(shown.value, shown.unit), shown)
 
 
+def digits(value: Number | None) -> str:
+    """A number with every digit it has, thousands separated: ``1,908.2277170302``."""
+    return MISSING if value is None or is_missing(value) else f"{_decimal(value):,f}"
+
+
 def compact(shown: Figure) -> str:
     """A figure's value in three digits from a million up (``1.23 M``); else as ``figure`` writes it.
 

@@ -15,7 +15,7 @@ from lib.reports.report import Figure, Report, Table
 MAX_ROWS = 200
 NARROWEST_TEXT = 12
 WIDEST_TEXT = 40
-ELSEWHERE = "use --format csv"
+ELSEWHERE = "use --format zip"
 
 STYLES = {"title": "bold", "heading": "bold cyan", "total": "bold", "warning": "bold yellow"}
 

@@ -6,12 +6,17 @@ from typing import Any
 import pandas as pd
 
 from lib.reports.openai_tables import sum_metric
+from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import ENDPOINTS, METRICS
 from lib.status import SourceStatus
 
 
 def sum_or_zero(
-    usage: pd.DataFrame, metric: str, statuses: Iterable[SourceStatus], last: Any
+    usage: pd.DataFrame,
+    metric: str,
+    statuses: Iterable[SourceStatus],
+    last: Any,
+    query: OpenAIQuery,
 ) -> int | None:
     """A metric over all rows. Nothing used is 0 only where a source that counts it said so:
     rows that leave the metric out say nothing about it.
@@ -22,7 +27,7 @@ def sum_or_zero(
     known = sum_metric(usage, metric, last)
     if known is not None:
         return known
-    counting = [row.name for row in ENDPOINTS.values() if metric in row.metrics]
+    counting = [row.name for row in ENDPOINTS.values() if metric in row.metrics and query.sees(row)]
     left_out = usage["endpoint_type"].isin(counting).any()
     return 0 if _answered(counting, statuses) and not left_out else None
 
@@ -37,7 +42,9 @@ def sources_of(metric: str) -> list[str]:
     return [f"openai:{row.name}" for row in ENDPOINTS.values() if metric in row.metrics]
 
 
-def count_ids(usage: pd.DataFrame, column: str, statuses: Iterable[SourceStatus]) -> int | None:
+def count_ids(
+    usage: pd.DataFrame, column: str, statuses: Iterable[SourceStatus], query: OpenAIQuery
+) -> int | None:
     """Distinct ids with usage in the period; storage that merely lies there is no activity.
 
     None where no endpoint that tells them apart has answered.
@@ -45,7 +52,9 @@ def count_ids(usage: pd.DataFrame, column: str, statuses: Iterable[SourceStatus]
     telling = [
         row.name
         for row in ENDPOINTS.values()
-        if column in row.group_by and any(METRICS[key].over_time == "flow" for key in row.metrics)
+        if column in row.group_by
+        and query.sees(row)
+        and any(METRICS[key].over_time == "flow" for key in row.metrics)
     ]
     if not _answered(telling, statuses):
         return None

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lib.reports.openai_charts import openai_charts
+from lib.reports.openai_notes import openai_notes
 from lib.reports.openai_sums import count_ids, sources_of, sum_or_zero
 from lib.reports.openai_tables import (
     BREAKDOWNS,
@@ -30,7 +31,6 @@ from lib.sources.openai.tables import (
     COSTS,
     DIMENSIONS,
     ENDPOINTS,
-    METRICS,
     NAME_MARKS,
     Kind,
 )
@@ -106,11 +106,12 @@ class _Selection:
     costs: pd.DataFrame | None
     costs_by_user: pd.DataFrame | None
     last: Any
+    query: OpenAIQuery
     notes: tuple[str, ...]
 
     def total(self, metric: str, statuses: Iterable[SourceStatus]) -> int | None:
         """The report's total of a metric."""
-        return sum_or_zero(self.usage, metric, statuses, self.last)
+        return sum_or_zero(self.usage, metric, statuses, self.last, self.query)
 
     @property
     def currency(self) -> str | None:
@@ -188,7 +189,11 @@ def build_openai_usage(
                 lambda metric: chosen.total(metric, answer.statuses),
             ),
         ),
-        notes=tuple(_notes(chosen, answer, query, now)),
+        notes=(
+            *openai_notes(chosen.usage, chosen.costs, chosen.currencies, query, now),
+            *chosen.notes,
+            *answer.notes,
+        ),
         host=answer.host,
         demo=demo,
         main_table="usage",
@@ -199,7 +204,7 @@ def _select(answer: OpenAIAnswer, query: OpenAIQuery) -> _Selection:
     """The rows that pass the filters. Costs that cannot be filtered alike become unknown."""
     usage, costs, by_user = answer.usage, answer.costs, answer.costs_by_user
     last = last_level(usage)
-    notes = []
+    notes: list[str] = []
     if costs is not None:
         costs = costs.assign(model=cost_model(costs))
     if by_user is not None:
@@ -207,6 +212,7 @@ def _select(answer: OpenAIAnswer, query: OpenAIQuery) -> _Selection:
         if query.users and not query.projects and not query.models:
             costs, by_user = by_user, None
             notes.append("Costs by user are not split further: they stand in one row elsewhere.")
+    everything = (usage, costs, by_user)
     for name, column in FILTERS.items():
         wanted: tuple[str, ...] = getattr(query, name)
         if not wanted:
@@ -215,7 +221,7 @@ def _select(answer: OpenAIAnswer, query: OpenAIQuery) -> _Selection:
         notes += [
             f"The {DIMENSIONS[column].label.lower()} filter {value} matches nothing in this period."
             for value in wanted
-            if not _found(_resolve([value], column, answer.names), column, (usage, costs, by_user))
+            if not _found(_resolve([value], column, answer.names), column, everything)
         ]
         usage = usage[usage[column].isin(ids)] if column in usage else usage.iloc[:0]
         if costs is not None and not _splits(costs, column):
@@ -226,7 +232,7 @@ def _select(answer: OpenAIAnswer, query: OpenAIQuery) -> _Selection:
         if costs is not None:
             costs = costs[costs[column].isin(ids)]
             by_user = None
-    return _Selection(usage.reset_index(drop=True), costs, by_user, last, tuple(notes))
+    return _Selection(usage.reset_index(drop=True), costs, by_user, last, query, tuple(notes))
 
 
 def _found(ids: set[str], column: str, frames: Iterable[pd.DataFrame | None]) -> bool:
@@ -266,7 +272,9 @@ def _totals(
             totals[row.key] = chosen.total(row.metric, statuses)
         else:
             split = row.column in query.dimensions
-            totals[row.key] = count_ids(chosen.usage, row.column, statuses) if split else None
+            totals[row.key] = (
+                count_ids(chosen.usage, row.column, statuses, query) if split else None
+            )
     return totals
 
 
@@ -289,6 +297,9 @@ def _figures(
         value = totals[row.key]
         unit = str(totals["currency"] or "") if row.key == "cost" else row.unit
         sources = _behind(row, query)
+        asked = {f"openai:{name}" for name in query.endpoints}
+        if not sources & asked or (row.column and row.column not in query.dimensions):
+            continue  # not asked for: no figure says it better than a dash
         incomplete = _troubled(sources, answer.statuses)
         comparable = answer.previous is not None and not incomplete
         comparable = comparable and not _troubled(sources, answer.previous.statuses)  # type: ignore[union-attr]
@@ -296,7 +307,10 @@ def _figures(
             comparable = comparable and before.get("currency") in (None, totals["currency"])
         delta = _delta(value, before.get(row.key)) if comparable else None
         number = None if isinstance(value, str) else value
-        yield Figure(row.key, row.label, number, unit, row.help, delta, incomplete)
+        label = row.label
+        if row.key == "cost" and len(query.endpoints) <= len(ENDPOINTS):
+            label += " (all endpoints)"
+        yield Figure(row.key, label, number, unit, row.help, delta, incomplete)
 
 
 def _behind(row: _Total, query: OpenAIQuery) -> set[str]:
@@ -350,49 +364,3 @@ def _cost_tables(
             chosen.currency,
             total if isinstance(total, Decimal) else None,
         )
-
-
-def _notes(
-    chosen: _Selection, answer: OpenAIAnswer, query: OpenAIQuery, now: datetime
-) -> Iterable[str]:
-    if query.period.end == now.date():
-        yield f"{now.date()} (UTC) is still running: its numbers grow until midnight UTC."
-    if chosen.costs is not None and (now.date() - query.period.end).days < 3:
-        yield "Costs follow usage with a delay; those of the last three days are provisional."
-    if None in chosen.currencies:
-        yield "Some costs come without a currency: they are listed, but not added up."
-    elif len(chosen.currencies) > 1:
-        yield "Costs are in several currencies: they are listed, but not added up."
-    if COSTS in query.endpoints and len(query.endpoints) <= len(ENDPOINTS):
-        yield "Costs are those of all endpoints: OpenAI does not split them by endpoint."
-    filtered = query.filtered_dimensions()
-    blind = [
-        name
-        for name in query.endpoints
-        if name in ENDPOINTS and not {*filtered} <= {*ENDPOINTS[name].group_by}
-    ]
-    if blind:
-        yield f"Left out, because OpenAI does not split them by the chosen filter: {', '.join(blind)}."
-    new = [key for key in answer.usage.columns if _undocumented(key)]
-    if new:
-        yield f"OpenAI sent fields that are not documented; they are kept, and in no total: {', '.join(new)}."
-    unsplit = [row.title.lower() for row in BREAKDOWNS if row.dimension not in query.dimensions]
-    if unsplit:
-        yield f"Not asked for, so everything stands in one row: {', '.join(unsplit)}."
-    if "usage_bytes" in chosen.usage and chosen.usage["usage_bytes"].notna().any():
-        yield "Vector storage is a level: the last value counts, it is never added up over days."
-    yield from chosen.notes
-    yield from answer.notes
-
-
-def _undocumented(key: str) -> bool:
-    return (
-        key not in METRICS
-        and key not in DIMENSIONS
-        and key
-        not in (
-            "endpoint_type",
-            "date",
-            "start_time",
-        )
-    )

@@ -109,14 +109,14 @@ def date_range(key: str, label: str, today: date, days: int) -> tuple[date, ...]
 
 
 def both_ends(days: Sequence[date]) -> tuple[date, date]:
-    """First and last day of a range.
+    """First and last day of a range; Streamlit's address keeps a range of one day as one day.
 
     Raises:
-        InputError: an end is missing.
+        InputError: there is none.
     """
-    if len(days) != 2:
-        raise InputError("date range", "an end is missing.", "Choose a first and a last day.")
-    return days[0], days[1]
+    if not 1 <= len(days) <= 2:
+        raise InputError("date range", "no day is chosen.", "Choose a first and a last day.")
+    return days[0], days[-1]
 
 
 def check_days(today: date) -> Callable[[list[str]], object]:

@@ -35,7 +35,7 @@ def show_downloads(report: Report, prefix: str) -> None:
         main = report.main_table
         rows: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
             (
-                "CSV: main table",
+                f"CSV: {main} table",
                 report.file_name("csv", main),
                 "text/csv",
                 lambda: to_csv(report, main, profile),

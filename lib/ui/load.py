@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import streamlit as st
 
+from lib.errors import DashboardError
 from lib.loader.progress import Progress
 from lib.reports.report import Report
 from lib.ui.runtime import Runtime
@@ -64,7 +65,11 @@ def load_report(
         bar.progress(share, f"{progress.done} of {progress.total} requests answered · {what}")
 
     st.session_state.pop(f"{prefix}_shown", None)
-    report = build(runtime.run(lambda: fetch(progress), draw))
+    try:
+        report = build(runtime.run(lambda: fetch(progress), draw))
+    except DashboardError:
+        place.empty()
+        raise
     place.empty()
     st.session_state[f"{prefix}_shown"] = _Shown(identity, report)
     return report

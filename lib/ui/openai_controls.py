@@ -12,7 +12,7 @@ from lib.periods import SECONDS
 from lib.reports.report import Report
 from lib.settings import typed_openai_key
 from lib.sources.openai.query import CHOICES, OpenAIQuery, check_query
-from lib.sources.openai.tables import DEFAULT_GROUP_BY, DIMENSIONS
+from lib.sources.openai.tables import BREAKDOWN_METRICS, DEFAULT_GROUP_BY, DIMENSIONS
 from lib.ui.controls import (
     Parameter,
     both_ends,
@@ -26,6 +26,7 @@ from lib.ui.page import Page
 
 _DAYS = 7
 _KNOWN = "oai_known"
+_KNOWN_OF = "oai_known_of"
 _OFFERED = {
     "oai_projects": ("by_project", "project_id", "project_name"),
     "oai_users": ("by_user", "user_id", "user_email"),
@@ -69,18 +70,29 @@ def openai_controls(page: Page) -> Asked:
     return Asked(client, query, demo, again)
 
 
-def remember_names(report: Report) -> None:
-    """Offers in the filters what the report names; draws the form anew when that is news."""
-    before: dict[str, dict[str, str]] = st.session_state.get(_KNOWN, {})
+def remember_names(report: Report, scope: str) -> None:
+    """Offers in the filters what the report names; draws the form anew when that is news.
+
+    Args:
+        scope: of the organisation asked: another one has other names.
+    """
+    before = _known_names() if st.session_state.get(_KNOWN_OF) == scope else {}
     merged = {key: dict(before.get(key, {})) for key in _OFFERED}
     for key, (table, id_column, name_column) in _OFFERED.items():
         frame = report.table(table).frame
-        for one, name in zip(frame[id_column], frame[name_column], strict=True):
+        used = frame[list(BREAKDOWN_METRICS)].notna().any(axis=1)  # line items are no models
+        rows = frame[used]
+        for one, name in zip(rows[id_column], rows[name_column], strict=True):
             if isinstance(one, str):
                 merged[key][one] = name if isinstance(name, str) else one
     if merged != before:
-        st.session_state[_KNOWN] = merged
+        st.session_state[_KNOWN], st.session_state[_KNOWN_OF] = merged, scope
         st.rerun()
+
+
+def _known_names() -> dict[str, dict[str, str]]:
+    known: dict[str, dict[str, str]] = st.session_state.get(_KNOWN, {})
+    return known
 
 
 def _source(page: Page) -> tuple[ApiClient, bool]:
@@ -97,7 +109,7 @@ def _source(page: Page) -> tuple[ApiClient, bool]:
                 placeholder="configured on the server"
                 if settings.openai_admin_key
                 else "sk-admin-…",
-                help="Used for this session only; never stored, logged or put into a link.",
+                help="Used for this session only; never written to disk, log or link.",
             )
         _cache_controls(page)
     if typed and typed.strip():
@@ -118,7 +130,7 @@ def _cache_controls(page: Page) -> None:
     if st.button(
         "Clear cache",
         icon=":material/delete_sweep:",
-        help="The next fetch asks OpenAI for everything again.",
+        help="For everybody: the next fetch asks OpenAI for everything again.",
     ):
         page.runtime.clear()
         st.toast("The cache is empty.")
@@ -132,10 +144,10 @@ def _cache_controls(page: Page) -> None:
 
 def _form(today: date) -> Callable[[], OpenAIQuery]:
     """Draws the inputs; what it returns checks them, once the form is complete."""
-    known: dict[str, dict[str, str]] = st.session_state.get(_KNOWN, {})
-    left, middle, right = st.columns([2, 3, 3])
-    with left:
-        days = date_range("oai_period", "Date range", today, _DAYS)
+    known = _known_names()
+    with st.container(horizontal=True):
+        with st.container(width=300):
+            days = date_range("oai_period", "Date range", today, _DAYS)
         width = st.segmented_control(
             "Bucket width",
             list(SECONDS)[::-1],
@@ -145,27 +157,30 @@ def _form(today: date) -> Callable[[], OpenAIQuery]:
             bind="query-params",
             help="1m is meant for a single day. Costs always come by day.",
         )
-    with middle:
-        endpoints = st.multiselect(
-            "Endpoints", CHOICES, key="oai_endpoints", placeholder="All", bind="query-params"
-        )
-        group_by = st.multiselect(
-            "Group by",
-            list(DIMENSIONS),
-            default=list(DEFAULT_GROUP_BY),
-            key="oai_group",
-            bind="query-params",
-            help="An endpoint uses those it offers.",
-        )
         compare = st.toggle(
             "Compare with the preceding period",
             key="oai_compare",
             bind="query-params",
             help="The period of equal length that ends the day before this one starts.",
         )
-    with right:
+    left, right = st.columns(2)
+    endpoints = left.multiselect(
+        "Endpoints", CHOICES, key="oai_endpoints", placeholder="All", bind="query-params"
+    )
+    group_by = right.multiselect(
+        "Group by",
+        list(DIMENSIONS),
+        default=list(DEFAULT_GROUP_BY),
+        key="oai_group",
+        bind="query-params",
+        help="An endpoint uses those it offers.",
+    )
+    places = st.columns(3)
+    with places[0]:
         projects = pick_ids("oai_projects", "Projects", known.get("oai_projects", {}), "All")
+    with places[1]:
         users = pick_ids("oai_users", "Users", known.get("oai_users", {}), "All")
+    with places[2]:
         models = pick_ids("oai_models", "Models", known.get("oai_models", {}), "All")
 
     def question() -> OpenAIQuery:

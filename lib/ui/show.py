@@ -14,6 +14,12 @@ from lib.ui.text import literal
 LAZY_ROWS = 10_000
 """Above this a table is sent as it is scrolled; it then has no search of its own."""
 
+_CARD_PIXELS = 245
+"""Wide enough for $1,234,567.89; cards wrap where the screen is narrow."""
+
+_WHOLE_ROWS = 25
+"""A table up to this is shown whole, without a scroll bar of its own."""
+
 _DELTA_COLOURS = {"cost": "inverse"}
 """More of a cost is not good news; of anything else, more is just more."""
 
@@ -57,27 +63,23 @@ def _show_standing(report: Report) -> None:
 
 
 def _show_figures(figures: tuple[Figure, ...]) -> None:
-    for row in range(0, len(figures), 4):
-        for column, figure in zip(st.columns(4), figures[row : row + 4], strict=False):
-            with column:
-                _show_figure(figure)
+    with st.container(horizontal=True):
+        for figure in figures:
+            _show_figure(figure)
 
 
 def _show_figure(figure: Figure) -> None:
-    exact = formats.figure(figure)
     known = figure.value is not None
-    help_text = " ".join(
-        filter(None, (f"Exactly {exact}." if known else "Not known.", figure.help))
-    )
+    exact = f"Exactly {formats.digits(figure.value)} {figure.unit}." if known else "Not known."
     st.metric(
         figure.label + (" (incomplete)" if figure.incomplete else ""),
         ("≥ " if figure.incomplete and known else "") + formats.compact(figure),
         formats.delta(figure.delta, figure.unit) if figure.delta else None,
         delta_color="inverse" if figure.key in _DELTA_COLOURS else "off",
         delta_arrow="auto" if figure.delta and figure.delta.change else "off",
-        help=literal(help_text),
+        help=literal(f"{exact} {figure.help}".strip()),
         border=True,
-        height="stretch",
+        width=_CARD_PIXELS,
     )
 
 
@@ -93,7 +95,7 @@ def _show_charts(charts: tuple[ChartSpec, ...], prefix: str) -> None:
 
 
 def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], prefix: str) -> None:
-    st.markdown(f"**{literal(name)}**")
+    st.markdown(f"##### {literal(name)}")
     options = [spec.by for spec in specs]
     chosen = st.segmented_control(
         f"{name} by",
@@ -133,7 +135,7 @@ def _show_table(table: Table) -> None:
         column_order=[column.key for column in shown],
         column_config={column.key: _column_config(column) for column in shown},
         lazy=len(table.frame) > LAZY_ROWS,
-        height="auto",
+        height="content" if rows <= _WHOLE_ROWS else "auto",
         placeholder=formats.MISSING,
         alt=f"{table.title}: {len(table.frame):,} rows of {', '.join(c.label for c in shown)}",
     )
@@ -157,7 +159,7 @@ def _column_config(column: Column) -> Any:
     kinds = {
         "int": lambda: st.column_config.NumberColumn(label, help=hint, format="localized"),
         "bytes": lambda: st.column_config.NumberColumn(label, help=hint, format="bytes"),
-        "decimal": lambda: st.column_config.NumberColumn(label, help=hint),
+        "decimal": lambda: st.column_config.NumberColumn(label, help=hint, format="localized"),
         "percent": lambda: st.column_config.NumberColumn(label, help=hint, format="%.1f %%"),
         "date": lambda: st.column_config.DateColumn(label, help=hint, format="YYYY-MM-DD"),
         "datetime": lambda: st.column_config.DatetimeColumn(

@@ -48,6 +48,10 @@ class OpenAIQuery:
         """The dimensions chosen or filtered by: those that usage and costs are split by."""
         return frozenset((*self.group_by, *self.filtered_dimensions()))
 
+    def sees(self, endpoint: Endpoint) -> bool:
+        """Whether the endpoint's rows can be told apart by the filters."""
+        return {*self.filtered_dimensions()} <= {*endpoint.group_by}
+
     def grouping(self, endpoint: Endpoint) -> tuple[str, ...]:
         """The groupings to ask of one endpoint: those chosen or filtered by, if it offers them."""
         return tuple(name for name in endpoint.group_by if name in self.dimensions)
@@ -70,7 +74,7 @@ class OpenAIQuery:
             "projects": list(self.projects),
             "users": list(self.users),
             "models": list(self.models),
-            "compare": self.compare,
+            "compare": str(self.period.preceding()) if self.compare else False,
         }
 
 
