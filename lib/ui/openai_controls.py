@@ -145,7 +145,7 @@ def _cache_controls(page: Page) -> None:
 def _form(today: date) -> Callable[[], OpenAIQuery]:
     """Draws the inputs; what it returns checks them, once the form is complete."""
     known = _known_names()
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=300):
             days = date_range("oai_period", "Date range", today, _DAYS)
         width = st.segmented_control(

@@ -14,8 +14,8 @@ from lib.ui.text import literal
 LAZY_ROWS = 10_000
 """Above this a table is sent as it is scrolled; it then has no search of its own."""
 
-_CARD_PIXELS = 245
-"""Wide enough for $1,234,567.89; cards wrap where the screen is narrow."""
+_CARD_PIXELS = 238
+"""Wide enough for $1,234,567.89; four fit beside the sidebar of a laptop, fewer wrap."""
 
 _WHOLE_ROWS = 25
 """A table up to this is shown whole, without a scroll bar of its own."""
