@@ -1,0 +1,332 @@
+"""Real, private Redis servers for tests: alone, with TLS, as a replica, as a cluster; and a bad network."""
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import redis
+
+INSTALL = "redis-server is missing. Please install it:  sudo apt-get install redis-server"
+
+READER = "dash"
+READER_PASSWORD = "canary-reader-Xq7"
+READER_RIGHTS = (
+    "resetkeys",
+    "%R~usage:*",
+    "resetchannels",
+    "-@all",
+    "+get",
+    "+mget",
+    "+scan",
+    "+ping",
+    "+type",
+    "+ttl",
+)
+"""The least a user needs, word for word as the README gives it."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running redis-server.
+
+    Args:
+        url: over its unix socket where it has one, else over TCP.
+        port: on 127.0.0.1.
+    """
+
+    url: str
+    port: int
+    folder: Path | None = None
+
+    @property
+    def tcp(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def admin(self) -> redis.Redis:
+        """A plain, synchronous client with all rights."""
+        return redis.Redis.from_url(self.url)
+
+
+def redis_binary() -> str:
+    """The server to start; in CI a missing one fails, elsewhere the test is skipped."""
+    found = shutil.which("redis-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if found:
+        return found
+    if os.environ.get("CI"):
+        pytest.fail(INSTALL)
+    pytest.skip(INSTALL)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def redis_server(*options: str, ready: bool = True) -> Iterator[Server]:
+    """A server with a unix socket and a port, nothing saved, gone afterwards."""
+    binary = redis_binary()
+    with tempfile.TemporaryDirectory(prefix="rds", dir="/tmp") as name:
+        folder, port = Path(name), free_port()
+        command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", name]
+        command += ["--unixsocket", f"{name}/s", "--save", "", "--appendonly", "no", *options]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        server = Server(f"unix://{name}/s", port, folder)
+        try:
+            if ready:
+                _wait_until_it_answers(server, process)
+            yield server
+        finally:
+            process.kill()
+            process.wait(10)
+
+
+@contextmanager
+def any_redis() -> Iterator[Server]:
+    """The server that ``USAGE_TEST_REDIS_URL`` names (it is emptied!), else one of our own."""
+    given = os.environ.get("USAGE_TEST_REDIS_URL")
+    if not given:
+        with redis_server() as server:
+            yield server
+        return
+    with redis.Redis.from_url(given) as client:
+        options = client.connection_pool.connection_kwargs
+    yield Server(given, int(options.get("port", 6379)))
+
+
+@contextmanager
+def tls_server() -> Iterator[tuple[Server, Path]]:
+    """A server that speaks TLS only on its port, and the file of the authority it was signed by."""
+    with tempfile.TemporaryDirectory(prefix="rdt", dir="/tmp") as name:
+        folder = Path(name)
+        _certificates(folder)
+        port = free_port()
+        tls = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
+        tls += ["--tls-cert-file", f"{name}/server.crt", "--tls-key-file", f"{name}/server.key"]
+        with redis_server(*tls, "--tls-ca-cert-file", f"{name}/ca.crt") as server:
+            yield Server(server.url, port, server.folder), folder / "ca.crt"
+
+
+def _certificates(folder: Path) -> None:
+    """An authority of our own and a certificate for 127.0.0.1; openssl is part of every Debian."""
+
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl(
+        "req",
+        "-x509",
+        *key,
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.crt",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=Test authority",
+    )
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
+    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", "server.crt", "-days", "2", "-extfile", "names")  # fmt: skip
+
+
+@contextmanager
+def redis_cluster(nodes: int = 3) -> Iterator[list[Server]]:
+    """Primaries on loopback that share all slots."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(redis_server(*_node_options())) for _ in range(nodes)]
+        clients = [server.admin() for server in servers]
+        share = 16_384 // nodes
+        for index, client in enumerate(clients):
+            last = 16_383 if index == nodes - 1 else (index + 1) * share - 1
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", index * share, last)
+            client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", index + 1)
+        for server in servers[1:]:
+            clients[0].execute_command("CLUSTER", "MEET", "127.0.0.1", server.port, _bus(server))
+        for client in clients:
+            _until(lambda one=client: _is_whole(one, nodes), "the cluster did not join")
+            client.close()
+        yield servers
+
+
+def _node_options() -> list[str]:
+    # The bus usually is the port plus 10000, which may lie beyond 65535.
+    return ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+
+
+def _bus(server: Server) -> int:
+    with server.admin() as client:
+        return int(client.config_get("cluster-port")["cluster-port"])
+
+
+def _is_whole(client: redis.Redis, nodes: int) -> bool:
+    info = client.execute_command("CLUSTER", "INFO")
+    text = (
+        info if isinstance(info, dict) else dict(line.split(":") for line in info.decode().split())
+    )
+    return text["cluster_state"] == "ok" and int(text["cluster_known_nodes"]) == nodes
+
+
+@contextmanager
+def replica_of(server: Server) -> Iterator[Server]:
+    """A replica that has caught up."""
+    with (
+        redis_server("--replicaof", "127.0.0.1", str(server.port)) as replica,
+        replica.admin() as client,
+    ):
+        joined = lambda: client.info("replication")["master_link_status"] == "up"  # noqa: E731
+        _until(joined, "the replica did not join")
+        yield replica
+
+
+@contextmanager
+def sentinel_of(server: Server, name: str) -> Iterator[Server]:
+    """A sentinel that watches a server."""
+    with tempfile.TemporaryDirectory(prefix="rdn", dir="/tmp") as folder:
+        port = free_port()
+        config = Path(folder) / "sentinel.conf"
+        config.write_text(
+            f"port {port}\nbind 127.0.0.1\ndir {folder}\n"
+            f"sentinel monitor {name} 127.0.0.1 {server.port} 1\n"
+        )
+        command = [redis_binary(), str(config), "--sentinel"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        sentinel = Server(f"redis://127.0.0.1:{port}", port)
+        try:
+            _wait_until_it_answers(sentinel, process)
+            yield sentinel
+        finally:
+            process.kill()
+            process.wait(10)
+
+
+def add_reader(server: Server, *more_rights: str) -> str:
+    """Makes the user of the README; gives the address to sign in with."""
+    with server.admin() as client:
+        rights = (*READER_RIGHTS, *more_rights)
+        client.execute_command(
+            "ACL", "SETUSER", READER, "reset", "on", f">{READER_PASSWORD}", *rights
+        )
+    return f"redis://{READER}:{READER_PASSWORD}@127.0.0.1:{server.port}"
+
+
+@dataclass
+class Proxy:
+    """A bad network before a server.
+
+    Args:
+        delay: seconds every piece of data waits, in both directions.
+        silent: takes what is sent and answers nothing.
+        connections: how many have been opened.
+    """
+
+    port: int = 0
+    delay: float = 0.0
+    silent: bool = False
+    connections: int = 0
+    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def cut(self) -> None:
+        """Breaks every open connection off."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+
+@asynccontextmanager
+async def proxy_to(port: int) -> AsyncIterator[Proxy]:
+    """A TCP proxy on a free port of 127.0.0.1."""
+    proxy = Proxy()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65_536):
+                if proxy.silent:
+                    continue
+                if proxy.delay:
+                    await asyncio.sleep(proxy.delay)
+                sink.write(data)
+                await sink.drain()
+        except OSError:
+            pass
+        finally:
+            sink.transport.abort()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        proxy.connections += 1
+        there, back = await asyncio.open_connection("127.0.0.1", port)
+        proxy._writers += [writer, back]
+        for pair in ((reader, back), (there, writer)):
+            task = asyncio.create_task(carry(*pair))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    proxy.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        listener.close()
+        for task in list(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def answering(reply: bytes) -> AsyncIterator[str]:
+    """A server that answers everything with the same bytes; gives its address."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await reader.read(65_536):
+                writer.write(reply)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.transport.abort()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"redis://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    finally:
+        listener.close()
+
+
+def _wait_until_it_answers(server: Server, process: "subprocess.Popen[bytes]") -> None:
+    def answers() -> bool:
+        if process.poll() is not None:
+            log = (server.folder / "log").read_text() if server.folder else ""
+            raise AssertionError(f"redis-server ended while starting:\n{log[-2_000:]}")
+        try:
+            with server.admin() as client:
+                return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+    _until(answers, "redis-server did not answer")
+
+
+def _until(done: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + 15
+    while not done():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.02)
