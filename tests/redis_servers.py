@@ -319,6 +319,8 @@ def _wait_until_it_answers(server: Server, process: "subprocess.Popen[bytes]") -
         try:
             with server.admin() as client:
                 return bool(client.ping())
+        except redis.AuthenticationError:
+            return True  # it wants a password, so it is there
         except redis.ConnectionError:
             return False
 

@@ -177,8 +177,17 @@ def _client(endpoint: Endpoint, connections: int, **options: Any) -> Redis:
         sentinel_kwargs={**endpoint.sentinel_options, **timeouts},
         **{**endpoint.options, **options},
     )
-    client: Redis = sentinel.master_for(endpoint.master)
+    client: Redis = sentinel.master_for(endpoint.master, redis_class=_PrimaryBySentinel)
     return client
+
+
+class _PrimaryBySentinel(Redis):
+    """Closes the connections to the sentinels too, which the library leaves open."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        await super().aclose(close_connection_pool)
+        for sentinel in getattr(self.connection_pool, "sentinel_manager").sentinels:  # noqa: B009
+            await sentinel.aclose()
 
 
 async def _cluster(endpoint: Endpoint, **options: Any) -> RedisCluster:
