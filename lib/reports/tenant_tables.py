@@ -165,8 +165,8 @@ def sum_by(counters: pd.DataFrame, key: str, index: "pd.Index[Any]") -> pd.DataF
     """Each metric, the unknown ones too, and ``total_tokens`` per value of ``key``.
 
     Returns:
-        One row per value of ``index``, Int64; null where no counter of the metric exists, and in
-        ``total_tokens`` where none of its parts does.
+        One row per value of ``index``, Int64, or objects of int in a column where a sum exceeds it;
+        null where no counter of the metric exists, in ``total_tokens`` where none of its parts does.
     """
     sums = {
         str(metric): _sum(rows, key, index)
@@ -177,7 +177,13 @@ def sum_by(counters: pd.DataFrame, key: str, index: "pd.Index[Any]") -> pd.DataF
     parts = frame[[*TOKENS]]
     total = sum(frame[metric].where(frame[metric].notna(), 0) for metric in TOKENS)
     frame["total_tokens"] = total.where(parts.notna().any(axis=1), None)  # type: ignore[union-attr]
-    return frame.assign(**{column_of(metric): sums[metric] for metric in sorted(sums)})
+    frame = frame.assign(**{column_of(metric): sums[metric] for metric in sorted(sums)})
+    fits = [key for key in frame if frame[key].dtype == object and _fits(frame[key])]
+    return frame.astype(dict.fromkeys(fits, "Int64"))
+
+
+def _fits(values: "pd.Series[Any]") -> bool:
+    return bool((values.dropna() < 2**63).all())
 
 
 def _sum(counters: pd.DataFrame, key: str, index: "pd.Index[Any]") -> "pd.Series[Any]":
