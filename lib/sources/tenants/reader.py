@@ -86,14 +86,29 @@ async def _in_parallel(
     async def work() -> None:
         while (chunk := await queue.get()) is not None:
             await read(chunk)
+            _stop_if_cancelled(0)
 
+    earlier = _cancellations()
     async with asyncio.TaskGroup() as group:
         for _ in range(workers):
             group.create_task(work())
         async for chunk in chunks:
+            _stop_if_cancelled(earlier)
             await queue.put(chunk)
+        _stop_if_cancelled(earlier)
         for _ in range(workers):
             await queue.put(None)
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task else 0
+
+
+def _stop_if_cancelled(earlier: int) -> None:
+    """redis-py loses a cancellation that meets an arriving answer: without this nobody would stop."""
+    if _cancellations() > earlier:
+        raise asyncio.CancelledError
 
 
 def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
