@@ -284,7 +284,7 @@ def test_a_tenant_that_nobody_lists_is_counted_and_named() -> None:
 
 
 def test_bad_counters_are_listed_left_out_and_make_the_report_incomplete() -> None:
-    bad = [bad_counter("t1"), bad_counter("only-bad"), bad_counter(None, None, key="usage:x")]
+    bad = [bad_counter("t1"), bad_counter("only-bad"), bad_counter("", "", key="usage:x")]
     report = build(answer_of({("t1", "requests", "2026-10"): 5}, listed=["t1"], bad=bad))
     assert report.totals["requests"] == 5
     assert report.totals["tenants_not_in_control_database"] == 1

@@ -72,8 +72,10 @@ def select(answer: TenantAnswer, query: TenantQuery) -> Selection:
     counters = _with_month(answer.counters)
     month = counters["month"].astype("str")
     counters = counters[month.between(query.first_month, query.last_month)]
-    anomalies = answer.anomalies.assign(
-        month=answer.anomalies["period"].astype("str").str.extract(_READABLE_MONTH, expand=False)
+    # A key that cannot be read says nothing of whose it is, and an empty name is nobody's
+    anomalies = answer.anomalies.mask(answer.anomalies == "")
+    anomalies = anomalies.assign(
+        month=anomalies["period"].astype("str").str.extract(_READABLE_MONTH, expand=False)
     )
     month = anomalies["month"]
     anomalies = anomalies[month.isna() | month.between(query.first_month, query.last_month)]
