@@ -135,15 +135,28 @@ class _Reading:
         """Keys of the months, found by one pass over all keys (all primaries of a cluster)."""
         size, chunk = self._size, Chunk()
         add = self._adder()
-        keys = self.client.scan_iter(match=f"{PREFIX}*", count=CHUNK)
-        async for key in keys:
-            self.collected.scanned += 1
-            add(chunk, key)
-            if len(chunk.keys) >= size:
-                yield self._known(chunk)
-                chunk = Chunk()
+        async for keys in self._pages():
+            self.collected.scanned += len(keys)
+            for key in keys:
+                add(chunk, key)
+                if len(chunk.keys) >= size:
+                    yield self._known(chunk)
+                    chunk = Chunk()
         if chunk.keys:
             yield self._known(chunk)
+
+    async def _pages(self) -> AsyncIterator[list[bytes]]:
+        """All keys of the counters, as many together as SCAN gives."""
+        if isinstance(self.client, RedisCluster):
+            async for key in self.client.scan_iter(match=f"{PREFIX}*", count=CHUNK):
+                yield [key]
+            return
+        cursor = 0
+        while True:
+            cursor, keys = await self.client.scan(cursor, match=f"{PREFIX}*", count=CHUNK)
+            yield cast("list[bytes]", keys)
+            if not cursor:
+                return
 
     async def guessed_chunks(
         self, tenants: tuple[str, ...], months: list[str]
