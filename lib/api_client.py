@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import ipaddress
 import json
 import random
 from collections.abc import Mapping, Sequence
@@ -82,12 +83,20 @@ class ApiClient:
         self.scope = fingerprint(base_url, *headers.values())
         self._retry = retry or Retry()
         self._slots = asyncio.Semaphore(concurrency)
+        self._asking = 0
         self._http = httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT, "Accept": "application/json", **headers},
             timeout=httpx.Timeout(120, connect=10),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             transport=transport,
+            # A proxy would get the key, unencrypted, of an upstream on this very machine.
+            trust_env=not _on_this_machine(self.host),
         )
+
+    @property
+    def busy(self) -> bool:
+        """Whether anybody waits for an answer."""
+        return self._asking > 0
 
     async def get_json(
         self, path: str, params: Sequence[tuple[str, str]] = (), *, part: str = ""
@@ -106,6 +115,19 @@ class ApiClient:
             SourceReplyError: not JSON.
         """
         source = f"{self.name}:{part}" if part else self.name
+        self._asking += 1
+        try:
+            return await self._get_with_retries(source, path, params)
+        finally:
+            self._asking -= 1
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def _get_with_retries(
+        self, source: str, path: str, params: Sequence[tuple[str, str]]
+    ) -> Any:
         retry = self._retry
         async for attempt in stamina.retry_context(
             on=self._wait,
@@ -119,10 +141,6 @@ class ApiClient:
                 async with self._slots:
                     return await self._get_once(source, path, params)
         raise AssertionError("unreachable: the last attempt returns or raises")
-
-    async def aclose(self) -> None:
-        """Closes the connections."""
-        await self._http.aclose()
 
     def _wait(self, error: Exception) -> bool | float:
         if not isinstance(error, _Transient):
@@ -160,6 +178,13 @@ class ApiClient:
 def fingerprint(*parts: str) -> str:
     """A name for a credential and its address that reveals neither; starts every cache key."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _on_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _parse_json(source: str, host: str, reply: httpx.Response) -> Any:

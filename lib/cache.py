@@ -78,8 +78,14 @@ class SingleFlight:
         task.add_done_callback(landed)
         return task
 
+    def forget(self) -> None:
+        """Nobody joins the tasks under way any more; those who wait already are left alone."""
+        self._flights.clear()
+
     async def join(self, task: "asyncio.Task[Any]") -> Any:
         """The task's result; a caller who is cancelled leaves the task to those who still wait."""
+        if task.done():  # it may have landed since the caller found it, and is counted no more
+            return task.result()
         self._waiting[task] = self._waiting.get(task, 0) + 1
         try:
             return await asyncio.shield(task)
@@ -114,9 +120,12 @@ class Caches:
         self.last_names: LRUCache[Hashable, str] = LRUCache(names)
         self.flights = SingleFlight()
         self.statistics = Statistics()
+        self.generation = 0
 
     def clear(self) -> None:
-        """Forgets all data; requests under way and their clients are left alone."""
+        """Forgets all data; requests under way go on, but what they bring is not kept or shared."""
+        self.generation += 1
+        self.flights.forget()
         self.buckets.clear()
         self.lookups.clear()
         self.last_names.clear()
@@ -131,9 +140,15 @@ class Caches:
         self.statistics.misses += 1
         return None
 
-    def keep_bucket(self, key: Hashable, bucket: Bucket) -> None:
-        """Keeps a bucket; one larger than the whole cache is not kept."""
-        if 1 + bucket.rows <= self.buckets.maxsize:
+    def keep_bucket(self, key: Hashable, bucket: Bucket, generation: int | None = None) -> None:
+        """Keeps a bucket; one larger than the whole cache is not kept.
+
+        Args:
+            generation: as it was when the bucket was asked for: one that was asked for before the
+                last clearing is not kept.
+        """
+        fresh = generation is None or generation == self.generation
+        if fresh and 1 + bucket.rows <= self.buckets.maxsize:
             self.buckets[key] = bucket
 
     async def lookup(self, key: Hashable, fetch: Callable[[], Awaitable[Any]]) -> Any:
@@ -146,5 +161,8 @@ class Caches:
             self.statistics.hits += 1
             return known
         task = self.flights.current(key) or self.flights.start([key], fetch)
-        self.lookups[key] = found = await self.flights.join(task)
+        generation = self.generation
+        found = await self.flights.join(task)
+        if generation == self.generation:
+            self.lookups[key] = found
         return found

@@ -28,8 +28,8 @@ class Check:
 
     @property
     def fine(self) -> bool:
-        """Nothing stands in the way of a complete report."""
-        return self.permitted is True
+        """Nothing stands in the way of a complete report of real data."""
+        return self.configured and self.permitted is True
 
 
 async def check_openai(client: ApiClient, settings: Settings) -> list[Check]:

@@ -29,6 +29,7 @@ def _message(record: logging.LogRecord) -> str:
         return f"{record.msg} {record.args}"
 
 
+_SERVER = ("uvicorn", "uvicorn.access", "uvicorn.error")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _FORMAT = (
     "{time:YYYY-MM-DD HH:mm:ss!UTC}Z {level: <8} {name}: {message}"  # loguru adds the traceback
@@ -48,7 +49,11 @@ def configure_logs(level: str) -> None:
     logger.add(_write, level=level, format=_FORMAT, diagnose=False, backtrace=False, colorize=False)
     handler = _ToLoguru()
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] in ("streamlit", "uvicorn"):
+    for name in {*logging.root.manager.loggerDict, *_SERVER}:
+        family = name.split(".")[0]
+        if family in ("streamlit", "uvicorn"):
             logging.getLogger(name).handlers = [handler]
             logging.getLogger(name).propagate = False
+        if family == "uvicorn":
+            # Its access lines repeat query strings, which hold the ids that a reader filters by.
+            logging.getLogger(name).setLevel(logging.WARNING)

@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
 from lib.errors import InputError, SettingsError
-from lib.redaction import remember_secret
+from lib.redaction import remember_secret, remember_server_secret, remember_url
 
 ROOT = Path(__file__).parent.parent
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -32,6 +32,8 @@ class Settings(BaseModel):
 
     openai_admin_key: SecretStr | None = None
     openai_base_url: str = "https://api.openai.com/v1"
+    redis_primary_endpoint: SecretStr | None = None
+    control_database_url: SecretStr | None = None
     loguru_level: Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"] = (
         "INFO"
     )
@@ -42,13 +44,21 @@ class Settings(BaseModel):
     def _usable_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        remember_secret(value.get_secret_value().strip())
+        remember_server_secret(value.get_secret_value().strip())
         return SecretStr(clean_openai_key(value.get_secret_value()))
 
     @field_validator("openai_base_url", mode="after")
     @classmethod
     def _usable_url(cls, value: str) -> str:
         return clean_base_url(value)
+
+    @field_validator("redis_primary_endpoint", "control_database_url", mode="after")
+    @classmethod
+    def _remember(cls, value: SecretStr | None) -> SecretStr | None:
+        # Either may hold a password, alone or within a URL.
+        if value is not None:
+            remember_url(value.get_secret_value())
+        return value
 
     @field_validator("loguru_level", mode="before")
     @classmethod
@@ -68,7 +78,8 @@ class Settings(BaseModel):
     @property
     def demo(self) -> bool:
         """Whether sources without configuration show demo data."""
-        nothing_configured = self.openai_admin_key is None
+        sources = (self.openai_admin_key, self.redis_primary_endpoint, self.control_database_url)
+        nothing_configured = not any(sources)
         return self.dashboard_demo == "on" or (self.dashboard_demo == "auto" and nothing_configured)
 
 
@@ -121,11 +132,12 @@ def typed_openai_key(text: str) -> SecretStr:
     Raises:
         InputError: it cannot be an admin key.
     """
-    remember_secret(text.strip())
     try:
-        return SecretStr(clean_openai_key(text))
+        key = clean_openai_key(text)
     except ValueError as error:
         raise InputError("API key", f"the key {error}.") from None
+    remember_secret(key)  # a refused one is never used or repeated, and may be a plain word
+    return SecretStr(key)
 
 
 def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
@@ -348,3 +348,51 @@ async def test_an_error_never_carries_the_request_with_its_headers() -> None:
     chain = [found, found.__cause__, found.__context__]
     assert not [one for one in chain if "CANARY" in f"{one!r} {one}"]
     assert json.dumps(str(found))
+
+
+@pytest.fixture
+async def proxy(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[int, list[str]]]:
+    """A server that HTTP_PROXY names: its port, and the targets of the requests that it got."""
+    targets: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        targets.append(head.split()[1].decode())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n1")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        for name in ("HTTP_PROXY", "http_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+        yield port, targets
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "api.example"])
+async def test_a_key_for_this_machine_goes_there_directly_and_others_through_the_proxy(
+    proxy: tuple[int, list[str]], host: str
+) -> None:
+    port, targets = proxy
+    client = ApiClient("x", f"http://{host}:{port}", {"Authorization": f"Bearer {KEY}"})
+    assert await client.get_json("/list") == 1
+    await client.aclose()
+    # A proxy is sent the whole address, the upstream itself only the path.
+    direct = host != "api.example"
+    assert targets == ["/list" if direct else f"http://api.example:{port}/list"]
+
+
+async def test_a_client_is_busy_as_long_as_somebody_waits_for_an_answer() -> None:
+    upstream = Upstream(httpx.ConnectError("refused"))
+    client = upstream.client(Retry(attempts=2, first_wait=30))
+    asked = asyncio.create_task(client.get_json("/x"))
+    assert not client.busy
+    while not upstream.requests:
+        await asyncio.sleep(0)
+    assert client.busy, "between two tries, too"
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert not client.busy

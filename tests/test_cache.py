@@ -122,6 +122,25 @@ async def test_clearing_forgets_all_data_and_leaves_requests_under_way_alone() -
     assert (upstream.calls, upstream.cancelled) == (1, 0)
 
 
+async def test_what_was_asked_for_before_a_clearing_is_neither_kept_nor_shared_after_it() -> None:
+    caches, before, after = Caches(), Upstream("before"), Upstream("after")
+    generation = caches.generation
+    (early,) = await joiners(1, lambda: caches.lookup("key", before.fetch))
+    caches.clear()
+    (late,) = await joiners(1, lambda: caches.lookup("key", after.fetch))
+    after.may_answer.set()
+    async with asyncio.timeout(5):
+        assert await late == "after"
+    before.may_answer.set()
+    assert await early == "before"
+    assert await caches.lookup("key", after.fetch) == "after"
+    assert (before.calls, after.calls) == (1, 1)
+    caches.keep_bucket("x", bucket(), generation)
+    assert caches.usable_bucket("x", NOW) is None
+    caches.keep_bucket("x", bucket(), caches.generation)
+    assert caches.usable_bucket("x", NOW)
+
+
 # Single flight
 
 
@@ -182,6 +201,24 @@ async def test_one_flight_can_serve_many_keys_and_leaves_none_behind() -> None:
     assert await flights.join(task) == "answer"
     await asyncio.sleep(0)  # the task's callbacks run in the next turn of the loop
     assert flights.current("a") is flights.current("b") is None
+
+
+async def test_a_flight_that_landed_before_it_is_joined_answers_and_is_not_held_on_to() -> None:
+    flights, upstream = SingleFlight(), Upstream()
+    upstream.may_answer.set()
+    task = flights.start(["a"], upstream.fetch)
+    await asyncio.wait([task])
+    await asyncio.sleep(0)  # the task's callbacks run in the next turn of the loop
+    assert await flights.join(task) == "answer"
+    assert not flights._waiting
+
+    upstream.answer = SourceUnavailable("x", "down.")
+    failed = flights.start(["a"], upstream.fetch)
+    await asyncio.wait([failed])
+    with pytest.raises(SourceUnavailable):
+        await flights.join(failed)
+    await asyncio.sleep(0)
+    assert not flights._waiting
 
 
 async def test_an_error_that_nobody_waits_for_any_more_is_not_reported_as_lost() -> None:

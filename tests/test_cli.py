@@ -136,13 +136,30 @@ def test_a_file_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_the_check_of_demo_data_is_fine_and_says_that_it_is_demo() -> None:
+@pytest.mark.parametrize("mode", ["auto", "on"])
+def test_the_check_fails_while_demo_data_stands_in_and_says_that_it_does(
+    monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setenv("DASHBOARD_DEMO", mode)
     done = run("check")
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (1, ""), "a probe must not pass with nothing set"
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["openai:usage", "openai:costs", "openai:names"]
     assert all("configured: NO, reachable: yes, permitted: yes" in line for line in lines)
-    assert all("demo data" in line for line in lines)
+    assert all("(demo data)" in line for line in lines)
+
+
+def test_the_check_of_a_permitted_key_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(create_openai_app(admin_key=CANARY)) as url:
+        monkeypatch.setenv("DASHBOARD_DEMO", "auto")
+        monkeypatch.setenv("OPENAI_ADMIN_KEY", CANARY)
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        done = run("check")
+    assert (done.exit_code, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3
+    assert all("configured: yes, reachable: yes, permitted: yes" in line for line in lines)
+    assert "demo" not in done.stdout
 
 
 @contextmanager

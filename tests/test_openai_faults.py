@@ -214,3 +214,22 @@ async def test_undocumented_fields_are_kept_named_and_in_no_total(stand_in: Star
     assert (rows["input_dream_tokens"] == rows["num_model_requests"] * 3).all()
     assert set(rows["dream_state"]) == {"lucid"}
     assert any("input_dream_tokens" in note and "dream_state" in note for note in report.notes)
+
+
+@pytest.mark.parametrize(("code", "said"), [(403, "no name is missing"), (404, "Not offered")])
+async def test_admin_keys_that_may_not_be_listed_are_skipped_as_they_have_no_usage(
+    stand_in: Starlette, code: int, said: str
+) -> None:
+    stand_in.state.faults.fail = {"admin_api_keys": code}
+    report = await report_of(stand_in)
+    (one,) = [one for one in report.sources if one.status != "ok"]
+    assert (one.name, one.status) == ("openai:admin_api_keys", "skipped")
+    assert said in str(one.detail)
+    assert report.complete
+
+
+async def test_admin_keys_that_cannot_be_reached_are_a_failure_like_any_other(
+    stand_in: Starlette,
+) -> None:
+    stand_in.state.faults.fail = {"admin_api_keys": 500}
+    assert status(await report_of(stand_in), "admin_api_keys") == "failed"

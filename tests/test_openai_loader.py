@@ -284,3 +284,48 @@ async def test_a_vanished_project_keeps_its_last_name_and_says_so(stand_in: Star
     after = (await load(stand_in, caches=caches)).names
     assert after["project", gone] == f"{before['project', gone]} (deleted)"
     assert (await load(stand_in)).names["project", gone] == f"{gone} (deleted or unknown)"
+
+
+async def test_names_from_the_cache_are_as_old_as_when_they_were_fetched(
+    stand_in: Starlette,
+) -> None:
+    caches, later = Caches(), NOW + timedelta(minutes=8)
+    await load(stand_in, caches=caches)
+    answer = await load(stand_in, caches=caches, now=later)
+    ages = {one.name: one.as_of for one in answer.statuses}
+    assert ages["openai:users"] == ages["openai:api_keys"] == NOW
+    caches.lookups.clear()
+    answer = await load(stand_in, caches=caches, now=later)
+    assert {one.name: one.as_of for one in answer.statuses}["openai:users"] == later
+
+
+async def test_a_comparison_asks_for_names_once_and_counts_each_request_once(
+    stand_in: Starlette,
+) -> None:
+    query, progress = ask(endpoints=("completions",), compare=True), Progress()
+    answer = await load_openai(connect(stand_in), Caches(), query, now=NOW, progress=progress)
+    assert progress.done == progress.total == sum(asked_of(stand_in).values())
+    assert answer.previous is not None
+    assert answer.previous.names
+
+
+async def test_what_was_asked_for_before_the_cache_is_cleared_does_not_come_back_into_it() -> None:
+    caches, entered, gate = Caches(), asyncio.Event(), asyncio.Event()
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        if "usage" not in request.url.path:
+            users = [{"id": "user-1", "name": "Early"}] if "users" in request.url.path else []
+            await gate.wait()
+            return httpx.Response(200, json={"data": users, "has_more": False})
+        entered.set()
+        await gate.wait()
+        start = int(request.url.params["start_time"])
+        return httpx.Response(200, json=page([bucket_of(start, [{"num_model_requests": 1}])]))
+
+    query = ask(FIRST, FIRST, endpoints=("completions",))
+    under_way = asyncio.create_task(load_openai(mock_client(handle), caches, query, now=NOW))
+    await entered.wait()
+    caches.clear()
+    gate.set()
+    assert (await under_way).usage["num_model_requests"].tolist() == [1]
+    assert (len(caches.buckets), len(caches.lookups), len(caches.last_names)) == (0, 0, 0)

@@ -1,6 +1,7 @@
 """Ids get the best name there is, and a look-up that fails costs its own names only."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -138,3 +139,37 @@ async def test_without_projects_their_keys_count_as_failed_too() -> None:
     found = await directory(Lists({"projects": httpx.Response(404), "users": people(1)}))
     assert found.failures.keys() == {"projects", "api_keys", "service_accounts"}
     assert found.listed == frozenset()
+
+
+@pytest.mark.parametrize("part", ["api_keys", "service_accounts"])
+async def test_a_project_deleted_after_it_was_listed_costs_nobody_their_names(part: str) -> None:
+    lists = Lists(
+        {
+            "projects": [{"id": "proj-1", "name": "One"}, {"id": "proj-2", "name": "Two"}],
+            "projects/proj-1/api_keys": [{"id": "key-1", "name": "prod"}],
+            "projects/proj-1/service_accounts": [{"id": "svc-1", "name": "batch"}],
+            f"projects/proj-2/{part}": httpx.Response(404),
+        }
+    )
+    found = await directory(lists)
+    assert not found.failures
+    assert found.listed == {"project", "user", "api_key"}
+    assert found.names["api_key", "key-1"] == "prod"
+    lists.lists[f"projects/proj-2/{part}"] = httpx.Response(403)
+    assert (await directory(lists)).failures.keys() == {part}, "a denial is no deletion"
+
+
+async def test_a_look_up_is_as_old_as_the_oldest_list_in_it() -> None:
+    projects = [{"id": "proj-1", "name": "One"}, {"id": "proj-2", "name": "Two"}]
+    noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+    ages = {"projects": noon, "api_keys/proj-1": noon, "api_keys/proj-2": noon}
+    ages["api_keys/proj-2"] -= timedelta(minutes=9)
+
+    async def aged(key: str, fetch: Callable[[], Any]) -> Names:
+        names: Names = await fetch()
+        names.fetched_at = ages.get(key)
+        return names
+
+    found = await fetch_directory(mock_client(Lists({"projects": projects})), aged)
+    assert found.as_of == {"projects": noon, "api_keys": noon - timedelta(minutes=9)}

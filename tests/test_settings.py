@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib.errors import InputError, SettingsError
+from lib.redaction import MASK, redact
 from lib.settings import ROOT, Settings, load_settings, typed_openai_key
 
 CANARY = "canary-7f3a91"
@@ -226,3 +227,18 @@ def test_a_typed_key_that_cannot_work_is_refused_without_repeating_it(text: str)
         typed_openai_key(text)
     assert CANARY not in "".join(traceback.format_exception(caught.value))
     assert not text.strip() or text.strip() not in str(caught.value)
+
+
+def test_a_word_typed_as_a_key_does_not_riddle_everybodys_messages() -> None:
+    message = "openai:completions: Missing scopes for sk-proj. (incomplete organisation)"
+    typed_openai_key("openai")
+    for text in ("Missing scopes", "(incomplete organisation)"):
+        with pytest.raises(InputError):
+            typed_openai_key(text)
+    assert redact(message) == message
+
+
+def test_a_key_that_is_used_is_masked_whether_typed_or_set(tmp_path: Path) -> None:
+    typed_openai_key("  gateway-typed-2281  ")
+    load_settings({"OPENAI_ADMIN_KEY": " gw-set-77 "}, tmp_path)
+    assert redact("gateway-typed-2281 gw-set-77") == f"{MASK} {MASK}"

@@ -52,14 +52,17 @@ async def load_openai(
     in ``statuses`` beside the data of the others.
     """
     load = _Load(client, caches, now, progress or Progress())
-    if not query.compare:
-        return await load.period(query, query.period)
-    before = asyncio.create_task(load.preceding(query))
+    names = asyncio.create_task(load.directory())  # one for both periods
+    before = asyncio.create_task(load.preceding(query, names)) if query.compare else None
     try:
-        answer = await load.period(query, query.period)
-        earlier = await before
+        answer = await load.period(query, query.period, names)
+        earlier = await before if before else None
     finally:
-        before.cancel()
+        names.cancel()
+        if before:
+            before.cancel()
+    if earlier is None:
+        return answer
     if not isinstance(earlier, SourceError):
         return replace(answer, previous=earlier)
     failed = SourceStatus(
@@ -77,8 +80,10 @@ class _Load:
     now: datetime
     progress: Progress
 
-    async def period(self, query: OpenAIQuery, period: Period) -> OpenAIAnswer:
-        """All sources of one period at once."""
+    async def period(
+        self, query: OpenAIQuery, period: Period, names: asyncio.Task[Directory]
+    ) -> OpenAIAnswer:
+        """All sources of one period at once; the names come from a task that periods share."""
         async with asyncio.TaskGroup() as group:
             usage = [
                 group.create_task(self._series(_usage_series(query, name), period))
@@ -86,10 +91,9 @@ class _Load:
                 if name in ENDPOINTS
             ]
             costs = group.create_task(self._costs(query, period))
-            names = group.create_task(self._directory())
         answers = [task.result() for task in usage]
         cost, by_user = costs.result()
-        directory = names.result()
+        directory = await names
         asked = [*answers, *filter(None, (cost, by_user))]
         failed = [one for one in asked if series_status(one, self.now).status == "failed"]
         skipped = [one for one in asked if series_status(one, self.now).status == "skipped"]
@@ -114,10 +118,12 @@ class _Load:
             self.client.host,
         )
 
-    async def preceding(self, query: OpenAIQuery) -> OpenAIAnswer | SourceError:
+    async def preceding(
+        self, query: OpenAIQuery, names: asyncio.Task[Directory]
+    ) -> OpenAIAnswer | SourceError:
         """The period before; its failure costs the comparison only."""
         try:
-            return await self.period(query, query.period.preceding())
+            return await self.period(query, query.period.preceding(), names)
         except SourceError as error:
             return error
 
@@ -166,6 +172,7 @@ class _Load:
         self, series: Series, start: int, end: int
     ) -> Callable[[], Awaitable[dict[int, Bucket]]]:
         """Fetches one window into the cache; the buckets also go straight to those who wait."""
+        generation = self.caches.generation
 
         async def fetch() -> dict[int, Bucket]:
             windows = await fetch_window(self.client, series, start, end)
@@ -181,7 +188,8 @@ class _Load:
                         final,
                         window.dropped,
                     )
-                    self.caches.keep_bucket((self.client.scope, series, parsed.start), bucket)
+                    key = (self.client.scope, series, parsed.start)
+                    self.caches.keep_bucket(key, bucket, generation)
                     found[parsed.start] = bucket
             return found
 
@@ -195,11 +203,13 @@ class _Load:
             return None, None
         whole = Series(COSTS, query.costs_grouping(), COSTS_WIDTH)
         refused = (self.client.scope, "refuses users with projects", whole)
+        generation = self.caches.generation
         if refused not in self.caches.lookups:
             answer = await self._series(whole, period)
             if not any(_refuses_users(error, whole) for error in answer.errors):
                 return answer, None
-            self.caches.lookups[refused] = True
+            if generation == self.caches.generation:
+                self.caches.lookups[refused] = True
         async with asyncio.TaskGroup() as group:
             main = group.create_task(self._series(whole.without("user_id"), period))
             by_user = group.create_task(
@@ -207,15 +217,24 @@ class _Load:
             )
         return main.result(), by_user.result()
 
-    async def _directory(self) -> Directory:
+    async def directory(self) -> Directory:
+        """All names, from the cache where it has them."""
+        generation = self.caches.generation
+
         async def cached(key: str, fetch: Callable[[], Awaitable[Names]]) -> Names:
-            found = self.caches.lookup((self.client.scope, "names", key), fetch)
+            async def stamped() -> Names:
+                fetched = await fetch()
+                fetched.fetched_at = self.now
+                return fetched
+
+            found = self.caches.lookup((self.client.scope, "names", key), stamped)
             names: Names = await self.progress.count("names", found)
             return names
 
         directory = await fetch_directory(self.client, cached)
-        for entry, name in directory.names.items():
-            self.caches.last_names[self.client.scope, *entry] = name
+        if generation == self.caches.generation:
+            for entry, name in directory.names.items():
+                self.caches.last_names[self.client.scope, *entry] = name
         return directory
 
     def _names_in(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lib.cache import Bucket
-from lib.errors import SourceError, SourceRefused
+from lib.errors import SourceDenied, SourceError, SourceRefused
 from lib.periods import from_epoch
 from lib.sources.openai.names import LOOKUPS, Directory
 from lib.sources.openai.tables import ENDPOINTS
@@ -64,19 +64,28 @@ def _spans(starts: list[int], series: Series) -> str:
 
 
 def directory_statuses(directory: Directory, now: datetime) -> Iterable[SourceStatus]:
-    """One status per look-up. A look-up that some organisations lack is skipped, not failed."""
+    """One status per look-up, as old as the oldest names in it.
+
+    Admin keys cause no usage: an organisation that does not give their names is not asked to.
+    """
     for part in LOOKUPS:
         name = f"{NAME}:{part}"
         rows = directory.rows[part]
+        as_of = directory.as_of.get(part, now)
         error = directory.failures.get(part)
         if error is None:
-            yield SourceStatus(name, "ok", now, rows)
-        elif part == "admin_api_keys" and _not_offered(error):
-            yield SourceStatus(name, "skipped", detail="Not offered to this organisation.")
+            yield SourceStatus(name, "ok", as_of, rows)
+        elif part == "admin_api_keys" and isinstance(error, SourceDenied | SourceRefused):
+            detail = (
+                "Not offered to this organisation."
+                if _not_offered(error)
+                else f"{error.detail} Admin keys have no usage of their own: no name is missing."
+            )
+            yield SourceStatus(name, "skipped", detail=detail)
         else:
             detail = f"{error.detail} Names are missing; usage and costs are not affected."
             if rows:
-                yield SourceStatus(name, "partial", now, rows, detail, error.remedy)
+                yield SourceStatus(name, "partial", as_of, rows, detail, error.remedy)
             else:
                 yield SourceStatus(name, "failed", None, None, detail, error.remedy)
 

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib.api_client import ApiClient
-from lib.errors import SourceDenied, SourceError, SourceReplyError
+from lib.errors import SourceDenied, SourceError, SourceRefused, SourceReplyError
 from lib.sources.openai.tables import ARCHIVED, SERVICE_ACCOUNT, Kind
 from lib.sources.openai.usage import NAME, explain_denial
 
@@ -32,10 +33,14 @@ class _Owner(BaseModel):
 
 @dataclass
 class Names:
-    """Names found in one look-up: kind and id to name. An id that is listed without a name maps to itself."""
+    """Names found in one look-up: kind and id to name. An id that is listed without a name maps to itself.
+
+    ``fetched_at`` is set by whoever keeps them: names from a cache are older than the load.
+    """
 
     found: dict[tuple[Kind, str], str] = field(default_factory=dict)
     project_ids: list[str] = field(default_factory=list)
+    fetched_at: datetime | None = None
 
     def add(self, kind: Kind, key: object, name: object, mark: str = "") -> None:
         """Adds a name unless a better source gave one before."""
@@ -56,12 +61,14 @@ class Directory:
         listed: kinds whose look-ups all answered: an id that is missing there is deleted or unknown.
         failures: look-up to its error.
         rows: look-up to the number of names it gave.
+        as_of: look-up to when the oldest of its names were fetched, where that is known.
     """
 
     names: Mapping[tuple[Kind, str], str]
     listed: frozenset[Kind]
     failures: Mapping[str, SourceError]
     rows: Mapping[str, int]
+    as_of: Mapping[str, datetime]
 
 
 LOOKUPS = ("users", "projects", "api_keys", "service_accounts", "admin_api_keys")
@@ -118,6 +125,11 @@ async def fetch_directory(client: ApiClient, cached: Cached) -> Directory:
         frozenset(kind for kind, needs in _NEEDED.items() if not failures.keys() & {*needs}),
         failures,
         {part: sum(len(names.found) for names in parts[part]) for part in LOOKUPS},
+        {
+            part: min(times)
+            for part in LOOKUPS
+            if (times := [names.fetched_at for names in parts[part] if names.fetched_at])
+        },
     )
 
 
@@ -142,8 +154,16 @@ async def _for_each(
 ) -> list[Names]:
     """One look-up per project, all at once; the client bounds how many are in flight."""
 
+    async def fetch_unless_gone(project_id: str) -> Names:
+        try:
+            return await fetch(client, project_id)
+        except SourceRefused as error:
+            if error.status != 404:
+                raise
+            return Names()  # deleted since the projects were listed
+
     def of(project_id: str) -> Awaitable[Names]:
-        return look_up(part, f"{part}/{project_id}", lambda: fetch(client, project_id))
+        return look_up(part, f"{part}/{project_id}", lambda: fetch_unless_gone(project_id))
 
     return list(await asyncio.gather(*map(of, project_ids)))
 
