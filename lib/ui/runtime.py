@@ -1,5 +1,6 @@
 """The process's one event loop, its clients and its caches; long work with progress and cancellation."""
 
+import asyncio
 import concurrent.futures
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -19,6 +20,33 @@ T = TypeVar("T")
 
 TICK_SECONDS = 0.1
 
+GRACE_SECONDS = 300
+"""How long a client that made room for another one may still be used by whoever holds it."""
+
+
+class _Clients(LRUCache[str, ApiClient]):
+    """The clients used last. One that has to make room is closed later, when nobody needs it."""
+
+    def __init__(self, maxsize: int) -> None:
+        super().__init__(maxsize)
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def popitem(self) -> tuple[str, ApiClient]:
+        name, client = super().popitem()
+        self._close_later(client)
+        return name, client
+
+    def _close_later(self, client: ApiClient) -> None:
+        asyncio.get_running_loop().call_later(GRACE_SECONDS, self._close, client)
+
+    def _close(self, client: ApiClient) -> None:
+        if client.busy:
+            self._close_later(client)
+            return
+        task = asyncio.create_task(client.aclose())
+        self._closing.add(task)  # the loop itself would let go of it half-way
+        task.add_done_callback(self._closing.discard)
+
 
 class Runtime:
     """Lives as long as the process. Clients belong to its loop and are shared by all sessions."""
@@ -27,7 +55,7 @@ class Runtime:
         # Held open for good: the thread is a daemon and ends with the process.
         self._portal_context = start_blocking_portal("asyncio")
         self._portal: BlockingPortal = self._portal_context.__enter__()
-        self._clients: LRUCache[str, ApiClient] = LRUCache(64)
+        self._clients = _Clients(64)
         self._demo = in_process.openai_transport()
         self.caches = Caches()
 
@@ -59,6 +87,19 @@ class Runtime:
 
         self._portal.call(clear)
 
+    def statistics(self) -> dict[str, int]:
+        """How much the caches hold and how often they helped: hits, misses, buckets, lookups."""
+
+        async def count() -> dict[str, int]:  # on the loop: counting look-ups drops expired ones
+            return {
+                "hits": self.caches.statistics.hits,
+                "misses": self.caches.statistics.misses,
+                "buckets": len(self.caches.buckets),
+                "lookups": len(self.caches.lookups),
+            }
+
+        return self._portal.call(count)
+
     def run(self, work: Callable[[], Awaitable[T]], draw: Callable[[], None]) -> T:
         """The result of work on the loop, while ``draw`` is called every tick.
 
@@ -72,7 +113,7 @@ class Runtime:
                     return future.result(TICK_SECONDS)
                 except concurrent.futures.TimeoutError:
                     if future.done():
-                        raise  # the work's own
+                        return future.result()  # it ended with the tick, or ran out of time itself
                     draw()
         finally:
             if not future.done():
