@@ -55,7 +55,7 @@ def open_page(**link: Any) -> AppTest:
 
 
 def figures(at: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in at.metric}
+    return {metric.label.replace("\\", ""): metric.value for metric in at.metric}
 
 
 def everything(at: AppTest) -> str:
