@@ -6,6 +6,7 @@ import typer
 
 from lib.cli.openai import openai_checks, openai_command
 from lib.cli.output import FAILED, or_exit
+from lib.cli.tenants import tenants
 from lib.redaction import redact
 
 app = typer.Typer(
@@ -15,6 +16,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("openai")(openai_command)
+app.add_typer(tenants, name="tenants")
 
 
 @app.callback()

@@ -1,8 +1,12 @@
 """The stand-ins inside this process, for whoever has configured nothing."""
 
+from functools import cache
+from typing import Any
+
 import httpx
 
 from lib.demo.openai_server import create_openai_app
+from lib.demo.tenants import demo_control_database, demo_redis
 
 OPENAI_URL = "http://demo.localhost/v1"
 OPENAI_KEY = "sk-admin-demo"
@@ -12,3 +16,14 @@ OPENAI_KEY = "sk-admin-demo"
 def openai_transport() -> httpx.AsyncBaseTransport:
     """The way to a stand-in of OpenAI's usage API that needs no network."""
     return httpx.ASGITransport(app=create_openai_app(admin_key=OPENAI_KEY))
+
+
+async def connect_redis(_in_flight: int) -> Any:
+    """A Redis of made-up counters; it bounds nothing itself."""
+    return demo_redis()
+
+
+@cache
+def control_database_url() -> str:
+    """The control database of the same tenants."""
+    return demo_control_database()

@@ -135,11 +135,8 @@ def _cache_controls(page: Page) -> None:
         page.runtime.clear()
         st.toast("The cache is empty.")
     if page.settings.debug:
-        caches = page.runtime.caches
-        st.caption(
-            f"Cache: {caches.statistics.hits:,} hits, {caches.statistics.misses:,} misses, "
-            f"{len(caches.buckets):,} buckets, {len(caches.lookups):,} look-ups"
-        )
+        counts = page.runtime.statistics()
+        st.caption(f"Cache: {', '.join(f'{count:,} {what}' for what, count in counts.items())}")
 
 
 def _form(today: date) -> Callable[[], OpenAIQuery]:

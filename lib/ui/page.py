@@ -43,6 +43,13 @@ ENTRIES = (
         "oai",
         "Usage and billed cost of the organisation. All days are UTC.",
     ),
+    Entry(
+        "tenant_usage",
+        "Tenant usage",
+        ":material/groups:",
+        "red",
+        "Usage of every tenant, from counters in Redis. Months are UTC, and counted whole.",
+    ),
 )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import concurrent.futures
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import streamlit as st
@@ -15,6 +15,11 @@ from lib.api_client import ApiClient, fingerprint
 from lib.cache import Caches
 from lib.demo import in_process
 from lib.loader.openai import connect_openai
+from lib.loader.progress import Progress
+from lib.loader.tenants import IN_FLIGHT, TenantSource, load_tenants, tenant_source
+from lib.settings import Settings
+from lib.sources.tenants.answer import TenantAnswer
+from lib.sources.tenants.query import TenantQuery
 
 T = TypeVar("T")
 
@@ -57,6 +62,7 @@ class Runtime:
         self._portal: BlockingPortal = self._portal_context.__enter__()
         self._clients = _Clients(64)
         self._demo = in_process.openai_transport()
+        self._redis: dict[str, Any] = {}  # by scope: the settings of the server, so very few
         self.caches = Caches()
 
     def openai(self, base_url: str, key: SecretStr) -> ApiClient:
@@ -66,6 +72,26 @@ class Runtime:
     def demo_openai(self) -> ApiClient:
         """The client for the stand-in inside this process."""
         return self._client(in_process.OPENAI_URL, SecretStr(in_process.OPENAI_KEY), self._demo)
+
+    def tenants(self, settings: Settings) -> TenantSource:
+        """Whom to ask for tenants: the configured Redis, or the made-up one.
+
+        Raises:
+            SettingsError: names the variable that cannot be used.
+        """
+        if not settings.demo:
+            return tenant_source(settings)
+        url = in_process.control_database_url()
+        return TenantSource("demo", "demo.localhost", url, in_process.connect_redis, demo=True)
+
+    async def load_tenants(
+        self, source: TenantSource, query: TenantQuery, progress: Progress
+    ) -> TenantAnswer:
+        """Runs on the loop; one Redis client per source, made once."""
+        if source.scope not in self._redis:
+            self._redis[source.scope] = await source.connect(IN_FLIGHT)
+        client = self._redis[source.scope]
+        return await load_tenants(source, client, query, caches=self.caches, progress=progress)
 
     def _client(
         self, base_url: str, key: SecretStr, transport: httpx.AsyncBaseTransport | None

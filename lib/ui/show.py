@@ -72,7 +72,7 @@ def _show_figure(figure: Figure) -> None:
     known = figure.value is not None
     exact = f"Exactly {formats.digits(figure.value)} {figure.unit}." if known else "Not known."
     st.metric(
-        figure.label + (" (incomplete)" if figure.incomplete else ""),
+        literal(figure.label + (" (incomplete)" if figure.incomplete else "")),
         ("≥ " if figure.incomplete and known else "") + formats.compact(figure),
         formats.delta(figure.delta, figure.unit) if figure.delta else None,
         delta_color="inverse" if figure.key in _DELTA_COLOURS else "off",
@@ -96,8 +96,14 @@ def _show_charts(charts: tuple[ChartSpec, ...], prefix: str) -> None:
 
 def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], prefix: str) -> None:
     st.markdown(f"##### {literal(name)}")
-    options = [spec.by for spec in specs]
-    chosen = st.segmented_control(
+    chosen = _choose(name, [spec.by for spec in specs], prefix) if len(specs) > 1 else ""
+    spec = next((spec for spec in specs if spec.by == chosen), specs[0])
+    st.altair_chart(spec.chart, width="stretch", alt=spec.alt)
+    st.caption(literal(spec.alt))
+
+
+def _choose(name: str, options: list[str], prefix: str) -> str | None:
+    return st.segmented_control(
         f"{name} by",
         options,
         default=options[0],
@@ -106,9 +112,6 @@ def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], prefix: str) -> N
         label_visibility="collapsed",
         bind="query-params",
     )
-    spec = next((spec for spec in specs if spec.by == chosen), specs[0])
-    st.altair_chart(spec.chart, width="stretch", alt=spec.alt)
-    st.caption(literal(spec.alt))
 
 
 def _show_tables(tables: tuple[Table, ...], prefix: str) -> None:

@@ -66,6 +66,7 @@ def check_tenant_query(
         InputError: names the parameter that is unusable.
     """
     last = until or today
+    check_period(last, last, today)  # before it is reckoned with
     first = since or months_before(last, MONTHS - 1)
     if sort not in SORTS:
         raise InputError("sort", f"{sort[:40]!r} is unknown.", f"Use {', '.join(SORTS)}.")

@@ -1,0 +1,135 @@
+"""The tenant page's inputs: which months, which tenants, in which order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import streamlit as st
+
+from lib.loader.tenants import TenantSource
+from lib.reports.report import Report
+from lib.sources.tenants.query import (
+    MONTHS,
+    SORTS,
+    TenantQuery,
+    check_tenant_query,
+    last_days,
+    months_before,
+)
+from lib.ui.controls import (
+    Parameter,
+    both_ends,
+    check_days,
+    check_link,
+    date_range,
+    forget_link_problems,
+    pick_ids,
+)
+from lib.ui.page import Page
+
+_SPANS = ("Date range", "Last days")
+_DAYS = 30
+_KNOWN = "red_known"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One person's question: to which Redis, what, and whether to ask again."""
+
+    source: TenantSource
+    query: TenantQuery
+    again: bool
+
+
+def tenant_controls(page: Page) -> Asked:
+    """Banner and form of the page.
+
+    Raises:
+        SettingsError: a setting cannot be used.
+        InputError: choices that cannot be asked for.
+    """
+    source = page.runtime.tenants(page.settings)
+    today = datetime.now(UTC).date()
+    if source.demo:
+        st.info(
+            "**Demo data.** Nothing is configured, so made-up tenants are shown. Set "
+            "REDIS_PRIMARY_ENDPOINT and CONTROL_DATABASE_URL (see devenv.sh.example).",
+            icon=":material/science:",
+        )
+    check_link("red", _parameters(today))
+    with st.form("red_form"):
+        question = _form(today)
+        again = st.form_submit_button(
+            "Fetch tenant usage", type="primary", icon=":material/refresh:"
+        )
+    if again:
+        forget_link_problems("red")
+    return Asked(source, question(), again)
+
+
+def remember_tenants(report: Report) -> None:
+    """Offers in the filter the tenants of the report; draws the form anew when that is news."""
+    before: list[str] = st.session_state.get(_KNOWN, [])
+    merged = sorted({*before, *report.table("tenants").frame["tenant_id"].dropna()})
+    if merged != before:
+        st.session_state[_KNOWN] = merged
+        st.rerun()
+
+
+def tenant_link(query: TenantQuery) -> dict[str, object]:
+    """Every control of the page as parameters of a link."""
+    return {
+        "red_span": _SPANS[0],
+        "red_period": [query.period.start.isoformat(), query.period.end.isoformat()],
+        "red_tenants": list(query.tenants),
+        "red_sort": query.sort,
+        "red_top": query.top or 0,
+    }
+
+
+def _form(today: date) -> Callable[[], TenantQuery]:
+    """Draws the inputs; what it returns checks them, once the form is complete."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        span = st.segmented_control(
+            "Months by",
+            _SPANS,
+            default=_SPANS[0],
+            required=True,
+            key="red_span",
+            bind="query-params",
+        )
+        with st.container(width=300):
+            back = (today - months_before(today, MONTHS - 1)).days + 1
+            days = date_range("red_period", "Date range", today, back)
+        number = st.number_input(
+            "Last days", 1, 1_096, _DAYS, key="red_days", bind="query-params", width=140
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        known: list[str] = st.session_state.get(_KNOWN, [])
+        with st.container(width=420):
+            tenants = pick_ids("red_tenants", "Tenants", {one: one for one in known}, "All")
+        sort = st.segmented_control(
+            "Sort by", SORTS, default=SORTS[0], required=True, key="red_sort", bind="query-params"
+        )
+        top = st.number_input(
+            "Rows (0: all)", 0, 100_000, 0, key="red_top", bind="query-params", width=140
+        )
+
+    def question() -> TenantQuery:
+        since, until = last_days(number, today) if span == _SPANS[1] else both_ends(days)
+        return check_tenant_query(
+            since=since, until=until, today=today, tenants=tenants, sort=sort, top=top or None
+        )
+
+    return question
+
+
+def _parameters(today: date) -> tuple[Parameter, ...]:
+    return (
+        Parameter("red_span", _SPANS),
+        Parameter("red_period", check=check_days(today)),
+        Parameter("red_days"),
+        Parameter("red_tenants"),
+        Parameter("red_sort", SORTS),
+        Parameter("red_top"),
+    )

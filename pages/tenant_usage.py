@@ -1,0 +1,32 @@
+"""Tenant usage: per-tenant counters in Redis, tenants from a control database."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib.reports.tenant_usage import build_tenant_usage
+from lib.ui.controls import copy_link
+from lib.ui.downloads import show_downloads
+from lib.ui.load import load_report
+from lib.ui.page import open_page
+from lib.ui.show import show_report
+from lib.ui.tenant_controls import remember_tenants, tenant_controls, tenant_link
+
+with open_page("tenant_usage") as page:
+    asked = tenant_controls(page)
+    source, query, runtime = asked.source, asked.query, page.runtime
+    report = load_report(
+        runtime,
+        "red",
+        (source.scope, query),
+        again=asked.again,
+        fetch=lambda progress: runtime.load_tenants(source, query, progress),
+        build=lambda answer: build_tenant_usage(
+            answer, query, now=datetime.now(UTC), demo=source.demo
+        ),
+    )
+    remember_tenants(report)
+    with st.container(horizontal=True):
+        show_downloads(report, "red")
+        copy_link(tenant_link(query), "red")
+    show_report(report, "red")

@@ -1,0 +1,156 @@
+"""Counters beside the tenants' list: on a real Redis and a real control database."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from lib.cache import Caches
+from lib.errors import InputError, SettingsError, SourceUnavailable
+from lib.loader.tenants import load_tenants, tenant_source
+from lib.reports.report import Report
+from lib.reports.tenant_usage import build_tenant_usage
+from lib.settings import load_settings
+from lib.sources.tenants.query import TenantQuery, check_tenant_query
+from tests.redis_servers import Server, redis_server
+
+TODAY = date(2026, 11, 21)
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+COUNTERS = {
+    "usage:acme:requests:2026-10": 100,
+    "usage:acme:input_tokens:2026-10": 7_000,
+    "usage:acme:output_tokens:2026-11": 300,
+    "usage:borealis:requests:2026-09-14": 50,
+    "usage:borealis:embedding_tokens:2026-09-14": 9_000,
+    "usage:ghost:requests:2026-11": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Server]:
+    with redis_server() as server:
+        with server.admin() as client:
+            client.mset(COUNTERS)
+        yield server
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> str:
+    path = tmp_path / "control.sqlite"
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("CREATE TABLE tenants (id TEXT, state TEXT)")
+        rows = [(one, "provisioned") for one in ("acme", "borealis", "idle")]
+        connection.executemany("INSERT INTO tenants VALUES (?, ?)", rows)
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def ask(*tenants: str) -> TenantQuery:
+    return check_tenant_query(since=None, until=TODAY, today=TODAY, tenants=tenants)
+
+
+async def report_of(
+    endpoint: str, control_url: str = "", query: TenantQuery | None = None, times: int = 1
+) -> Report:
+    environ = {"REDIS_PRIMARY_ENDPOINT": endpoint, "CONTROL_DATABASE_URL": control_url}
+    source = tenant_source(load_settings(environ, Path("/nonexistent")))
+    asked, caches = query or ask(), Caches()
+    client = await source.connect(4)
+    try:
+        answers = await asyncio.gather(
+            *(load_tenants(source, client, asked, caches=caches) for _ in range(times))
+        )
+    finally:
+        await client.aclose()
+    return build_tenant_usage(answers[-1], asked, now=NOW)
+
+
+def statuses(report: Report) -> dict[str, str]:
+    return {source.name: source.status for source in report.sources}
+
+
+async def test_every_counter_is_in_the_totals_and_every_tenant_in_the_table(
+    redis: Server, control: str
+) -> None:
+    report = await report_of(redis.url, control)
+    assert report.totals["requests"] == 100 + 50 + 5
+    assert report.totals["total_tokens"] == 7_000 + 300 + 9_000
+    table = report.table("tenants").frame.set_index("tenant_id")
+    assert {*table.index} == {"acme", "borealis", "idle", "ghost"}
+    assert table.loc["idle", "status"] == "no usage recorded"
+    assert table.loc["ghost", "status"] == "not in control database"
+    assert report.complete
+
+
+async def test_without_a_control_database_the_tenants_are_those_with_counters(
+    redis: Server,
+) -> None:
+    report = await report_of(redis.url)
+    assert {*report.table("tenants").frame["tenant_id"]} == {"acme", "borealis", "ghost"}
+    assert statuses(report)["control-database"] == "skipped"
+    assert report.complete
+
+
+async def test_a_control_database_that_is_down_leaves_a_report_that_is_marked(
+    redis: Server, tmp_path: Path
+) -> None:
+    report = await report_of(redis.url, f"sqlite:///{tmp_path}/missing.sqlite")
+    assert report.totals["requests"] == 155
+    assert statuses(report)["control-database"] == "failed"
+    assert not report.complete
+
+
+async def test_a_redis_that_is_down_is_an_error_not_an_empty_report(control: str) -> None:
+    with pytest.raises(SourceUnavailable) as caught:
+        await report_of("127.0.0.1:1", control)
+    assert caught.value.remedy
+
+
+async def test_an_unknown_tenant_is_an_error_that_names_near_ones(
+    redis: Server, control: str
+) -> None:
+    with pytest.raises(InputError, match="borealis"):
+        await report_of(redis.url, control, ask("boreals"))
+
+
+async def test_a_known_tenant_without_counters_is_no_error(redis: Server, control: str) -> None:
+    report = await report_of(redis.url, control, ask("idle"))
+    assert list(report.table("tenants").frame["tenant_id"]) == ["idle"]
+    assert report.totals["requests"] == 0
+
+
+async def test_one_tenant_is_read_without_a_scan(redis: Server, control: str) -> None:
+    with redis.admin() as client:
+        client.config_resetstat()
+        report = await report_of(redis.url, control, ask("acme"))
+        used = client.info("commandstats")
+    assert report.totals["requests"] == 100
+    assert "cmdstat_scan" not in used
+
+
+async def test_loads_at_once_share_one_pass(redis: Server, control: str) -> None:
+    with redis.admin() as client:
+        client.config_resetstat()
+        await report_of(redis.url, control, times=10)
+        assert client.info("commandstats")["cmdstat_scan"]["calls"] == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REDIS_PRIMARY_ENDPOINT", "ftp://secret-canary@host"),
+        ("REDIS_PRIMARY_ENDPOINT", "rediss://:secret-canary@host?ssl_cert_reqs=none"),
+        ("CONTROL_DATABASE_URL", "mysql://root:secret-canary@host/db"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_without_its_value(
+    variable: str, value: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        tenant_source(load_settings({variable: value}, Path("/nonexistent")))
+    assert caught.value.variable == variable
+    assert "secret-canary" not in str(caught.value)
