@@ -1,14 +1,18 @@
 """Is a source configured, reachable and permitted? Asked with one small request each."""
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from lib.api_client import ApiClient
 from lib.errors import SourceDenied, SourceError, SourceReplyError, SourceUnavailable
 from lib.settings import Settings
+from lib.sources.control_db import fetch_tenants
 from lib.sources.openai.names import MANAGEMENT_SCOPE, check_names
 from lib.sources.openai.usage import USAGE_SCOPE, Series, fetch_window
+from lib.sources.tenants.reader import fetch_counters
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,38 @@ async def check_openai(client: ApiClient, settings: Settings) -> list[Check]:
         await _check(f"openai:{part}", configured, f"{client.host}, {scope}{suffix}", request)
         for part, scope, request in asked
     ]
+
+
+async def check_tenants(
+    connect: Callable[[int], Awaitable[Any]],
+    host: str,
+    control_url: str | None,
+    *,
+    configured: bool,
+) -> list[Check]:
+    """Redis and the control database, each as the report would ask it.
+
+    Args:
+        connect: connects to Redis; its argument is the most requests in flight.
+        control_url: of the control database; None when there is none, which is no fault.
+        configured: False when demo data stands in.
+    """
+    month = f"{datetime.now(UTC):%Y-%m}"
+    suffix = "" if configured else " (demo data)"
+
+    async def read() -> None:
+        client = await connect(1)
+        try:
+            await fetch_counters(client, first_month=month, last_month=month, tenants=("check",))
+        finally:
+            await client.aclose()
+
+    found = [await _check("redis", configured, f"{host}, keys usage:*{suffix}", read())]
+    if control_url is not None:
+        listing = asyncio.to_thread(fetch_tenants, control_url)
+        asked = f"table tenants{suffix}"
+        found.append(await _check("control-database", configured, asked, listing))
+    return found
 
 
 async def _check(source: str, configured: bool, asked: str, request: Awaitable[object]) -> Check:

@@ -72,10 +72,19 @@ def test_misuse_is_named_on_stderr_with_exit_code_two(arguments: list[str], said
 
 def test_a_missing_key_is_a_setting_to_correct(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DASHBOARD_DEMO", "off")
-    for command in (["openai"], ["check"]):
-        done = run(*command)
-        assert (done.exit_code, done.stdout) == (2, "")
-        assert "OPENAI_ADMIN_KEY is not set" in done.stderr
+    done = run("openai")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "OPENAI_ADMIN_KEY is not set" in done.stderr
+
+
+def test_the_check_names_every_source_that_is_not_configured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DASHBOARD_DEMO", "off")
+    done = run("check")
+    assert done.exit_code == 1, "a probe must not pass with nothing set"
+    assert "OPENAI_ADMIN_KEY is not set" in done.stdout
+    assert "REDIS_PRIMARY_ENDPOINT is not set" in done.stdout
 
 
 def test_json_stands_alone_on_stdout_and_the_demo_note_on_stderr() -> None:
@@ -94,6 +103,7 @@ def test_json_stands_alone_on_stdout_and_the_demo_note_on_stderr() -> None:
     ("name", "begins"),
     [
         ("r.csv", b"\xef\xbb\xbf"),
+        ("r.zip", b"PK"),
         ("r.JSON", b"{"),
         ("r.pdf", b"%PDF"),
         ("r.txt", b""),
@@ -144,7 +154,9 @@ def test_the_check_fails_while_demo_data_stands_in_and_says_that_it_does(
     done = run("check")
     assert (done.exit_code, done.stderr) == (1, ""), "a probe must not pass with nothing set"
     lines = done.stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["openai:usage", "openai:costs", "openai:names"]
+    assert [line.split()[0] for line in lines] == [
+        *("openai:usage", "openai:costs", "openai:names", "redis", "control-database")
+    ]
     assert all("configured: NO, reachable: yes, permitted: yes" in line for line in lines)
     assert all("(demo data)" in line for line in lines)
 
@@ -156,8 +168,9 @@ def test_the_check_of_a_permitted_key_is_fine(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         done = run("check")
     assert (done.exit_code, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
+    *lines, redis = done.stdout.splitlines()
     assert len(lines) == 3
+    assert "REDIS_PRIMARY_ENDPOINT is not set" in redis, "which is no fault"
     assert all("configured: yes, reachable: yes, permitted: yes" in line for line in lines)
     assert "demo" not in done.stdout
 
@@ -193,7 +206,7 @@ def test_an_incomplete_report_is_written_marked_and_exits_with_one(
     assert report["totals"]["input_tokens"] > 0
     assert "INCOMPLETE" in done.stderr
     assert checked.exit_code == 1
-    usage, costs, names = checked.stdout.splitlines()
+    usage, costs, names, *_ = checked.stdout.splitlines()
     assert "permitted: yes" in usage
     assert "permitted: yes" in costs
     assert "permitted: NO" in names

@@ -177,3 +177,19 @@ def test_a_control_database_that_is_down_ends_with_one_and_the_report_is_written
     assert done.exit_code == 1
     report = json.loads(path.read_text())
     assert (report["complete"], report["totals"]["requests"]) == (False, 2_140)
+
+
+def test_the_check_asks_redis_and_the_control_database(configured: str) -> None:
+    done = CliRunner().invoke(app, ["check"])
+    assert done.exit_code == 0, done.stdout
+    _, redis, control = done.stdout.splitlines()
+    assert "reachable: yes, permitted: yes" in redis
+    assert "reachable: yes, permitted: yes" in control
+
+
+def test_the_check_fails_for_a_redis_that_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_PRIMARY_ENDPOINT", f"redis://:{PASSWORD_OF}@127.0.0.1:1")
+    done = CliRunner().invoke(app, ["check"])
+    assert done.exit_code == 1
+    assert "reachable: NO" in done.stdout
+    assert PASSWORD_OF not in done.output

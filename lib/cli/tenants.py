@@ -7,10 +7,17 @@ from typing import Annotated, Literal
 import typer
 
 from lib.cache import Caches
+from lib.checks import Check, check_tenants
 from lib.cli.output import FAILED, Format, choose_format, or_exit, with_progress, write_report
 from lib.demo import in_process
 from lib.loader.progress import Progress
-from lib.loader.tenants import IN_FLIGHT, TenantSource, load_tenants, tenant_source
+from lib.loader.tenants import (
+    DEFAULT_ENDPOINT,
+    IN_FLIGHT,
+    TenantSource,
+    load_tenants,
+    tenant_source,
+)
 from lib.periods import parse_day
 from lib.reports.report import Report
 from lib.reports.tenant_usage import build_tenant_usage
@@ -98,6 +105,20 @@ def _load(settings: Settings, query: TenantQuery, max_parallel: int) -> Report:
         return build_tenant_usage(answer, query, now=datetime.now(UTC), demo=source.demo)
 
     return with_progress(load)
+
+
+async def tenant_checks(settings: Settings) -> list[Check]:
+    """What stands in the way of the tenants' report."""
+    if settings.demo:
+        source = in_process_tenants()
+    elif settings.redis_primary_endpoint or settings.control_database_url:
+        source = tenant_source(settings)
+    else:
+        detail = f"REDIS_PRIMARY_ENDPOINT is not set: {DEFAULT_ENDPOINT} would be asked."
+        return [Check("redis", False, None, None, detail)]
+    return await check_tenants(
+        source.connect, source.host, source.control_url, configured=not source.demo
+    )
 
 
 def in_process_tenants() -> TenantSource:
