@@ -30,6 +30,10 @@ CHROMIUM_FLAGS = [
 ]
 
 
+_NOTHING = dict.fromkeys(("OPENAI_ADMIN_KEY", "REDIS_PRIMARY_ENDPOINT", "CONTROL_DATABASE_URL"), "")
+"""No test reads the settings of whoever runs it."""
+
+
 def chromium() -> str:
     """The browser to drive."""
     for name in (os.environ.get("CHROMIUM", ""), "chromium", "google-chrome"):
@@ -77,7 +81,7 @@ def dashboard(folder: Path, **environ: str) -> Iterator[Dashboard]:
         process = subprocess.Popen(
             [*command, *options],
             cwd=ROOT,
-            env={**os.environ, "OPENAI_ADMIN_KEY": "", "HOME": str(folder), **environ},
+            env={**os.environ, **_NOTHING, "HOME": str(folder), **environ},
             stdout=sink,
             stderr=subprocess.STDOUT,
         )

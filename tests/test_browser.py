@@ -16,6 +16,7 @@ from pypdf import PdfReader
 from starlette.applications import Starlette
 
 from lib.demo.openai_server import create_openai_app
+from tests.redis_servers import redis_server
 from tests.servers import CHROMIUM_FLAGS, Dashboard, chromium, dashboard, serve
 
 CANARY = "sk-admin-canary0123456789abcdef"
@@ -245,3 +246,28 @@ def test_hostile_names_stay_text_in_the_browser(
         expect(warning).to_contain_text("<img src=x onerror=alert(1)>")
         expect(page.get_by_test_id("stMain").locator("a[href*=evil], img[src=x]")).to_have_count(0)
     assert alerts == []
+
+
+def test_the_tenant_page_opens_by_deep_link_and_its_files_agree_with_the_screen(
+    page: Page, tmp_path: Path
+) -> None:
+    with redis_server() as server:
+        with server.admin() as client:
+            client.mset({f"usage:t{n}:requests:2026-10": n for n in range(1, 301)})
+            client.mset({f"usage:t{n}:input_tokens:2026-10-0{n % 9 + 1}": 1_000 for n in range(9)})
+        with dashboard(tmp_path, REDIS_PRIMARY_ENDPOINT=server.url) as running:
+            page.goto(f"{running.url}/tenant_usage?red_period=2026-10-01&red_period=2026-10-31")
+            loaded(page)
+            expect(page.get_by_test_id("stSidebarNav")).to_contain_text("Tenant usage")
+            shown = total_on_screen(page)
+            page.get_by_role("button", name="Download", exact=True).click()
+            table = download(page, "CSV: tenants table", tmp_path)
+            record = download(page, "JSON", tmp_path)
+            paper = download(page, "PDF", tmp_path)
+    assert number(shown["Requests"]) == sum(range(1, 301))
+    assert number(shown["Input Tokens"]) == 9_000
+    rows = list(csv.DictReader(io.StringIO(table.read_bytes().decode("utf-8-sig"))))
+    assert sum(int(row["requests"] or 0) for row in rows) == number(shown["Requests"])
+    assert json.loads(record.read_text())["totals"]["requests"] == number(shown["Requests"])
+    text = "\n".join(leaf.extract_text() for leaf in PdfReader(paper).pages)
+    assert shown["Requests"] in text
