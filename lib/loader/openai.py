@@ -85,12 +85,13 @@ class _Load:
     ) -> OpenAIAnswer:
         """All sources of one period at once; the names come from a task that periods share."""
         async with asyncio.TaskGroup() as group:
+            # Costs first: the largest reply is then read while the others are still on their way.
+            costs = group.create_task(self._costs(query, period))
             usage = [
                 group.create_task(self._series(_usage_series(query, name), period))
                 for name in query.endpoints
                 if name in ENDPOINTS
             ]
-            costs = group.create_task(self._costs(query, period))
         answers = [task.result() for task in usage]
         cost, by_user = costs.result()
         directory = await names
