@@ -26,7 +26,7 @@ from lib.status import SourceStatus
 REDIS = "redis"
 DEFAULT_ENDPOINT = "localhost:6379"
 IN_FLIGHT = 4
-"""MGETs under way at a time; more is no faster (docs/performance.md)."""
+"""MGETs under way at a time; more was measured to be no faster."""
 
 
 Connect = Callable[[int], Awaitable[Any]]
