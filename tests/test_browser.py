@@ -194,6 +194,22 @@ def test_stopping_cancels_the_requests_and_fetching_starts_again(
     loaded(page)
 
 
+def test_leaving_the_page_cancels_the_requests(
+    app: Dashboard, page: Page, browser: Browser, upstream: Starlette
+) -> None:
+    upstream.state.faults.latency_seconds = 2
+    page.goto(app.url + LINK)
+    expect(page.get_by_text("requests answered")).to_be_visible()
+    other = browser.new_context().new_page()  # something to wait with, once the page is gone
+    page.close()
+    other.wait_for_timeout(2_500)  # those under way are answered; a load that goes on asks for more
+    asked = len(upstream.state.requests)
+    other.wait_for_timeout(2_500)
+    other.context.close()
+    assert len(upstream.state.requests) == asked
+    assert asked < 30, "not even half of them"
+
+
 def test_the_server_key_is_in_no_frame_page_log_or_file(
     app: Dashboard, page: Page, upstream: Starlette, tmp_path: Path
 ) -> None:
