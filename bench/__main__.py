@@ -12,6 +12,7 @@ from bench.load import measure_load
 from bench.memory import measure_memory
 from bench.page import measure_page
 from bench.table import Row, print_table
+from bench.tenants import measure_tenants
 from lib.logs import configure_logs
 
 TOPICS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -20,6 +21,7 @@ TOPICS: dict[str, Callable[[], Iterator[Row]]] = {
     "files": measure_files,
     "page": measure_page,
     "memory": measure_memory,
+    "tenants": measure_tenants,
 }
 
 

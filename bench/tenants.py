@@ -1,0 +1,113 @@
+"""480,000 counters of 10,000 tenants on a real redis-server: against a bare loop, and one GET per key."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.table import Row, at_least, at_most, info, spread
+from lib.cache import Caches
+from lib.loader.tenants import IN_FLIGHT, load_tenants, tenant_source
+from lib.reports.tenant_usage import build_tenant_usage
+from lib.settings import load_settings
+from lib.sources.tenants.query import check_tenant_query
+from tests.redis_servers import Server, redis_server
+
+TENANTS, RUNS, GETS = 10_000, 5, 4_000
+METRICS = ("requests", "input_tokens", "output_tokens", "embedding_tokens")
+TODAY = date(2025, 12, 31)
+
+
+def measure_tenants() -> Iterator[Row]:
+    keys = [
+        f"usage:tenant-{tenant:05}:{metric}:2025-{month:02}".encode()
+        for tenant in range(TENANTS)
+        for metric in METRICS
+        for month in range(1, 13)
+    ]
+    with redis_server() as server, server.admin() as admin:
+        for at in range(0, len(keys), 10_000):
+            admin.mset(dict.fromkeys(keys[at : at + 10000], 37 * at + 1))
+        admin.config_set("slowlog-log-slower-than", 2_000)
+        admin.slowlog_reset()
+        found = asyncio.run(_measure(server, keys))
+        slow = admin.slowlog_get(100)
+    ratios = [ours / bare for ours, bare in zip(found["ours"], found["bare"], strict=True)]
+    gets = len(keys) * found["get"][0]
+    yield at_least(
+        "480,000 counters to a finished report: times faster than one GET per key",
+        [gets / ours for ours in found["ours"]],
+        50,
+    )
+    yield at_most("... time against a bare MGET loop that knows the keys", ratios, 2.5, " times")
+    yield info(
+        "seconds: ours / bare", f"{spread(found['ours'], ' s')} / {spread(found['bare'], ' s')}"
+    )
+    yield info("sequential GET, keys per second", f"{1 / statistics.median(found['get']):,.0f}")
+    yield at_most("longest stall of the event loop meanwhile", found["stall"], 0.25, " s")
+    yield at_most("commands that blocked Redis for over 2 ms", [float(len(slow))], 0)
+    yield info("memory after loading, most", f"{max(found['memory']):.0f} MB added")
+
+
+async def _measure(server: Server, keys: list[bytes]) -> dict[str, list[float]]:
+    source = tenant_source(
+        load_settings({"REDIS_PRIMARY_ENDPOINT": server.url}, Path("/nonexistent"))
+    )
+    query = check_tenant_query(since=date(2025, 1, 1), until=TODAY, today=TODAY)
+    client = await source.connect(IN_FLIGHT)
+    found: dict[str, list[float]] = {
+        name: [] for name in ("ours", "bare", "stall", "memory", "get")
+    }
+    began = time.perf_counter()
+    for key in keys[:GETS]:
+        await client.get(key)
+    found["get"].append((time.perf_counter() - began) / GETS)
+    for _ in range(RUNS):
+        before, began = _resident(), time.perf_counter()
+        watch = asyncio.create_task(_longest_stall())
+        answer = await load_tenants(source, client, query, caches=Caches())
+        watch.cancel()
+        report = build_tenant_usage(answer, query, now=datetime.now(UTC))
+        found["ours"].append(time.perf_counter() - began)
+        found["memory"].append(_resident() - before)
+        found["stall"].append(await watch)
+        assert report.totals["tenants_with_usage"] == TENANTS
+        del answer, report
+        began = time.perf_counter()
+        await _bare(client, keys)
+        found["bare"].append(time.perf_counter() - began)
+    await client.aclose()
+    return found
+
+
+async def _bare(client: Any, keys: list[bytes]) -> int:
+    """What a first script does that knows all keys: MGET in thousands, four at a time, and add up."""
+    starts = iter(range(0, len(keys), 1_000))
+
+    async def work() -> int:
+        total = 0
+        for at in starts:
+            total += sum(map(int, await client.mget(keys[at : at + 1_000])))
+        return total
+
+    return sum(await asyncio.gather(*(work() for _ in range(4))))
+
+
+async def _longest_stall() -> float:
+    """How long the loop let another task wait, in seconds, until cancelled."""
+    longest = 0.0
+    try:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - began)
+    except asyncio.CancelledError:
+        return longest
+
+
+def _resident() -> float:
+    """Megabytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4_096 / 1e6
