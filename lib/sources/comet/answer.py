@@ -1,0 +1,67 @@
+"""What came back from a Comet server, or was read from files: frames, and how each part answered."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from lib.status import SourceStatus
+
+
+@dataclass(frozen=True)
+class Chargeback:
+    """One chargeback report, as the server gave it: nothing corrected, nothing added up.
+
+    Frames keep the server's field names and order. Numbers are Int64 (counts, epoch milliseconds) or
+    objects of Decimal (megabytes), text is text, ``suspended`` boolean; missing is null. A documented
+    field that no record carried is a column of nulls. Fields that are not documented follow as columns
+    under their own names: Int64 where all are whole numbers, text otherwise.
+
+    Args:
+        users: ``username``, ``email``, ``created_at`` (whichever spelling came), ``deletedAt``,
+            ``suspended``, ``uiUsageCount``, ``uiUsageUpdateTs``, ``sdkUsageCount``,
+            ``sdkUsageUpdateTs`` (0 means never), ``lastUsedAt``, ``emLastUsedAt``, ``opikLastUsedAt``,
+            ``experimentCount``, ``dataLoggedMb``, ``opikSpanCount``.
+        workspaces: ``name``, ``numberOfMembers``, ``numberOfExperiments``, ``totalSizeInMb``,
+            ``numberOfProjects`` (of the list, or the bare number some servers send).
+        members: ``workspace``, ``userName``, ``email``, ``numberOfExperiments``, ``totalSizeInMb``.
+        projects: ``workspace``, ``name``, ``numberOfExperiments``, ``totalSizeInMb``.
+        label: tells two reports apart: the file's name, or the month, or ``current``.
+        month: the month it is of, ``2024-09``: asked for, else as the report says; None if neither.
+        created_at: when the server made it, epoch milliseconds.
+        number_of_users: as the server says, beside the list.
+        notes: what a reader must know: which shape it had, fields of unexpected kinds.
+        raw: the bytes of the reply or file, unchanged.
+    """
+
+    users: pd.DataFrame
+    workspaces: pd.DataFrame
+    members: pd.DataFrame
+    projects: pd.DataFrame
+    label: str
+    month: str | None = None
+    organization_id: str | None = None
+    created_at: int | None = None
+    number_of_users: int | None = None
+    notes: tuple[str, ...] = ()
+    raw: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class ChargebackAnswer:
+    """The report asked for, and what stands beside it.
+
+    Args:
+        report: the one all figures are of.
+        earlier: the one it is compared with, when there are two.
+        service_accounts: names or e-mail addresses as the server lists them; None when it did not
+            say, and only names can tell.
+        statuses: one per source: ``comet:chargeback``, ``comet:service-accounts``, or a file each.
+        host: where it came from, host name only; empty for files.
+    """
+
+    report: Chargeback
+    earlier: Chargeback | None
+    service_accounts: frozenset[str] | None
+    statuses: tuple[SourceStatus, ...]
+    notes: tuple[str, ...] = ()
+    host: str = ""

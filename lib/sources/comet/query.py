@@ -1,0 +1,113 @@
+"""What a person asks of a chargeback report: checked once, then carried through unchanged."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lib.errors import InputError
+
+WINDOW, ACTIVE_WINDOW = "7d", "60d"
+EVERY_ACCOUNT = "both"
+ACCOUNTS = ("both", "personal", "service")
+"""Which accounts are shown: people, programs, or both."""
+
+_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+_SPAN = re.compile(r"(\d{1,5})([dwmy])")
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_LONGEST_DAYS = 36_500
+
+
+@dataclass(frozen=True)
+class ChargebackQuery:
+    """A checked question.
+
+    Args:
+        month: ``2024-09`` for servers that keep months; None means what the server gives without.
+        compare: an earlier month to compare with.
+        window: days within which users and workspaces are new.
+        active_window: days within which a user must have been seen to be active.
+        workspaces: names; empty means all.
+        exclude: a workspace whose name matches this shell pattern (``*`` and ``?``) is left out.
+        accounts: one of ``ACCOUNTS``.
+    """
+
+    month: str | None = None
+    compare: str | None = None
+    window: str = WINDOW
+    active_window: str = ACTIVE_WINDOW
+    workspaces: tuple[str, ...] = ()
+    exclude: str = ""
+    accounts: str = EVERY_ACCOUNT
+
+    @property
+    def window_days(self) -> int:
+        """Days of ``window``."""
+        return days_of(self.window, "window")
+
+    @property
+    def active_days(self) -> int:
+        """Days of ``active_window``."""
+        return days_of(self.active_window, "active-window")
+
+    def described(self) -> dict[str, object]:
+        """The filters as they stand in every rendering of the report."""
+        return {
+            "month": self.month,
+            "compare": self.compare,
+            "window": self.window,
+            "active_window": self.active_window,
+            "workspaces": list(self.workspaces),
+            "exclude": self.exclude,
+            "accounts": self.accounts,
+        }
+
+
+def check_chargeback_query(
+    *,
+    month: str | None = None,
+    compare: str | None = None,
+    window: str = WINDOW,
+    active_window: str = ACTIVE_WINDOW,
+    workspaces: Iterable[str] = (),
+    exclude: str = "",
+    accounts: str = EVERY_ACCOUNT,
+) -> ChargebackQuery:
+    """A question that can be asked.
+
+    Raises:
+        InputError: names the parameter that is unusable.
+    """
+    for parameter, value in (("month", month), ("compare", compare)):
+        if value and not _MONTH.fullmatch(value):
+            raise InputError(parameter, f"{value[:40]!r} is not a month.", "Write it as 2024-09.")
+    if compare and not month:
+        raise InputError("compare", "there is no month to compare it with.", "Choose a month, too.")
+    if compare and compare == month:
+        raise InputError("compare", "both months are the same.", "Choose another one.")
+    for parameter, value in (("window", window), ("active-window", active_window)):
+        days_of(value, parameter)
+    if accounts not in ACCOUNTS:
+        raise InputError(
+            "accounts", f"{accounts[:40]!r} is unknown.", f"Use {', '.join(ACCOUNTS)}."
+        )
+    chosen = tuple(dict.fromkeys(workspaces))
+    return ChargebackQuery(
+        month or None, compare or None, window, active_window, chosen, exclude.strip(), accounts
+    )
+
+
+def days_of(span: str, parameter: str) -> int:
+    """Days of a span such as ``7d``, ``2w``, ``3m`` (30 days each) or ``1y`` (365 days).
+
+    Raises:
+        InputError: not such a span, nothing at all, or more than a hundred years.
+    """
+    match = _SPAN.fullmatch(span)
+    days = int(match[1]) * _DAYS[match[2]] if match else 0
+    if not 0 < days <= _LONGEST_DAYS:
+        raise InputError(
+            parameter,
+            f"{span[:40]!r} is not a span of time.",
+            "Write a number and d, w, m or y, such as 7d or 2m.",
+        )
+    return days
