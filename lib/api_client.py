@@ -5,8 +5,8 @@ import hashlib
 import ipaddress
 import json
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -173,6 +173,21 @@ class ApiClient:
         if reply.status_code != httpx.codes.OK:
             raise _failure(source, self.host, reply)
         return _parse_json(source, self.host, reply)
+
+
+@dataclass(frozen=True)
+class ApiSource:
+    """Whom to ask over HTTP, under one credential.
+
+    Args:
+        scope: fingerprint of address and credential: sources with the same one share a client.
+        connect: makes the client; to be called on the event loop that will use it.
+        demo: the data is made up.
+    """
+
+    scope: str
+    connect: Callable[[], ApiClient] = field(repr=False, compare=False)
+    demo: bool = False
 
 
 def fingerprint(*parts: str) -> str:

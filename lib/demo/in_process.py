@@ -13,6 +13,7 @@ OPENAI_KEY = "sk-admin-demo"
 """Opens the stand-in only, so it is no secret."""
 
 
+@cache
 def openai_transport() -> httpx.AsyncBaseTransport:
     """The way to a stand-in of OpenAI's usage API that needs no network."""
     return httpx.ASGITransport(app=create_openai_app(admin_key=OPENAI_KEY))
