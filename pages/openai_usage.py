@@ -15,20 +15,19 @@ from lib.ui.show import show_report
 
 with open_page("openai_usage") as page:
     asked = openai_controls(page)
-    client, query, caches = asked.client, asked.query, page.runtime.caches
+    query, runtime = asked.query, page.runtime
+    client = runtime.client(asked.source)
     report = load_report(
-        page.runtime,
-        "oai",
-        (client.scope, query),
-        again=asked.again,
+        page,
+        asked,
         fetch=lambda progress: load_openai(
-            client, caches, query, now=datetime.now(UTC), progress=progress
+            client, runtime.caches, query, now=datetime.now(UTC), progress=progress
         ),
         build=lambda answer: build_openai_usage(
-            answer, query, now=datetime.now(UTC), demo=asked.demo
+            answer, query, now=datetime.now(UTC), demo=asked.source.demo
         ),
     )
-    remember_names(report, client.scope)
+    remember_names(report, asked.source.scope)
     with st.container(horizontal=True):
         show_downloads(report, "oai")
         copy_link(openai_link(query), "oai")

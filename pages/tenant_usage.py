@@ -16,10 +16,8 @@ with open_page("tenant_usage") as page:
     asked = tenant_controls(page)
     source, query, runtime = asked.source, asked.query, page.runtime
     report = load_report(
-        runtime,
-        "red",
-        (source.scope, query),
-        again=asked.again,
+        page,
+        asked,
         fetch=lambda progress: runtime.load_tenants(source, query, progress),
         build=lambda answer: build_tenant_usage(
             answer, query, now=datetime.now(UTC), demo=source.demo

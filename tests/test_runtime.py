@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from lib.api_client import ApiClient
+from lib.api_client import ApiClient, ApiSource
 from lib.ui import runtime as module
 from lib.ui.runtime import Runtime
 
@@ -80,12 +79,15 @@ def test_a_client_that_makes_room_is_closed_once_it_is_old_and_idle(
 ) -> None:
     monkeypatch.setattr(module, "GRACE_SECONDS", 0.02)
     runtime._clients = module._Clients(1)
-    url = "https://api.example/v1"
-    idle = runtime.openai(url, SecretStr("sk-admin-first-one"))
-    assert runtime.openai(url, SecretStr("sk-admin-first-one")) is idle
-    busy = runtime.openai(url, SecretStr("sk-admin-second-one"))
+
+    def source(scope: str) -> ApiSource:
+        return ApiSource(scope, lambda: ApiClient(scope, "https://api.example/v1", {}))
+
+    idle = runtime.client(source("first"))
+    assert runtime.client(source("first")) is idle
+    busy = runtime.client(source("second"))
     busy._asking = 1
-    kept = runtime.openai(url, SecretStr("sk-admin-third-one"))
+    kept = runtime.client(source("third"))
 
     def closed(client: ApiClient, patience: int = 200) -> bool:
         async def look() -> bool:

@@ -9,8 +9,11 @@ import streamlit as st
 from lib.errors import DashboardError
 from lib.loader.progress import Progress
 from lib.reports.report import Report
-from lib.ui.runtime import Runtime
+from lib.ui.ask import Asked, Source
+from lib.ui.page import Page
 
+S = TypeVar("S", bound=Source)
+Q = TypeVar("Q")
 T = TypeVar("T")
 
 
@@ -23,25 +26,22 @@ class _Shown:
 
 
 def load_report(
-    runtime: Runtime,
-    prefix: str,
-    identity: object,
+    page: Page,
+    asked: Asked[S, Q],
     *,
-    again: bool,
     fetch: Callable[[Progress], Awaitable[T]],
     build: Callable[[T], Report],
 ) -> Report:
-    """The report of a question: the one already shown, unless the question or ``again`` is new.
+    """The report of a question: the one already shown, unless the question is new or asked again.
 
     Args:
-        prefix: of the page's session entries.
-        identity: equal for equal questions to the same upstream.
         fetch: runs on the loop and counts its requests.
         build: runs here, on what ``fetch`` brought.
     """
+    prefix, identity = page.entry.prefix, asked.identity
     shown: _Shown | None = st.session_state.get(f"{prefix}_shown")
     stopped = f"{prefix}_stopped"
-    if again:
+    if asked.again:
         st.session_state.pop(stopped, None)
     elif shown is not None and shown.identity == identity:
         return shown.report
@@ -66,7 +66,7 @@ def load_report(
 
     st.session_state.pop(f"{prefix}_shown", None)
     try:
-        report = build(runtime.run(lambda: fetch(progress), draw))
+        report = build(page.runtime.run(lambda: fetch(progress), draw))
     except DashboardError:
         place.empty()
         raise

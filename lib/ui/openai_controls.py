@@ -1,28 +1,20 @@
 """The OpenAI page's inputs: whose organisation, and which usage."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import streamlit as st
 
-from lib.api_client import ApiClient
-from lib.errors import SettingsError
+from lib.api_client import ApiSource
 from lib.periods import SECONDS
 from lib.reports.report import Report
 from lib.settings import typed_openai_key
 from lib.sources.openai.query import CHOICES, OpenAIQuery, check_query
 from lib.sources.openai.tables import BREAKDOWN_METRICS, DEFAULT_GROUP_BY, DIMENSIONS
-from lib.ui.controls import (
-    Parameter,
-    both_ends,
-    check_days,
-    check_link,
-    date_range,
-    forget_link_problems,
-    pick_ids,
-)
+from lib.ui.ask import Asked, ask, cache_controls
+from lib.ui.controls import Parameter, both_ends, check_days, date_range, pick_ids
 from lib.ui.page import Page
+from lib.upstreams import openai_upstream
 
 _DAYS = 7
 _KNOWN = "oai_known"
@@ -35,39 +27,23 @@ _OFFERED = {
 """Filter to the table that names what it can choose, with the columns of id and name."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One person's question: to whom, what, and whether to ask again even if nothing changed."""
-
-    client: ApiClient
-    query: OpenAIQuery
-    demo: bool
-    again: bool
-
-
-def openai_controls(page: Page) -> Asked:
+def openai_controls(page: Page) -> Asked[ApiSource, OpenAIQuery]:
     """Sidebar and form of the page.
 
     Raises:
         SettingsError: no key anywhere, and no demo.
         InputError: choices that cannot be asked for.
     """
-    client, demo = _source(page)
     today = datetime.now(UTC).date()
-    if demo:
-        st.info(
-            "**Demo data.** No key is configured, so a made-up organisation is shown. Set "
-            "OPENAI_ADMIN_KEY (see devenv.sh.example), or type a key in the sidebar.",
-            icon=":material/science:",
-        )
-    check_link("oai", _parameters(today))
-    with st.form("oai_form"):
-        question = _form(today)
-        again = st.form_submit_button("Fetch usage data", type="primary", icon=":material/refresh:")
-    if again:
-        forget_link_problems("oai")
-    query = question()
-    return Asked(client, query, demo, again)
+    return ask(
+        page,
+        _source(page),
+        button="Fetch usage data",
+        demo="No key is configured, so a made-up organisation is shown. Set OPENAI_ADMIN_KEY "
+        "(see devenv.sh.example), or type a key in the sidebar.",
+        parameters=_parameters(today),
+        form=lambda: _form(today),
+    )
 
 
 def remember_names(report: Report, scope: str) -> None:
@@ -95,8 +71,8 @@ def _known_names() -> dict[str, dict[str, str]]:
     return known
 
 
-def _source(page: Page) -> tuple[ApiClient, bool]:
-    """The client to ask, and whether it is the demo."""
+def _source(page: Page) -> ApiSource:
+    """The organisation to ask: of the key typed for this session, else what the server has."""
     settings = page.settings
     with st.sidebar:
         st.subheader("OpenAI")
@@ -111,32 +87,9 @@ def _source(page: Page) -> tuple[ApiClient, bool]:
                 else "sk-admin-…",
                 help="Used for this session only; never written to disk, log or link.",
             )
-        _cache_controls(page)
-    if typed and typed.strip():
-        return page.runtime.openai(settings.openai_base_url, typed_openai_key(typed)), False
-    if settings.demo:
-        return page.runtime.demo_openai(), True
-    if settings.openai_admin_key is None:
-        raise SettingsError(
-            "OPENAI_ADMIN_KEY",
-            "is not set.",
-            "Set it in devenv.sh or the environment, or type a key in the sidebar; "
-            "DASHBOARD_DEMO=on shows demo data instead.",
-        )
-    return page.runtime.openai(settings.openai_base_url, settings.openai_admin_key), False
-
-
-def _cache_controls(page: Page) -> None:
-    if st.button(
-        "Clear cache",
-        icon=":material/delete_sweep:",
-        help="For everybody: the next fetch asks OpenAI for everything again.",
-    ):
-        page.runtime.clear()
-        st.toast("The cache is empty.")
-    if page.settings.debug:
-        counts = page.runtime.statistics()
-        st.caption(f"Cache: {', '.join(f'{count:,} {what}' for what, count in counts.items())}")
+        cache_controls(page, "OpenAI")
+    key = typed_openai_key(typed) if typed and typed.strip() else None
+    return openai_upstream(settings, key, otherwise=", or type a key in the sidebar")
 
 
 def _form(today: date) -> Callable[[], OpenAIQuery]:

@@ -5,19 +5,14 @@ import concurrent.futures
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import httpx
 import streamlit as st
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from cachetools import LRUCache
-from pydantic import SecretStr
 
-from lib.api_client import ApiClient, fingerprint
+from lib.api_client import ApiClient, ApiSource
 from lib.cache import Caches
-from lib.demo import in_process
-from lib.loader.openai import connect_openai
 from lib.loader.progress import Progress
-from lib.loader.tenants import IN_FLIGHT, TenantSource, load_tenants, tenant_source
-from lib.settings import Settings
+from lib.loader.tenants import IN_FLIGHT, TenantSource, load_tenants
 from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.query import TenantQuery
 
@@ -61,28 +56,18 @@ class Runtime:
         self._portal_context = start_blocking_portal("asyncio")
         self._portal: BlockingPortal = self._portal_context.__enter__()
         self._clients = _Clients(64)
-        self._demo = in_process.openai_transport()
         self._redis: dict[str, Any] = {}  # by scope: the settings of the server, so very few
         self.caches = Caches()
 
-    def openai(self, base_url: str, key: SecretStr) -> ApiClient:
-        """The client for one organisation, made once."""
-        return self._client(base_url, key, None)
+    def client(self, source: ApiSource) -> ApiClient:
+        """The client of a source, made once."""
 
-    def demo_openai(self) -> ApiClient:
-        """The client for the stand-in inside this process."""
-        return self._client(in_process.OPENAI_URL, SecretStr(in_process.OPENAI_KEY), self._demo)
+        async def client() -> ApiClient:  # on the loop, so that no two sessions make the same one
+            if source.scope not in self._clients:
+                self._clients[source.scope] = source.connect()
+            return self._clients[source.scope]
 
-    def tenants(self, settings: Settings) -> TenantSource:
-        """Whom to ask for tenants: the configured Redis, or the made-up one.
-
-        Raises:
-            SettingsError: names the variable that cannot be used.
-        """
-        if not settings.demo:
-            return tenant_source(settings)
-        url = in_process.control_database_url()
-        return TenantSource("demo", "demo.localhost", url, in_process.connect_redis, demo=True)
+        return self._portal.call(client)
 
     async def load_tenants(
         self, source: TenantSource, query: TenantQuery, progress: Progress
@@ -92,18 +77,6 @@ class Runtime:
             self._redis[source.scope] = await source.connect(IN_FLIGHT)
         client = self._redis[source.scope]
         return await load_tenants(source, client, query, caches=self.caches, progress=progress)
-
-    def _client(
-        self, base_url: str, key: SecretStr, transport: httpx.AsyncBaseTransport | None
-    ) -> ApiClient:
-        name = fingerprint(base_url, key.get_secret_value())
-
-        async def client() -> ApiClient:  # on the loop, so that no two sessions make the same one
-            if name not in self._clients:
-                self._clients[name] = connect_openai(base_url, key, transport=transport)
-            return self._clients[name]
-
-        return self._portal.call(client)
 
     def clear(self) -> None:
         """Forgets all data of all sessions; clients stay."""

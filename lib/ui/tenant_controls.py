@@ -1,7 +1,6 @@
 """The tenant page's inputs: which months, which tenants, in which order."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import streamlit as st
@@ -16,55 +15,33 @@ from lib.sources.tenants.query import (
     last_days,
     months_before,
 )
-from lib.ui.controls import (
-    Parameter,
-    both_ends,
-    check_days,
-    check_link,
-    date_range,
-    forget_link_problems,
-    pick_ids,
-)
+from lib.ui.ask import Asked, ask
+from lib.ui.controls import Parameter, both_ends, check_days, date_range, pick_ids
 from lib.ui.page import Page
+from lib.upstreams import tenant_upstream
 
 _SPANS = ("Date range", "Last days")
 _DAYS = 30
 _KNOWN = "red_known"
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One person's question: to which Redis, what, and whether to ask again."""
-
-    source: TenantSource
-    query: TenantQuery
-    again: bool
-
-
-def tenant_controls(page: Page) -> Asked:
-    """Banner and form of the page.
+def tenant_controls(page: Page) -> Asked[TenantSource, TenantQuery]:
+    """Form of the page.
 
     Raises:
         SettingsError: a setting cannot be used.
         InputError: choices that cannot be asked for.
     """
-    source = page.runtime.tenants(page.settings)
     today = datetime.now(UTC).date()
-    if source.demo:
-        st.info(
-            "**Demo data.** Nothing is configured, so made-up tenants are shown. Set "
-            "REDIS_PRIMARY_ENDPOINT and CONTROL_DATABASE_URL (see devenv.sh.example).",
-            icon=":material/science:",
-        )
-    check_link("red", _parameters(today))
-    with st.form("red_form"):
-        question = _form(today)
-        again = st.form_submit_button(
-            "Fetch tenant usage", type="primary", icon=":material/refresh:"
-        )
-    if again:
-        forget_link_problems("red")
-    return Asked(source, question(), again)
+    return ask(
+        page,
+        tenant_upstream(page.settings),
+        button="Fetch tenant usage",
+        demo="Nothing is configured, so made-up tenants are shown. Set REDIS_PRIMARY_ENDPOINT "
+        "and CONTROL_DATABASE_URL (see devenv.sh.example).",
+        parameters=_parameters(today),
+        form=lambda: _form(today),
+    )
 
 
 def remember_tenants(report: Report) -> None:

@@ -1,0 +1,83 @@
+"""The frame around a page's inputs: the demo's banner, the link's problems, form and button."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import streamlit as st
+
+from lib.ui.controls import Parameter, check_link, forget_link_problems
+from lib.ui.page import Page
+
+
+class Source(Protocol):
+    """Whom to ask, as far as every page needs to know."""
+
+    @property
+    def scope(self) -> str: ...
+
+    @property
+    def demo(self) -> bool: ...
+
+
+S = TypeVar("S", bound=Source)
+Q = TypeVar("Q")
+
+
+@dataclass(frozen=True)
+class Asked(Generic[S, Q]):
+    """One person's question: to whom, what, and whether to ask again even if nothing changed."""
+
+    source: S
+    query: Q
+    again: bool
+
+    @property
+    def identity(self) -> tuple[str, Q]:
+        """Equal for equal questions to the same upstream."""
+        return self.source.scope, self.query
+
+
+def ask(
+    page: Page,
+    source: S,
+    *,
+    button: str,
+    demo: str,
+    parameters: Sequence[Parameter],
+    form: Callable[[], Callable[[], Q]],
+) -> Asked[S, Q]:
+    """Draws the frame and the inputs in it.
+
+    Args:
+        demo: said under "Demo data", when it is: what is shown, and what to set for real data.
+        parameters: of the page's links.
+        form: draws the inputs; what it returns checks them, once the form is complete.
+
+    Raises:
+        InputError: choices that cannot be asked for.
+    """
+    prefix = page.entry.prefix
+    if source.demo:
+        st.info(f"**Demo data.** {demo}", icon=":material/science:")
+    check_link(prefix, parameters)
+    with st.form(f"{prefix}_form"):
+        question = form()
+        again = st.form_submit_button(button, type="primary", icon=":material/refresh:")
+    if again:
+        forget_link_problems(prefix)
+    return Asked(source, question(), again)
+
+
+def cache_controls(page: Page, upstream: str) -> None:
+    """A button that empties the caches; in debug, how full they are."""
+    if st.button(
+        "Clear cache",
+        icon=":material/delete_sweep:",
+        help=f"For everybody: the next fetch asks {upstream} for everything again.",
+    ):
+        page.runtime.clear()
+        st.toast("The cache is empty.")
+    if page.settings.debug:
+        counts = page.runtime.statistics()
+        st.caption(f"Cache: {', '.join(f'{count:,} {what}' for what, count in counts.items())}")
