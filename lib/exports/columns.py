@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from lib.exports.formats import cell
 from lib.reports.report import Column, Table
@@ -48,7 +51,14 @@ def shown_columns(table: Table, *, rows: int | None = None, brief: bool = True) 
 def filled_columns(table: Table) -> list[str]:
     """Keys of the columns with at least one value; all columns when there is no value at all."""
     keys = [column.key for column in table.columns]
-    return [key for key in keys if bool(table.frame[key].notna().any())] or keys
+    filled = [column.key for column in table.columns if _holds(table.frame[column.key], column)]
+    return filled or keys
+
+
+def _holds(cells: "pd.Series[Any]", column: Column) -> bool:
+    if column.kind == "epoch_ms":
+        cells = cells[cells != 0]
+    return bool(cells.notna().any())
 
 
 def _shown(column: Column, table: Table, rows: int | None) -> Shown:

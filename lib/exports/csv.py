@@ -66,7 +66,7 @@ def _entry(name: str, report: Report) -> zipfile.ZipInfo:
 def _table_csv(table: Table, profile: Profile) -> bytes:
     header = [column.key for column in table.columns]
     columns: list[list[Plain]] = []
-    for column, values in zip(table.columns, plain_columns(table), strict=True):
+    for column, values in zip(table.columns, plain_columns(table, times=True), strict=True):
         if column.kind == "text" and profile == "excel":
             columns.append(_disarmed_all(values))
         elif any(isinstance(value, float | bool) for value in values):

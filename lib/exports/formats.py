@@ -4,7 +4,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 import pandas as pd
@@ -141,6 +141,19 @@ def _datetime(value: object, _: str) -> str:
     return moment(value) if isinstance(value, datetime) else visible(value)
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_MS = range(-62_135_596_800_000, 253_402_300_800_000)
+"""The milliseconds since 1970 that have a year from 1 to 9999."""
+
+
+def _epoch_ms(value: object, _: str) -> str:
+    milliseconds = int(_decimal(value))
+    if milliseconds in EPOCH_MS:
+        return moment(EPOCH + timedelta(milliseconds=milliseconds)) if milliseconds else MISSING
+    # A number that is no time is shown as it came: nothing that was sent may vanish
+    return str(milliseconds)
+
+
 CELLS: Mapping[ColumnKind, Callable[[object, str], str]] = {
     "text": lambda value, _: visible(value),
     "bool": lambda value, _: "yes" if value else "no",
@@ -149,6 +162,7 @@ CELLS: Mapping[ColumnKind, Callable[[object, str], str]] = {
     "percent": _percent,
     "date": _date,
     "datetime": _datetime,
+    "epoch_ms": _epoch_ms,
     "bytes": _bytes,
     "duration": _duration,
 }

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lib.exports.formats import delta, failures, figure, provenance
+from lib.exports.formats import delta, failures, figure, provenance, visible
 from lib.reports.report import Figure, Report
 
 if TYPE_CHECKING:
@@ -104,5 +104,5 @@ def _draw_card(page: "Page", shown: Figure, left: float, width: float, height: f
     size = min(15.0, 15.0 * room / max(page.measure(value, size=15, bold=True), 1))
     page.put(inside, page.y + 6.5, value, size=size, bold=True)
     if shown.delta:
-        change = f"{delta(shown.delta, shown.unit)} vs preceding period"
+        change = f"{delta(shown.delta, shown.unit)} vs {visible(shown.delta.against)}"
         page.put(inside, page.y + 14, change, size=7, colour=page.FAINT, width=room)

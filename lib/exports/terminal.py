@@ -75,7 +75,11 @@ def _broken(text: str, width: int | None) -> list[str]:
 
 
 def _statistic(shown: Figure) -> str:
-    change = f"; {delta(shown.delta, shown.unit)} vs preceding period" if shown.delta else ""
+    change = (
+        f"; {delta(shown.delta, shown.unit)} vs {visible(shown.delta.against)}"
+        if shown.delta
+        else ""
+    )
     mark = " [incomplete]" if shown.incomplete else ""
     return f"{visible(shown.label)}: {figure(shown)}{change}{mark}"
 

@@ -8,20 +8,26 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from lib.exports.formats import is_missing, utc
+from lib.exports.formats import EPOCH_MS, is_missing, utc
 from lib.reports.report import ColumnKind, Report, Table
 
 Plain = str | int | float | bool | None
 """What both machine formats can hold. Decimals are text, so that no reader turns money into floats."""
 
 
-def plain_columns(table: Table) -> list[list[Plain]]:
+def plain_columns(table: Table, *, times: bool = False) -> list[list[Plain]]:
     """The cells of each column of a table, in the order of its columns.
+
+    Args:
+        times: write epoch milliseconds as times; else they stay the integers they are.
 
     Text, dates (``2026-10-31``), times (``2026-11-21T01:40:00Z``) and decimals (never with an
     exponent) are str; int and bytes are int; percent and duration are int or float; None is missing.
     """
-    return [PLAIN[column.kind](table.frame[column.key]) for column in table.columns]
+    kinds: Mapping[ColumnKind, Callable[[pd.Series], list[Plain]]] = PLAIN
+    if times:
+        kinds = {**PLAIN, "epoch_ms": _epoch_text}
+    return [kinds[column.kind](table.frame[column.key]) for column in table.columns]
 
 
 def plain(value: object) -> Plain:
@@ -134,6 +140,14 @@ def _datetime(cells: pd.Series) -> list[Plain]:
     return [None if text == "NaT" else f"{text}Z" for text in texts]
 
 
+def _epoch_text(cells: pd.Series) -> list[Plain]:
+    values = _whole(cells)
+    known = [value if value and value in EPOCH_MS else None for value in values]
+    texts = _datetime(pd.Series(np.array(known, dtype="datetime64[ms]")))
+    # 0 means never; a number that is no time is written as it came
+    return [text or value or None for text, value in zip(texts, values, strict=True)]
+
+
 PLAIN: Mapping[ColumnKind, Callable[[pd.Series], list[Plain]]] = {
     "text": _text,
     "bool": _truth,
@@ -142,6 +156,7 @@ PLAIN: Mapping[ColumnKind, Callable[[pd.Series], list[Plain]]] = {
     "percent": _number,
     "date": _date,
     "datetime": _datetime,
+    "epoch_ms": _whole,
     "bytes": _whole,
     "duration": _number,
 }

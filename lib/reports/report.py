@@ -28,11 +28,22 @@ Number = int | Decimal | float
 """A quantity: counts are int, money is Decimal, ratios and averages are float."""
 
 ColumnKind = Literal[
-    "text", "bool", "int", "decimal", "percent", "date", "datetime", "bytes", "duration"
+    "text",
+    "bool",
+    "int",
+    "decimal",
+    "percent",
+    "date",
+    "datetime",
+    "epoch_ms",
+    "bytes",
+    "duration",
 ]
 """What a column holds. Frames carry: text and bool with None for missing; int and bytes as Int64;
 decimal as objects of Decimal or None; percent as float64 (12.5 means 12.5 %); date as
-datetime.date objects; datetime as datetime64 with UTC; duration as seconds in Float64 or Int64."""
+datetime.date objects; datetime as datetime64 with UTC; epoch_ms as Int64, milliseconds since 1970,
+where 0 means never: people see a time in UTC, JSON keeps the number; duration as seconds in Float64
+or Int64."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +82,16 @@ class Table:
 
 @dataclass(frozen=True)
 class Delta:
-    """Change against the preceding period. ``percent`` is None when there was no base."""
+    """Change against what was before. ``percent`` is None when there was no base.
+
+    Args:
+        against: what was before, in words that follow "vs".
+    """
 
     previous: Number
     change: Number
     percent: float | None
+    against: str = "preceding period"
 
 
 @dataclass(frozen=True)

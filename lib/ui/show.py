@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from lib.exports import formats
+from lib.exports.formats import EPOCH_MS
 from lib.reports.report import ChartSpec, Column, Figure, Report, Table
 from lib.ui.controls import VIEW
 from lib.ui.text import literal
@@ -129,18 +130,19 @@ def _show_tables(tables: tuple[Table, ...], prefix: str) -> None:
 
 
 def _show_table(table: Table) -> None:
-    rows = len(table.frame)
+    frame = _with_times(table)
+    rows = len(frame)
     st.caption(literal(f"{rows:,} row{'s' if rows > 1 else ''}. {table.note}".strip()))
-    shown = [column for column in table.columns if table.frame[column.key].notna().any()]
+    shown = [column for column in table.columns if frame[column.key].notna().any()]
     st.dataframe(
-        table.frame,
+        frame,
         hide_index=True,
         column_order=[column.key for column in shown],
         column_config={column.key: _column_config(column) for column in shown},
-        lazy=len(table.frame) > LAZY_ROWS,
+        lazy=rows > LAZY_ROWS,
         height="content" if rows <= _WHOLE_ROWS else "auto",
         placeholder=formats.MISSING,
-        alt=f"{table.title}: {len(table.frame):,} rows of {', '.join(c.label for c in shown)}",
+        alt=f"{table.title}: {rows:,} rows of {', '.join(c.label for c in shown)}",
     )
     if table.totals:
         labels = {column.key: column for column in table.columns}
@@ -152,6 +154,19 @@ def _show_table(table: Table) -> None:
         st.markdown(f"TOTAL · {' · '.join(parts)}")
 
 
+def _with_times(table: Table) -> pd.DataFrame:
+    """The frame with times where it has milliseconds since 1970; 0 means never and becomes missing."""
+    keys = [column.key for column in table.columns if column.kind == "epoch_ms"]
+    return table.frame.assign(**{key: _times(table.frame[key]) for key in keys})
+
+
+def _times(milliseconds: "pd.Series[Any]") -> "pd.Series[Any]":
+    is_time = milliseconds.between(EPOCH_MS.start, EPOCH_MS.stop - 1) & (milliseconds != 0)
+    known = milliseconds.where(is_time.fillna(False)).astype("Int64")
+    values = known.to_numpy("int64", na_value=pd.NaT.value).astype("datetime64[ms]")
+    return pd.Series(values, milliseconds.index).dt.tz_localize("UTC")
+
+
 def _column_config(column: Column) -> Any:
     label = (
         f"{column.label} ({column.unit})"
@@ -159,6 +174,7 @@ def _column_config(column: Column) -> Any:
         else column.label
     )
     hint = column.help or None
+    time = "YYYY-MM-DD HH:mm"
     kinds = {
         "int": lambda: st.column_config.NumberColumn(label, help=hint, format="localized"),
         "bytes": lambda: st.column_config.NumberColumn(label, help=hint, format="bytes"),
@@ -166,7 +182,10 @@ def _column_config(column: Column) -> Any:
         "percent": lambda: st.column_config.NumberColumn(label, help=hint, format="%.1f %%"),
         "date": lambda: st.column_config.DateColumn(label, help=hint, format="YYYY-MM-DD"),
         "datetime": lambda: st.column_config.DatetimeColumn(
-            label, help=hint, format="YYYY-MM-DD HH:mm", timezone="UTC"
+            label, help=hint, format=time, timezone="UTC"
+        ),
+        "epoch_ms": lambda: st.column_config.DatetimeColumn(
+            label, help=hint, format=time, timezone="UTC"
         ),
     }
     make = kinds.get(column.kind)
