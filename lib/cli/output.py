@@ -1,10 +1,11 @@
-"""What every command does: settings, progress, errors as exit codes, writing the report."""
+"""What every command shares: its options, settings, progress, errors as exit codes, the writing."""
 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import date
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import typer
 from loguru import logger
@@ -19,6 +20,7 @@ from lib.exports.pdf import to_pdf
 from lib.exports.terminal import to_terminal
 from lib.loader.progress import Progress
 from lib.logs import configure_logs
+from lib.periods import parse_day
 from lib.redaction import redact
 from lib.reports.report import Report
 from lib.settings import Settings, load_settings
@@ -33,6 +35,13 @@ _BY_SUFFIX: dict[str, Format] = {
     ".pdf": "pdf",
     ".txt": "table",
 }
+
+Since = Annotated[str, typer.Option(help="First day, YYYY-MM-DD (UTC).")]
+Until = Annotated[str, typer.Option(help="Last day, inclusive. Default: today (UTC).")]
+AnyFormat = Annotated[Format | None, typer.Option(help="Default: by --output, else table.")]
+Output = Annotated[Path | None, typer.Option(help="File to write; default: standard output.")]
+AnyProfile = Annotated[Profile, typer.Option(help="Kind of CSV.")]
+"""Parameters that mean the same in every command; one that says more has its own."""
 
 OK, FAILED, MISUSED = 0, 1, 2
 """Exit codes: complete; incomplete or failed; a parameter or setting is unusable."""
@@ -51,7 +60,35 @@ def or_exit(work: Callable[[Settings], T]) -> T:
         raise typer.Exit(MISUSED if misused else FAILED) from None
 
 
-def choose_format(format: Format | None, output: Path | None) -> Format:
+def write_report(
+    load: Callable[[Settings, Progress], Awaitable[Report]],
+    format: Format | None,
+    output: Path | None,
+    profile: Profile = "excel",
+    table: str = "",
+) -> None:
+    """Loads a report, writes it, and ends with the exit code that tells how complete it is.
+
+    Args:
+        load: checks what was asked for, then asks for it; counts its requests.
+    """
+    form = _format_of(format, output)  # before anything is asked for
+    report = or_exit(lambda settings: _with_progress(lambda progress: load(settings, progress)))
+    _write(report, form, output, profile, table)
+    if not report.complete:
+        raise typer.Exit(FAILED)
+
+
+def given_day(option: str, text: str) -> date | None:
+    """The day of an option, None when it is not given.
+
+    Raises:
+        InputError: names the option.
+    """
+    return parse_day(option, text) if text else None
+
+
+def _format_of(format: Format | None, output: Path | None) -> Format:
     """The format asked for, or the one that the file's ending names; checks the file's folder."""
     if output is not None and not output.parent.is_dir():
         typer.echo(f"Error: --output {output}: the folder does not exist.", err=True)
@@ -66,7 +103,7 @@ def choose_format(format: Format | None, output: Path | None) -> Format:
     return _BY_SUFFIX[output.suffix.lower()]
 
 
-def with_progress(work: Callable[[Progress], Awaitable[T]]) -> T:
+def _with_progress(work: Callable[[Progress], Awaitable[T]]) -> T:
     """Runs the work; draws its progress on stderr when that is a terminal."""
 
     async def run() -> T:
@@ -89,9 +126,7 @@ def with_progress(work: Callable[[Progress], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def write_report(
-    report: Report, form: Format, output: Path | None, profile: Profile, table: str = ""
-) -> None:
+def _write(report: Report, form: Format, output: Path | None, profile: Profile, table: str) -> None:
     """Writes the report to a file or standard output, and says on stderr what it is not."""
     if form == "table":
         terminal = output is None and sys.stdout.isatty()
