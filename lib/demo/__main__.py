@@ -6,11 +6,15 @@ from typing import Annotated
 import typer
 import uvicorn
 
+from lib.demo.comet_faults import CometFaults, CometShape, old_server
+from lib.demo.comet_organisation import CometSize
+from lib.demo.comet_server import create_comet_app
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
 from lib.demo.organisation import make_organisation
 
 ADMIN_KEY = "sk-admin-demo"
+COMET_KEY = "comet-demo-key"
 
 cli = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -41,6 +45,46 @@ def openai(
         org=make_organisation(seed, hostile_names=hostile_names),
     )
     typer.echo(f"OPENAI_BASE_URL=http://{host}:{port}/v1 OPENAI_ADMIN_KEY={ADMIN_KEY}")
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, ws="none")
+
+
+@cli.command()
+def comet(
+    *,
+    port: Annotated[int, typer.Option(help="Port to listen on.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    seed: Annotated[int, typer.Option(help="Decides everything that is made up.")] = 7,
+    latency: Annotated[float, typer.Option(help="Seconds that every answer waits.")] = 0.0,
+    hostile_names: Annotated[
+        bool, typer.Option("--hostile-names", help="Names that break careless tables.")
+    ] = False,
+    now: Annotated[str, typer.Option(help="A fixed present, ISO 8601; the clock if empty.")] = "",
+    prefix: Annotated[str, typer.Option(help="Path of the deployment, such as /comet.")] = "",
+    old: Annotated[bool, typer.Option("--old", help="A server of 2024: by month only.")] = False,
+    users: Annotated[int, typer.Option(help="Users and service accounts.")] = 60,
+    workspaces: Annotated[int, typer.Option(help="Workspaces.")] = 8,
+    projects: Annotated[int, typer.Option(help="Projects.")] = 30,
+    experiments_per_project: Annotated[int, typer.Option(help="Their mean number.")] = 50,
+) -> None:
+    """A Comet ML server's chargeback report, projects, experiments and metrics."""
+    present = parse_now(now) if now else None
+    app = create_comet_app(
+        now=(lambda: present) if present else None,
+        seed=seed,
+        faults=CometFaults(latency_seconds=latency),
+        shape=old_server() if old else CometShape(),
+        api_key=COMET_KEY,
+        size=CometSize(
+            workspaces=workspaces,
+            users=users,
+            projects=projects,
+            experiments_per_project=experiments_per_project,
+        ),
+        hostile_names=hostile_names,
+        prefix=prefix,
+    )
+    root = f"http://{host}:{port}{prefix}/clientlib/"
+    typer.echo(f"COMET_URL_OVERRIDE={root} COMET_API_KEY={COMET_KEY}")
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, ws="none")
 
 
