@@ -6,14 +6,15 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import Connection, parse_url
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 
 from lib.errors import SourceReplyError
 from lib.redaction import remember_secret
 from lib.sources.tenants.failures import LIBRARY_ERRORS, NAME, translate
+from lib.sources.tenants.packing import PACKED
 
 __all__ = ["Endpoint", "connect", "host_of", "parse_endpoint", "translate"]
 
@@ -59,6 +60,10 @@ class Endpoint:
     @property
     def is_socket(self) -> bool:
         return "path" in self.options
+
+    @property
+    def is_tls(self) -> bool:
+        return "ssl" in self.options or ("connection_class" in self.options and not self.is_socket)
 
 
 def parse_endpoint(text: str) -> Endpoint:
@@ -136,10 +141,11 @@ async def connect(
     try:
         mode = await _mode(_client(endpoint, 1, retry=once, **timeouts))
         if mode == "sentinel":
+            scheme = "rediss+sentinel" if endpoint.is_tls else "redis+sentinel"
             raise SourceReplyError(
                 NAME,
                 f"{endpoint.host} is a sentinel, which holds no counters.",
-                "Write redis+sentinel://host:port/NAME, with the name the sentinels give the primary.",
+                f"Write {scheme}://host:port/NAME, with the name the sentinels give the primary.",
             )
         if mode == "cluster":
             return await _cluster(endpoint, retry=patient, **timeouts)
@@ -153,7 +159,13 @@ async def connect(
 async def _mode(client: Redis) -> str:
     """``standalone``, ``cluster`` or ``sentinel``; closes the client."""
     try:
-        await client.ping()
+        unknown: Exception | None = None
+        try:
+            await client.ping()
+        except MasterNotFoundError as error:
+            unknown = error
+        if unknown:  # outside of `except`, so that the reason keeps the chain it came with
+            raise await _reason(client) or unknown
         # HELLO is answered to every user; INFO and CLUSTER need rights.
         answer: Any = await client.execute_command("HELLO")  # type: ignore[no-untyped-call]
     finally:
@@ -164,12 +176,25 @@ async def _mode(client: Redis) -> str:
     return bytes(pairs.get(b"mode", b"standalone")).decode()
 
 
+async def _reason(client: Redis) -> Exception | None:
+    """Why no sentinel answers, which the library keeps to itself; nothing if one does."""
+    reason: Exception | None = None
+    for sentinel in _sentinels_of(client):
+        try:
+            await sentinel.sentinel_masters()  # what the library asked
+        except LIBRARY_ERRORS as error:
+            reason = error
+        else:
+            return None
+    return reason
+
+
 def _client(endpoint: Endpoint, connections: int, **options: Any) -> Redis:
     """No client_name: a user with the least rights may not set one."""
     if not endpoint.sentinels:
-        pool = BlockingConnectionPool(
-            max_connections=connections, timeout=10, **{**endpoint.options, **options}
-        )
+        plain = endpoint.options.get("connection_class", Connection)
+        options = {**endpoint.options, **options, "connection_class": PACKED[plain]}
+        pool = BlockingConnectionPool(max_connections=connections, timeout=10, **options)
         return Redis.from_pool(pool)
     timeouts = {name: value for name, value in options.items() if name != "health_check_interval"}
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
@@ -186,8 +211,12 @@ class _PrimaryBySentinel(Redis):
 
     async def aclose(self, close_connection_pool: bool | None = None) -> None:
         await super().aclose(close_connection_pool)
-        for sentinel in getattr(self.connection_pool, "sentinel_manager").sentinels:  # noqa: B009
+        for sentinel in _sentinels_of(self):
             await sentinel.aclose()
+
+
+def _sentinels_of(client: Redis) -> list[Redis]:
+    return list(getattr(client.connection_pool, "sentinel_manager").sentinels)  # noqa: B009
 
 
 async def _cluster(endpoint: Endpoint, **options: Any) -> RedisCluster:
@@ -196,11 +225,10 @@ async def _cluster(endpoint: Endpoint, **options: Any) -> RedisCluster:
             NAME,
             f"{endpoint.host} belongs to a cluster, which has no other database than 0 and is "
             "reached over TCP.",
-            "Write redis://host:port of any of its nodes.",
+            "Write redis://host:port of any of its nodes, or rediss:// where they speak TLS.",
         )
     known = {name: value for name, value in endpoint.options.items() if name != "connection_class"}
-    tls = "connection_class" in endpoint.options
-    client = RedisCluster(**known, ssl=tls, **options)
+    client = RedisCluster(**known, ssl=endpoint.is_tls, **options)
     try:
         await client.initialize()
     except BaseException:
