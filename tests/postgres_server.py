@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -19,6 +19,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from tests.certificates import make_certificates
+
+VARIABLE = "USAGE_TEST_POSTGRES_URL"
 INSTALL = "sudo apt-get install --no-install-recommends postgresql"
 
 # Nothing here survives the session: what protects data from a power cut only costs time.
@@ -34,17 +37,24 @@ FAST = {
 }
 
 
+ELSEWHERE = "db.test"
+"""A host name that is not this machine's, for a server that is."""
+
+
 @dataclass(frozen=True)
 class PostgresServer:
     """A running server.
 
     Args:
         superuser: connection parameters of somebody who may make databases and roles.
-        tcp: parameters that reach it over TCP, where it asks for passwords.
+        network: parameters that reach one of our own over TCP as ``ELSEWHERE``; it asks for
+            passwords there.
+        authority: who signed its certificate, where it speaks TLS.
     """
 
     superuser: Mapping[str, str]
-    tcp: Mapping[str, str]
+    network: Mapping[str, str] = field(default_factory=dict)
+    authority: Path | None = None
 
     def url(self, **changes: str) -> str:
         """Its URL, with other parameters than the superuser's where given."""
@@ -54,9 +64,9 @@ class PostgresServer:
         database = quote(parts.pop("dbname", "postgres"), safe="")
         return f"postgresql://{login}@/{database}?{urlencode(parts, quote_via=quote)}"
 
-    def run(self, *statements: str | sql.Composed, dbname: str = "postgres") -> None:
+    def run(self, *statements: str | sql.Composed, **changes: str) -> None:
         """Each statement by itself, as the superuser."""
-        with psycopg.connect(self.url(dbname=dbname), autocommit=True) as connection:
+        with psycopg.connect(self.url(**changes), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement)  # type: ignore[arg-type]
 
@@ -76,57 +86,91 @@ class Database:
         """Each statement by itself, as the superuser."""
         self.server.run(*statements, dbname=self.name)
 
-    def reader(self, *statements: str, password: str = "") -> str:
-        """A new role's name, after statements in which ``{role}`` stands for it.
+    def reader(self, *statements: str) -> dict[str, str]:
+        """How a new role signs in, after statements in which ``{role}`` stands for its name.
 
         It goes away with the database.
         """
-        role = f"{self.name}_reader_{secrets.token_hex(3)}"
+        role, password = f"{self.name}_reader_{secrets.token_hex(3)}", secrets.token_hex(8)
         self.run(
             sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(
-                sql.Identifier(role), sql.Literal(password or None)
+                sql.Identifier(role), sql.Literal(password)
             ),
             *(statement.format(role=role) for statement in statements),
         )
-        return role
+        return {"user": role, "password": password}
+
+
+def given_postgres() -> PostgresServer | None:
+    """The server that ``USAGE_TEST_POSTGRES_URL`` names; the URL must be a superuser's."""
+    given = os.environ.get(VARIABLE)
+    if not given:
+        return None
+    return PostgresServer({name: str(value) for name, value in conninfo_to_dict(given).items()})
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A server of one's own, or the one that ``USAGE_TEST_POSTGRES_URL`` names.
+def postgres_server(request: pytest.FixtureRequest) -> PostgresServer:
+    """Any server: the one given, else one of our own."""
+    own = "own_postgres"
+    return given_postgres() or request.getfixturevalue(own)
 
-    That URL must be a superuser's, on a server that asks for passwords over TCP.
-    """
-    if given := os.environ.get("USAGE_TEST_POSTGRES_URL"):
-        parts = {name: str(value) for name, value in conninfo_to_dict(given).items()}
-        yield PostgresServer(parts, {})
-        return
-    programs = _programs()
-    if programs is None and os.environ.get("CI"):
-        pytest.fail(f"PostgreSQL is missing: {INSTALL}")
-    if programs is None:
-        pytest.skip(f"PostgreSQL is missing: {INSTALL}")
-    with _running(programs) as server:
+
+@pytest.fixture(scope="session")
+def own_postgres() -> Iterator[PostgresServer]:
+    """A private server that speaks no TLS."""
+    with _running(_programs()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tls_postgres() -> Iterator[PostgresServer]:
+    """A private server that speaks TLS over TCP, with a certificate for ``ELSEWHERE``."""
+    with _running(_programs(), tls=True) as server:
         yield server
 
 
 @pytest.fixture
 def database(postgres_server: PostgresServer) -> Iterator[Database]:
-    """A fresh database, dropped with its roles afterwards."""
+    """A fresh database on any server, dropped with its roles afterwards."""
+    with fresh_database(postgres_server) as made:
+        yield made
+
+
+@pytest.fixture
+def own_database(own_postgres: PostgresServer) -> Iterator[Database]:
+    """As ``database``, on a private server."""
+    with fresh_database(own_postgres) as made:
+        yield made
+
+
+@pytest.fixture
+def tls_database(tls_postgres: PostgresServer) -> Iterator[Database]:
+    """As ``database``, on a private server that speaks TLS."""
+    with fresh_database(tls_postgres) as made:
+        yield made
+
+
+@contextmanager
+def fresh_database(server: PostgresServer) -> Iterator[Database]:
+    """A database that is dropped with its roles afterwards."""
     name = f"usage_test_{secrets.token_hex(4)}"
-    postgres_server.run(f"CREATE DATABASE {name}")
-    yield Database(postgres_server, name)
-    with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
-        rows = connection.execute(
-            "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)", [f"{name}_reader_"]
-        ).fetchall()
-    postgres_server.run(
-        f"DROP DATABASE {name} WITH (FORCE)", *(f"DROP ROLE {role}" for (role,) in rows)
-    )
+    server.run(f"CREATE DATABASE {name}")
+    try:
+        yield Database(server, name)
+    finally:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            rows = connection.execute(
+                "SELECT rolname FROM pg_roles WHERE starts_with(rolname, %s)", [f"{name}_reader_"]
+            ).fetchall()
+        server.run(f"DROP DATABASE {name} WITH (FORCE)", *(f"DROP ROLE {role}" for (role,) in rows))
 
 
-def _programs() -> Path | None:
-    """The folder that holds initdb and postgres; the newest of several."""
+def _programs() -> Path:
+    """The folder that holds initdb and postgres, the newest of several.
+
+    In CI a missing one fails, elsewhere the test is skipped.
+    """
     debian = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"),
         key=lambda folder: float(folder.parent.name),
@@ -135,7 +179,20 @@ def _programs() -> Path | None:
     path = os.pathsep.join([os.environ.get("PATH", ""), *map(str, debian)])
     found = shutil.which("initdb", path=path)
     folder = Path(found).parent if found else None
-    return folder if folder and (folder / "postgres").exists() else None
+    if folder and (folder / "postgres").exists():
+        return folder
+    if os.environ.get("CI"):
+        pytest.fail(f"PostgreSQL is missing: {INSTALL}")
+    pytest.skip(f"PostgreSQL is missing: {INSTALL}")
+
+
+def address_of_this_machine() -> str:
+    """One that other machines know it by, if there is one, else loopback. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        # An address reserved for documentation; only the route to it is looked up.
+        probe.connect(("198.51.100.1", 9))
+        return str(probe.getsockname()[0])
+    return "127.0.0.1"
 
 
 def _account() -> dict[str, object]:
@@ -152,7 +209,7 @@ def _account() -> dict[str, object]:
 
 
 @contextmanager
-def _running(programs: Path) -> Iterator[PostgresServer]:
+def _running(programs: Path, *, tls: bool = False) -> Iterator[PostgresServer]:
     # A socket's path may have 107 bytes: the system's temporary folder can be too deep.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     account = _account()
@@ -177,13 +234,17 @@ def _running(programs: Path) -> Iterator[PostgresServer]:
                 **common,  # type: ignore[call-overload]
             )
             assert made.returncode == 0, log.read_text(errors="replace")
+            with (folder / "data" / "pg_hba.conf").open("a") as rules:
+                rules.write("host all all samehost scram-sha-256\n")  # this machine, nobody else
             with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
+                probe.bind(("", 0))  # free at every address
                 port = str(probe.getsockname()[1])
+            outside = address_of_this_machine()
             facts = {
                 **FAST,
+                **(_tls(folder, account) if tls else {}),
                 "port": port,
-                "listen_addresses": "127.0.0.1",
+                "listen_addresses": f"127.0.0.1,{outside}",
                 "unix_socket_directories": str(folder),
             }
             process = subprocess.Popen(
@@ -195,7 +256,8 @@ def _running(programs: Path) -> Iterator[PostgresServer]:
             )
         server = PostgresServer(
             {"user": "postgres", "host": str(folder), "port": port},
-            {"host": "127.0.0.1", "port": port},
+            {"host": ELSEWHERE, "hostaddr": outside, "port": port},
+            folder / "ca.crt" if tls else None,
         )
         try:
             _wait_until_up(server, process, log)
@@ -209,6 +271,16 @@ def _running(programs: Path) -> Iterator[PostgresServer]:
                 process.wait()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tls(folder: Path, account: Mapping[str, object]) -> dict[str, str]:
+    """Settings of a server that speaks TLS, after making its certificate."""
+    signed = make_certificates(folder, ELSEWHERE)
+    signed.key.chmod(0o600)  # PostgreSQL takes no key that others can read
+    if account:
+        os.chown(signed.key, account["user"], account["group"])  # type: ignore[arg-type]
+    certificate, key = str(signed.certificate), str(signed.key)
+    return {"ssl": "on", "ssl_cert_file": certificate, "ssl_key_file": key}
 
 
 def _wait_until_up(server: PostgresServer, process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.certificates import Certificates, make_certificates
+
+VARIABLE = "USAGE_TEST_REDIS_URL"
 INSTALL = "redis-server is missing. Please install it:  sudo apt-get install redis-server"
 
 READER = "dash"
@@ -40,7 +43,7 @@ class Server:
 
     Args:
         url: over its unix socket where it has one, else over TCP.
-        port: on 127.0.0.1.
+        port: on 127.0.0.1; 0 where the server was given by its URL.
     """
 
     url: str
@@ -73,81 +76,95 @@ def free_port() -> int:
 
 
 @contextmanager
-def redis_server(*options: str, ready: bool = True) -> Iterator[Server]:
-    """A server with a unix socket and a port, nothing saved, gone afterwards."""
+def redis_server(*options: str, certificates: Certificates | None = None) -> Iterator[Server]:
+    """A server with a unix socket and a port, nothing saved, gone afterwards.
+
+    Args:
+        certificates: with them the port speaks TLS only.
+    """
     binary = redis_binary()
     with tempfile.TemporaryDirectory(prefix="rds", dir="/tmp") as name:
         folder, port = Path(name), free_port()
-        command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", name]
-        command += ["--unixsocket", f"{name}/s", "--save", "", "--appendonly", "no", *options]
+        command = [binary, "--bind", "127.0.0.1", "--dir", name, "--unixsocket", f"{name}/s"]
+        for option, *values in _port_options(port, certificates):
+            command += [f"--{option}", *values]
+        command += ["--save", "", "--appendonly", "no", *options]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         server = Server(f"unix://{name}/s", port, folder)
         try:
-            if ready:
-                _wait_until_it_answers(server, process)
+            _wait_until_it_answers(server, process)
             yield server
         finally:
             process.kill()
             process.wait(10)
 
 
+def _port_options(port: int, certificates: Certificates | None) -> list[tuple[str, str]]:
+    """Names and values, for the command line or a configuration file."""
+    if certificates is None:
+        return [("port", str(port))]
+    return [
+        ("port", "0"),
+        ("tls-port", str(port)),
+        ("tls-auth-clients", "no"),
+        ("tls-replication", "yes"),  # also how a sentinel speaks to what it watches
+        ("tls-ca-cert-file", str(certificates.authority)),
+        ("tls-cert-file", str(certificates.certificate)),
+        ("tls-key-file", str(certificates.key)),
+    ]
+
+
 @contextmanager
 def any_redis() -> Iterator[Server]:
-    """The server that ``USAGE_TEST_REDIS_URL`` names (it is emptied!), else one of our own."""
-    given = os.environ.get("USAGE_TEST_REDIS_URL")
+    """The server that ``USAGE_TEST_REDIS_URL`` names, else one of our own.
+
+    For tests that read and write keys and change nothing else about the server. They empty the
+    database, so one that holds anything is not theirs.
+    """
+    given = os.environ.get(VARIABLE)
     if not given:
         with redis_server() as server:
             yield server
         return
     with redis.Redis.from_url(given) as client:
-        options = client.connection_pool.connection_kwargs
-    yield Server(given, int(options.get("port", 6379)))
+        if client.dbsize():
+            pytest.fail(
+                f"{VARIABLE} names a database that holds keys: the tests would delete them, so "
+                "please name an empty one, such as redis://host:port/15."
+            )
+        try:
+            yield Server(given, 0)
+        finally:
+            client.flushdb()
+
+
+@contextmanager
+def certificates() -> Iterator[Certificates]:
+    """Of an authority of our own, for 127.0.0.1."""
+    with tempfile.TemporaryDirectory(prefix="rdt", dir="/tmp") as name:
+        yield make_certificates(Path(name))
 
 
 @contextmanager
 def tls_server() -> Iterator[tuple[Server, Path]]:
     """A server that speaks TLS only on its port, and the file of the authority it was signed by."""
-    with tempfile.TemporaryDirectory(prefix="rdt", dir="/tmp") as name:
-        folder = Path(name)
-        _certificates(folder)
-        port = free_port()
-        tls = ["--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no"]
-        tls += ["--tls-cert-file", f"{name}/server.crt", "--tls-key-file", f"{name}/server.key"]
-        with redis_server(*tls, "--tls-ca-cert-file", f"{name}/ca.crt") as server:
-            yield Server(server.url, port, server.folder), folder / "ca.crt"
-
-
-def _certificates(folder: Path) -> None:
-    """An authority of our own and a certificate for 127.0.0.1; openssl is part of every Debian."""
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl(
-        "req",
-        "-x509",
-        *key,
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.crt",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=Test authority",
-    )
-    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", "server.crt", "-days", "2", "-extfile", "names")  # fmt: skip
+    with certificates() as signed, redis_server(certificates=signed) as server:
+        yield server, signed.authority
 
 
 @contextmanager
-def redis_cluster(nodes: int = 3) -> Iterator[list[Server]]:
+def redis_cluster(
+    nodes: int = 3, certificates: Certificates | None = None
+) -> Iterator[list[Server]]:
     """Primaries on loopback that share all slots."""
     with ExitStack() as stack:
-        servers = [stack.enter_context(redis_server(*_node_options())) for _ in range(nodes)]
+        servers = [
+            stack.enter_context(
+                redis_server(*_node_options(certificates), certificates=certificates)
+            )
+            for _ in range(nodes)
+        ]
         clients = [server.admin() for server in servers]
         share = 16_384 // nodes
         for index, client in enumerate(clients):
@@ -162,9 +179,10 @@ def redis_cluster(nodes: int = 3) -> Iterator[list[Server]]:
         yield servers
 
 
-def _node_options() -> list[str]:
+def _node_options(certificates: Certificates | None) -> list[str]:
     # The bus usually is the port plus 10000, which may lie beyond 65535.
-    return ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+    options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+    return [*options, "--tls-cluster", "yes"] if certificates else options
 
 
 def _bus(server: Server) -> int:
@@ -193,18 +211,24 @@ def replica_of(server: Server) -> Iterator[Server]:
 
 
 @contextmanager
-def sentinel_of(server: Server, name: str) -> Iterator[Server]:
-    """A sentinel that watches a server."""
+def sentinel_of(
+    server: Server, name: str, certificates: Certificates | None = None
+) -> Iterator[Server]:
+    """A sentinel that watches a server; with certificates both speak TLS."""
     with tempfile.TemporaryDirectory(prefix="rdn", dir="/tmp") as folder:
         port = free_port()
         config = Path(folder) / "sentinel.conf"
+        lines = [" ".join(option) for option in _port_options(port, certificates)]
         config.write_text(
-            f"port {port}\nbind 127.0.0.1\ndir {folder}\n"
+            "\n".join(lines) + f"\nbind 127.0.0.1\ndir {folder}\n"
             f"sentinel monitor {name} 127.0.0.1 {server.port} 1\n"
         )
         command = [redis_binary(), str(config), "--sentinel"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        sentinel = Server(f"redis://127.0.0.1:{port}", port)
+        url = f"redis://127.0.0.1:{port}"
+        if certificates:
+            url = f"rediss://127.0.0.1:{port}?ssl_ca_certs={certificates.authority}"
+        sentinel = Server(url, port)
         try:
             _wait_until_it_answers(sentinel, process)
             yield sentinel

@@ -15,7 +15,7 @@ from lib.reports.report import Report
 from lib.reports.tenant_usage import build_tenant_usage
 from lib.settings import load_settings
 from lib.sources.tenants.query import TenantQuery, check_tenant_query
-from tests.redis_servers import Server, redis_server
+from tests.redis_servers import Server, any_redis
 
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -31,7 +31,7 @@ COUNTERS = {
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[Server]:
-    with redis_server() as server:
+    with any_redis() as server:
         with server.admin() as client:
             client.mset(COUNTERS)
         yield server

@@ -104,6 +104,12 @@ async def test_an_address_where_nothing_listens() -> None:
     assert "nothing listens" in error.detail
 
 
+async def test_sentinels_that_are_all_down_are_not_taken_for_a_wrong_name() -> None:
+    error = await failure(f"redis+sentinel://:{CANARY}@127.0.0.1:{free_port()}/main")
+    assert isinstance(error, SourceUnavailable)
+    assert "nothing listens" in error.detail
+
+
 async def test_tls_is_spoken_and_its_mismatches_are_named(server: Server) -> None:
     with tls_server() as (secure, authority):
         address = f"rediss://127.0.0.1:{secure.port}"
