@@ -31,6 +31,7 @@ class Chargeback:
         number_of_users: as the server says, beside the list.
         notes: what a reader must know: which shape it had, fields of unexpected kinds.
         raw: the bytes of the reply or file, unchanged.
+        unread: values and entries that were there and could not be read; the notes say which.
     """
 
     users: pd.DataFrame
@@ -44,6 +45,7 @@ class Chargeback:
     number_of_users: int | None = None
     notes: tuple[str, ...] = ()
     raw: bytes = field(default=b"", repr=False)
+    unread: int = 0
 
 
 @dataclass(frozen=True)
