@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: .venv/.run
 	$(BIN)/streamlit run app.py
 
-setup: .venv/.dev
+setup: .venv/.dev .venv/judges/.done
 
 check: .venv/.dev
 	$(BIN)/ruff format --check .
@@ -16,7 +16,7 @@ check: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: .venv/.dev
+test: setup
 	sh tests/system-packages.sh
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest
@@ -24,13 +24,15 @@ test: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m bench
 
-# Renews both lock files from requirements*.txt.
+# Renews all lock files from requirements*.txt.
 lock: .venv/.dev
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-o requirements.lock requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-o requirements-dev.lock requirements.txt requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		-o requirements-judges.lock requirements-judges.txt
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -48,3 +50,8 @@ lock: .venv/.dev
 .venv/.dev: .venv/bin/pip requirements-dev.lock
 	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@ .venv/.run
+
+.venv/judges/.done: .venv/bin/pip requirements-judges.lock
+	$(BIN)/python -m venv .venv/judges
+	.venv/judges/bin/pip install --quiet --require-hashes -r requirements-judges.lock
+	@touch $@
