@@ -1,6 +1,10 @@
 """The one place that reads the environment and the secrets files."""
 
+import base64
+import json
 import os
+import re
+import ssl
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +12,15 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from lib.errors import InputError, SettingsError
 from lib.redaction import remember_secret, remember_server_secret, remember_url
@@ -20,6 +32,8 @@ _WRONG_KEYS = {
     "sk-svcacct-": "a service account's key",
     "sk-None-": "a user key",
 }
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_OUR_HEADERS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
 
 
 class Settings(BaseModel):
@@ -34,6 +48,11 @@ class Settings(BaseModel):
     openai_base_url: str = "https://api.openai.com/v1"
     redis_primary_endpoint: SecretStr | None = None
     control_database_url: SecretStr | None = None
+    comet_api_key: SecretStr | None = None
+    comet_url_override: str | None = None
+    comet_include_custom_ca_bundle: str | None = None
+    comet_allow_header_name: str | None = None
+    comet_allow_header_value: SecretStr | None = Field(default=None, validate_default=True)
     loguru_level: Literal["TRACE", "DEBUG", "INFO", "SUCCESS", "WARNING", "ERROR", "CRITICAL"] = (
         "INFO"
     )
@@ -60,6 +79,61 @@ class Settings(BaseModel):
             remember_url(value.get_secret_value())
         return value
 
+    @field_validator("comet_api_key", mode="after")
+    @classmethod
+    def _usable_comet_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        text = value.get_secret_value().strip()
+        for secret in (text, text.partition("*")[0]):  # servers take the first part alone, too
+            remember_server_secret(secret)
+        return SecretStr(clean_comet_key(text))
+
+    @field_validator("comet_url_override", mode="after")
+    @classmethod
+    def _usable_comet_url(cls, value: str | None) -> str | None:
+        return value and clean_comet_url(value)
+
+    @field_validator("comet_include_custom_ca_bundle", mode="after")
+    @classmethod
+    def _usable_authorities(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=value)
+            except (OSError, ValueError):
+                raise ValueError("is not the path of a file of certificates (PEM)") from None
+        return value
+
+    @field_validator("comet_allow_header_name", mode="after")
+    @classmethod
+    def _usable_header_name(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        name = value.strip()
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError("is not the name of a header; it looks like X-Gateway-Token")
+        if name.lower() in _OUR_HEADERS:
+            raise ValueError("names a header that the dashboard sets itself")
+        return name
+
+    @field_validator("comet_allow_header_value", mode="after")
+    @classmethod
+    def _usable_header_value(
+        cls, value: SecretStr | None, info: ValidationInfo
+    ) -> SecretStr | None:
+        name = info.data.get("comet_allow_header_name")
+        if value is None:
+            if name is not None:
+                raise ValueError("is not set, although COMET_ALLOW_HEADER_NAME is")
+            return None
+        text = value.get_secret_value().strip()
+        remember_server_secret(text)
+        if "comet_allow_header_name" in info.data and name is None:
+            raise ValueError("is set without COMET_ALLOW_HEADER_NAME")
+        if not text.isascii() or not text.isprintable():
+            raise ValueError("holds characters that no header can carry")
+        return SecretStr(text)
+
     @field_validator("loguru_level", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:
@@ -78,7 +152,13 @@ class Settings(BaseModel):
     @property
     def demo(self) -> bool:
         """Whether sources without configuration show demo data."""
-        sources = (self.openai_admin_key, self.redis_primary_endpoint, self.control_database_url)
+        sources = (
+            self.openai_admin_key,
+            self.redis_primary_endpoint,
+            self.control_database_url,
+            self.comet_api_key,
+            self.comet_url_override,
+        )
         nothing_configured = not any(sources)
         return self.dashboard_demo == "on" or (self.dashboard_demo == "auto" and nothing_configured)
 
@@ -110,20 +190,86 @@ def clean_base_url(text: str) -> str:
     Raises:
         ValueError: not http(s), plain http to another machine, or with a user name or query in it.
     """
+    url = _clean_url(text, "https://api.openai.com/v1")
+    parts = urlsplit(url)
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError("would send the key unencrypted; use https://")
+    return url
+
+
+def clean_comet_url(text: str) -> str:
+    """The address of a Comet server without trailing slash; plain http is allowed.
+
+    Servers inside a company often have no certificate; the report then says that the key travels
+    unencrypted.
+
+    Raises:
+        ValueError: not http(s), or with a user name or query in it.
+    """
+    return _clean_url(text, "https://comet.company.com")
+
+
+def _clean_url(text: str, example: str) -> str:
     url = text.strip().rstrip("/")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    blank = not url.isprintable() or " " in url
+    blank = not url.isprintable() or any(mark in url for mark in " \\")
     if not host or blank or parts.scheme not in ("http", "https"):
-        raise ValueError("is not a URL; it looks like https://api.openai.com/v1")
+        raise ValueError(f"is not a URL; it looks like {example}")
     if any(mark in url for mark in "@?#"):
         raise ValueError("holds more than an address; leave out user, password, ? and #")
-    if parts.scheme == "http" and host not in _LOOPBACK:
-        raise ValueError("would send the key unencrypted; use https://")
     return url
+
+
+def clean_comet_key(text: str) -> str:
+    """A Comet key that can be sent: plain, or a smart key that can be read.
+
+    Raises:
+        ValueError: says what is wrong without repeating any of it.
+    """
+    key = text.strip()
+    plain, star, rest = key.partition("*")
+    if not plain:
+        raise ValueError("is empty")
+    # httpx repeats an unsendable header in its error message: refuse it before.
+    if not key.isascii() or not key.isprintable() or any(mark in key for mark in " \"'"):
+        raise ValueError("holds blanks, quotes or characters that no key has; copy it again")
+    if "*" in rest:
+        raise ValueError("holds more than one *; copy it again")
+    if star and not rest:
+        return plain
+    if rest:
+        smart_key_url(key)
+    return key
+
+
+def smart_key_url(key: str) -> str | None:
+    """The address within a smart key, ``<key>*<base64 of JSON with baseUrl>``; None without one.
+
+    Raises:
+        ValueError: the part after the ``*`` cannot be read.
+    """
+    rest = key.partition("*")[2]
+    if not rest:
+        return None
+    try:
+        found = json.loads(
+            base64.b64decode(rest.rstrip("=") + "=" * (-len(rest.rstrip("=")) % 4), validate=True)
+        )
+    except (ValueError, RecursionError):
+        raise ValueError("has a part after the * that cannot be read; copy it again") from None
+    url = found.get("baseUrl") if isinstance(found, dict) else None
+    if url is None and isinstance(found, dict):
+        return None
+    try:
+        return clean_comet_url(url if isinstance(url, str) else "")
+    except ValueError:
+        raise ValueError(
+            "has a part after the * that names no http(s) address; copy it again"
+        ) from None
 
 
 def typed_openai_key(text: str) -> SecretStr:
@@ -137,6 +283,21 @@ def typed_openai_key(text: str) -> SecretStr:
     except ValueError as error:
         raise InputError("API key", f"the key {error}.") from None
     remember_secret(key)  # a refused one is never used or repeated, and may be a plain word
+    return SecretStr(key)
+
+
+def typed_comet_key(text: str) -> SecretStr:
+    """A Comet key that a person typed for one session.
+
+    Raises:
+        InputError: it cannot be a key.
+    """
+    try:
+        key = clean_comet_key(text)
+    except ValueError as error:
+        raise InputError("API key", f"the key {error}.") from None
+    for secret in (key, key.partition("*")[0]):
+        remember_secret(secret)
     return SecretStr(key)
 
 

@@ -30,7 +30,19 @@ CHROMIUM_FLAGS = [
 ]
 
 
-_NOTHING = dict.fromkeys(("OPENAI_ADMIN_KEY", "REDIS_PRIMARY_ENDPOINT", "CONTROL_DATABASE_URL"), "")
+_NOTHING = dict.fromkeys(
+    (
+        "OPENAI_ADMIN_KEY",
+        "REDIS_PRIMARY_ENDPOINT",
+        "CONTROL_DATABASE_URL",
+        "COMET_API_KEY",
+        "COMET_URL_OVERRIDE",
+        "COMET_INCLUDE_CUSTOM_CA_BUNDLE",
+        "COMET_ALLOW_HEADER_NAME",
+        "COMET_ALLOW_HEADER_VALUE",
+    ),
+    "",
+)
 """No test reads the settings of whoever runs it."""
 
 
