@@ -5,6 +5,7 @@ import hashlib
 import ipaddress
 import json
 import random
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ from lib.errors import (
 from lib.redaction import redact
 
 USER_AGENT = "ai-usage-dashboard"
+LARGEST_REPLY = 500_000_000
+"""Bytes, unpacked; no upstream has a reason to send more."""
+
 _TRANSIENT = (408, 409, 429)
 
 
@@ -64,7 +68,11 @@ class ApiClient:
         base_url: without trailing slash.
         headers: sent with every request; may hold the credential, which is never logged.
         concurrency: requests in flight at the most, over all sessions that share this client.
-        transport: another way to the upstream, for demo and tests.
+        connect_timeout: seconds; an answer may take 120 from one piece to the next.
+        largest: most bytes of one reply, unpacked.
+        tls: which authorities are trusted; None means the usual ones.
+        transport: another way to the upstream, for demo, tests and guarded hosts; no proxy of the
+            environment is used then.
     """
 
     def __init__(
@@ -75,6 +83,9 @@ class ApiClient:
         *,
         concurrency: int = 8,
         retry: Retry | None = None,
+        connect_timeout: float = 10,
+        largest: int = LARGEST_REPLY,
+        tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name = name
@@ -84,9 +95,11 @@ class ApiClient:
         self._retry = retry or Retry()
         self._slots = asyncio.Semaphore(concurrency)
         self._asking = 0
+        self._largest = largest
         self._http = httpx.AsyncClient(
             headers={"User-Agent": USER_AGENT, "Accept": "application/json", **headers},
-            timeout=httpx.Timeout(120, connect=10),
+            timeout=httpx.Timeout(120, connect=connect_timeout),
+            verify=True if tls is None else tls,
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             transport=transport,
             # A proxy would get the key, unencrypted, of an upstream on this very machine.
@@ -114,20 +127,49 @@ class ApiClient:
             SourceRefused: any other 4xx.
             SourceReplyError: not JSON.
         """
-        source = f"{self.name}:{part}" if part else self.name
-        self._asking += 1
-        try:
-            return await self._get_with_retries(source, path, params)
-        finally:
-            self._asking -= 1
+        reply = await self.get_bytes(path, params, part=part)
+        return _parse_json(self._source(part), self.host, reply)
+
+    async def get_bytes(
+        self, path: str, params: Sequence[tuple[str, str]] = (), *, part: str = ""
+    ) -> bytes:
+        """The body of one GET, unpacked and otherwise as it came; see ``get_json``.
+
+        Raises:
+            SourceError: as ``get_json``, except that nothing is parsed.
+        """
+        query = httpx.QueryParams(tuple(params))
+        request = self._http.build_request("GET", self.base_url + path, params=query)
+        return await self._ask(request, part)
+
+    async def post_json(self, path: str, body: Any, *, part: str = "") -> Any:
+        """The parsed JSON of one POST that only reads, and so is tried again like a GET.
+
+        Args:
+            body: becomes JSON.
+
+        Raises:
+            SourceError: as ``get_json``.
+        """
+        request = self._http.build_request("POST", self.base_url + path, json=body)
+        reply = await self._ask(request, part)
+        return _parse_json(self._source(part), self.host, reply)
 
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._http.aclose()
 
-    async def _get_with_retries(
-        self, source: str, path: str, params: Sequence[tuple[str, str]]
-    ) -> Any:
+    def _source(self, part: str) -> str:
+        return f"{self.name}:{part}" if part else self.name
+
+    async def _ask(self, request: httpx.Request, part: str) -> bytes:
+        self._asking += 1
+        try:
+            return await self._ask_with_retries(self._source(part), request)
+        finally:
+            self._asking -= 1
+
+    async def _ask_with_retries(self, source: str, request: httpx.Request) -> bytes:
         retry = self._retry
         async for attempt in stamina.retry_context(
             on=self._wait,
@@ -139,7 +181,7 @@ class ApiClient:
         ):
             with attempt:
                 async with self._slots:
-                    return await self._get_once(source, path, params)
+                    return await self._ask_once(source, request)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _wait(self, error: Exception) -> bool | float:
@@ -153,14 +195,18 @@ class ApiClient:
         # Sessions that were refused together shall not come back together.
         return error.retry_after + random.uniform(0, self._retry.first_wait)  # noqa: S311 - no secret
 
-    async def _get_once(self, source: str, path: str, params: Sequence[tuple[str, str]]) -> Any:
+    async def _ask_once(self, source: str, request: httpx.Request) -> bytes:
         try:
-            reply = await self._http.get(
-                self.base_url + path, params=httpx.QueryParams(tuple(params))
-            )
+            return await self._read(source, request)
         except httpx.TimeoutException as error:
             raise _Transient(source, f"{self.host} did not answer in time.") from error
         except httpx.TransportError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise SourceUnavailable(
+                    source,
+                    f"the certificate of {self.host} is not trusted.",
+                    "Check the address; trust the authority that signed it, if that is your own.",
+                ) from error
             raise _Transient(
                 source, f"no connection to {self.host} ({type(error).__name__})."
             ) from error
@@ -170,9 +216,25 @@ class ApiClient:
                 f"{self.host} sent a reply that cannot be unpacked.",
                 "Try again; if it stays, a proxy in between may damage answers.",
             ) from error
+
+    async def _read(self, source: str, request: httpx.Request) -> bytes:
+        """The body, read no further than the bound."""
+        reply = await self._http.send(request, stream=True)
+        try:
+            pieces, size = [], 0
+            async for piece in reply.aiter_bytes():
+                pieces.append(piece)
+                size += len(piece)
+                if size > self._largest:
+                    raise SourceReplyError(
+                        source, f"{self.host} sent more than {self._largest // 1_000_000} MB."
+                    )
+        finally:
+            await reply.aclose()
+        content = b"".join(pieces)
         if reply.status_code != httpx.codes.OK:
-            raise _failure(source, self.host, reply)
-        return _parse_json(source, self.host, reply)
+            raise _failure(source, self.host, reply, content)
+        return content
 
 
 @dataclass(frozen=True)
@@ -202,11 +264,11 @@ def _on_this_machine(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _parse_json(source: str, host: str, reply: httpx.Response) -> Any:
+def _parse_json(source: str, host: str, content: bytes) -> Any:
     try:
-        return json.loads(reply.content, parse_float=Decimal)
+        return json.loads(content, parse_float=Decimal)
     except (ValueError, RecursionError) as error:
-        if reply.content.lstrip()[:1] == b"<":
+        if content.lstrip()[:1] == b"<":
             raise SourceReplyError(
                 source,
                 f"{host} answered with a web page instead of data.",
@@ -219,13 +281,13 @@ def _parse_json(source: str, host: str, reply: httpx.Response) -> Any:
         ) from error
 
 
-def _failure(source: str, host: str, reply: httpx.Response) -> SourceError:
+def _failure(source: str, host: str, reply: httpx.Response, content: bytes) -> SourceError:
     """The error for a status other than 200."""
     status = reply.status_code
-    message, parameter, code = _error_body(reply)
+    message, parameter, code = _error_body(content)
     said = f"{host} answered {status}" + (f": {message}" if message else ".")
     if status in (401, 403) or "missing scopes" in message.lower():
-        return SourceDenied(source, said)
+        return SourceDenied(source, said, status=status)
     if code == "insufficient_quota":
         return SourceUnavailable(source, said, "Ask an owner to check the plan and its limits.")
     if status in _TRANSIENT or status >= 500:
@@ -237,10 +299,10 @@ def _failure(source: str, host: str, reply: httpx.Response) -> SourceError:
     return SourceRefused(source, said, parameter=parameter, status=status)
 
 
-def _error_body(reply: httpx.Response) -> tuple[str, str, str]:
+def _error_body(content: bytes) -> tuple[str, str, str]:
     """Message, parameter and code of an error reply, each empty when absent; secrets masked."""
     try:
-        body = json.loads(reply.content)
+        body = json.loads(content)
     except (ValueError, RecursionError):
         return "", "", ""
     error = body.get("error", body) if isinstance(body, dict) else body

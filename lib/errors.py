@@ -58,9 +58,17 @@ class SourceUnavailable(SourceError):
 
 
 class SourceDenied(SourceError):
-    """401 or 403: the credential is wrong or lacks a permission."""
+    """401 or 403: the credential is wrong or lacks a permission.
+
+    Args:
+        status: the HTTP status; 403 where the upstream does not speak HTTP.
+    """
 
     default_remedy = "Ask an owner of the organisation for access."
+
+    def __init__(self, source: str, detail: str, remedy: str = "", *, status: int = 403) -> None:
+        super().__init__(source, detail, remedy)
+        self.status = status
 
 
 class SourceRefused(SourceError):
