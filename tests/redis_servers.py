@@ -255,12 +255,17 @@ class Proxy:
         delay: seconds every piece of data waits, in both directions.
         silent: takes what is sent and answers nothing.
         connections: how many have been opened.
+        holds: data with these bytes in it is kept back until ``released``; ``holding`` tells that
+            some is. Other connections, and other data, pass meanwhile.
     """
 
     port: int = 0
     delay: float = 0.0
     silent: bool = False
     connections: int = 0
+    holds: bytes = b""
+    holding: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     @property
@@ -285,6 +290,9 @@ async def proxy_to(port: int) -> AsyncIterator[Proxy]:
             while data := await source.read(65_536):
                 if proxy.silent:
                     continue
+                if proxy.holds and proxy.holds in data:
+                    proxy.holding.set()
+                    await proxy.released.wait()
                 if proxy.delay:
                     await asyncio.sleep(proxy.delay)
                 sink.write(data)
