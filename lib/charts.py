@@ -84,7 +84,7 @@ def draw_over_time(frame: pd.DataFrame, step: Step, unit: str) -> alt.Chart:
         unit: of the values: ``tokens`` or an ISO currency code.
     """
     order = list(frame["series"].cat.categories)
-    form = ",.2f" if _is_money(unit) else ",.0f"
+    form = _form(unit)
     rank = {name: place for place, name in enumerate(order)}
     data = frame.assign(
         series=frame["series"].astype(str), rank=[rank[name] for name in frame["series"]]
@@ -114,7 +114,7 @@ def draw_ranking(frame: pd.DataFrame, unit: str) -> alt.Chart:
     Args:
         frame: ``label`` text, each once, ``value`` float, in the order to draw.
     """
-    form = ",.2f" if _is_money(unit) else ",.0f"
+    form = _form(unit)
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_bar()
@@ -124,6 +124,32 @@ def draw_ranking(frame: pd.DataFrame, unit: str) -> alt.Chart:
             tooltip=[
                 alt.Tooltip("label:N", title="of"),
                 alt.Tooltip("value:Q", title=unit, format=form),
+            ],
+        )
+        .properties(height=alt.Step(24))
+    )
+    return chart
+
+
+def draw_split_ranking(frame: pd.DataFrame, unit: str) -> alt.Chart:
+    """Horizontal bars of stacked parts, in the order given.
+
+    Args:
+        frame: ``label`` text, ``series`` text, ``value`` float; labels and series in the order to draw.
+    """
+    labels = [*dict.fromkeys(frame["label"])]
+    order = [*dict.fromkeys(frame["series"])]
+    chart: alt.Chart = (
+        alt.Chart(frame)
+        .mark_bar()
+        .encode(
+            x=alt.X("value:Q", title=unit, axis=alt.Axis(format="~s", tickCount=5)),
+            y=alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=240)),
+            color=alt.Color("series:N", sort=order, title=None, legend=_legend(len(order))),
+            tooltip=[
+                alt.Tooltip("label:N", title="of"),
+                alt.Tooltip("series:N", title="part"),
+                alt.Tooltip("value:Q", title=unit, format=_form(unit)),
             ],
         )
         .properties(height=alt.Step(24))
@@ -156,8 +182,10 @@ def _shorten(text: str) -> str:
     return line if len(line) <= _LONGEST_LABEL else line[: _LONGEST_LABEL - 1] + "…"
 
 
-def _is_money(unit: str) -> bool:
-    return len(unit) == 3 and unit.isupper()
+def _form(unit: str) -> str:
+    """Money and megabytes have cents; what is counted has none."""
+    is_money = len(unit) == 3 and unit.isupper()
+    return ",.2f" if is_money or unit == "MB" else ",.0f"
 
 
 def _time_axis(step: Step) -> alt.Axis:
