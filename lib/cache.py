@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cachetools import LRUCache, TTLCache
+from cachetools import LRUCache, TLRUCache, TTLCache
 
 FINAL_AFTER = timedelta(days=3)
 """Upstreams revise young buckets; one that ended this long before it was fetched does not change."""
@@ -41,6 +41,20 @@ class Bucket:
     def usable(self, now: datetime) -> bool:
         """Whether it need not be asked for again."""
         return self.final or now - self.fetched_at < timedelta(seconds=OPEN_SECONDS)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One large reply that is kept as a whole.
+
+    Args:
+        size: about how many bytes it takes.
+        seconds: how long it is served without asking again.
+    """
+
+    content: Any
+    size: int
+    seconds: float
 
 
 class SingleFlight:
@@ -112,12 +126,20 @@ class Caches:
     Args:
         rows: most rows kept over all buckets; about half a kilobyte each.
         names: most names kept.
+        document_bytes: most bytes of documents kept.
     """
 
-    def __init__(self, rows: int = 400_000, names: int = 50_000) -> None:
+    def __init__(
+        self, rows: int = 400_000, names: int = 50_000, document_bytes: int = 600_000_000
+    ) -> None:
         self.buckets: LRUCache[Hashable, Bucket] = LRUCache(rows, getsizeof=lambda b: 1 + b.rows)
         self.lookups: TTLCache[Hashable, Any] = TTLCache(4_096, LOOKUP_SECONDS)
         self.last_names: LRUCache[Hashable, str] = LRUCache(names)
+        self.documents: TLRUCache[Hashable, Document] = TLRUCache(
+            document_bytes,
+            ttu=lambda _key, document, now: now + document.seconds,
+            getsizeof=lambda document: document.size,
+        )
         self.flights = SingleFlight()
         self.statistics = Statistics()
         self.generation = 0
@@ -128,6 +150,7 @@ class Caches:
         self.flights.forget()
         self.buckets.clear()
         self.lookups.clear()
+        self.documents.clear()
         self.last_names.clear()
         self.statistics = Statistics()
 
@@ -166,3 +189,22 @@ class Caches:
         if generation == self.generation:
             self.lookups[key] = found
         return found
+
+    async def document(self, key: Hashable, fetch: Callable[[], Awaitable[Document]]) -> Any:
+        """The content of a document, fetched at most once at a time.
+
+        Failures are not kept, nor is one that is larger than all documents together may be.
+        """
+        try:
+            known = self.documents[key]
+        except KeyError:
+            self.statistics.misses += 1
+        else:
+            self.statistics.hits += 1
+            return known.content
+        task = self.flights.current(key) or self.flights.start([key], fetch)
+        generation = self.generation
+        found: Document = await self.flights.join(task)
+        if generation == self.generation and found.size <= self.documents.maxsize:
+            self.documents[key] = found
+        return found.content

@@ -9,7 +9,6 @@ from lib.settings import clean_comet_url, smart_key_url
 
 CLOUD = "https://www.comet.com"
 _REST = "/api/rest/v2"
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -66,13 +65,17 @@ def comet_address(
         found = CometAddress(_address(named or CLOUD).origin)
     notes = []
     parts = urlsplit(found.origin)
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and not _on_this_machine(parts.hostname or ""):
         notes.append(
             f"The key travels to {found.host} unencrypted: its address begins with http://."
         )
     if given and named and _address(named).host != found.host:
         notes.append(f"The smart key names another server; {found.host} was asked, as set.")
     return CometAddress(found.origin, found.prefix, tuple(notes))
+
+
+def _on_this_machine(host: str) -> bool:
+    return host.startswith("127.") or host == "::1" or f".{host}".endswith(".localhost")
 
 
 def _address(url: str) -> CometAddress:
