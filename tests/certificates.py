@@ -1,8 +1,11 @@
 """Certificates for test servers, made by openssl, which is part of every Debian."""
 
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.missing import missing
 
 _KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 
@@ -22,6 +25,8 @@ class Certificates:
 
 def make_certificates(folder: Path, *names: str) -> Certificates:
     """A new authority, and a certificate of it for this machine's loopback and further names."""
+    if not shutil.which("openssl"):
+        missing("openssl", "openssl")
 
     def openssl(words: str, *more: str) -> None:
         subprocess.run(["openssl", *words.split(), *more], cwd=folder, check=True, capture_output=True)  # fmt: skip

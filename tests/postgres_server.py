@@ -20,9 +20,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.certificates import make_certificates
+from tests.missing import missing
 
 VARIABLE = "USAGE_TEST_POSTGRES_URL"
-INSTALL = "sudo apt-get install --no-install-recommends postgresql"
 
 # Nothing here survives the session: what protects data from a power cut only costs time.
 FAST = {
@@ -179,11 +179,9 @@ def _programs() -> Path:
     path = os.pathsep.join([os.environ.get("PATH", ""), *map(str, debian)])
     found = shutil.which("initdb", path=path)
     folder = Path(found).parent if found else None
-    if folder and (folder / "postgres").exists():
-        return folder
-    if os.environ.get("CI"):
-        pytest.fail(f"PostgreSQL is missing: {INSTALL}")
-    pytest.skip(f"PostgreSQL is missing: {INSTALL}")
+    if not folder or not (folder / "postgres").exists():
+        missing("PostgreSQL", "postgresql")
+    return folder
 
 
 def address_of_this_machine() -> str:

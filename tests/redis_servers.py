@@ -16,9 +16,9 @@ import pytest
 import redis
 
 from tests.certificates import Certificates, make_certificates
+from tests.missing import missing
 
 VARIABLE = "USAGE_TEST_REDIS_URL"
-INSTALL = "redis-server is missing. Please install it:  sudo apt-get install redis-server"
 
 READER = "dash"
 READER_PASSWORD = "canary-reader-Xq7"
@@ -62,11 +62,7 @@ class Server:
 def redis_binary() -> str:
     """The server to start; in CI a missing one fails, elsewhere the test is skipped."""
     found = shutil.which("redis-server", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if found:
-        return found
-    if os.environ.get("CI"):
-        pytest.fail(INSTALL)
-    pytest.skip(INSTALL)
+    return found or missing("redis-server", "redis-server")
 
 
 def free_port() -> int:

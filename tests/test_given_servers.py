@@ -7,6 +7,7 @@ import psycopg
 import pytest
 import redis
 
+from tests.missing import missing
 from tests.redis_servers import VARIABLE as REDIS
 from tests.redis_servers import Server, any_redis, redis_server
 
@@ -67,6 +68,17 @@ def test_a_given_postgres_is_used_and_what_a_test_made_there_is_dropped(
             made = databases_and_roles(own_postgres) - before
             assert made == {theirs.name, ours.name, reader["user"]}
         assert databases_and_roles(own_postgres) - before == {theirs.name}
+
+
+def test_a_missing_program_fails_in_ci_and_is_skipped_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="apt-get install redis-server"):
+        missing("redis-server", "redis-server")
+    monkeypatch.delenv("CI")
+    with pytest.raises(pytest.skip.Exception, match="apt-get install redis-server"):
+        missing("redis-server", "redis-server")
 
 
 def test_without_a_name_in_the_environment_nothing_is_given(
