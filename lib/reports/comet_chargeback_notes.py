@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from lib.reports.comet_chargeback_figures import gaps, not_compared
-from lib.reports.comet_chargeback_sums import SEEN_BY, Side, epoch_ms, exact_sum, sum_by
+from lib.reports.comet_chargeback_sums import SEEN_BY, Side, epoch_ms, exactly, sum_by, values_of
 from lib.reports.comet_comparison import Comparison
 from lib.sources.comet.accounts import NAME_RULE
 from lib.sources.comet.answer import ChargebackAnswer
@@ -85,10 +85,10 @@ def _workspaces(side: Side) -> Iterator[str]:
         yield f"Without a member of known age, so neither new nor old; workspaces: {undated:,}."
     for label, missing in gaps(side).items():
         yield f"{label} is the total of those that say; workspaces that do not: {missing:,}."
-    names = side.chosen_members["userName"].dropna()
-    strangers = int(names[~names.isin(side.report.users["username"])].nunique())
+    members, users = side.chosen_members["userName"], side.report.users["username"]
+    strangers = {*values_of(members)} - {*values_of(users)} - {None}
     if strangers and side.lists_users:
-        yield f"Members of workspaces that are not in the list of users: {strangers:,}."
+        yield f"Members of workspaces that are not in the list of users: {len(strangers):,}."
 
 
 def _accounts(answer: ChargebackAnswer) -> Iterator[str]:
@@ -165,11 +165,13 @@ def differences(side: Side, check: _Check) -> dict[Any, Decimal]:
     else:
         found = {name: int(count) for name, count in parts["workspace"].value_counts().items()}
     own = sum_by(side.workspaces["name"], side.workspaces[check.own])
-    return {
-        name: Decimal(exact_sum([found[name], -figure]))
+    differing = [
+        (name, figure, found[name])
         for name, figure in own.items()
         if figure is not None and found.get(name) is not None and found[name] != figure
-    }
+    ]
+    with exactly():
+        return {name: Decimal(part - figure) for name, figure, part in differing}
 
 
 def _comparison(

@@ -3,6 +3,7 @@
 import fnmatch
 import re
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, localcontext
@@ -18,6 +19,7 @@ from lib.sources.comet.query import ChargebackQuery
 
 DAY_MS = 86_400_000
 _EXACT = Context(prec=200)
+_SAFE_SUM = 2.0**62
 
 
 @dataclass(frozen=True)
@@ -130,9 +132,9 @@ def _of_workspaces(side: Side, query: ChargebackQuery) -> Side:
     members = side.members[keep(side.members["workspace"])]
     users, marks = side.users, side.marks
     if query.workspaces:
-        names = members["userName"].dropna()
-        mine = users["username"].isin(names)
-        users, marks = users[mine], marks[mine.to_numpy()]
+        names = {*values_of(members["userName"])} - {None}
+        mine = np.array([one in names for one in values_of(users["username"])], dtype=bool)
+        users, marks = users[mine], marks[mine]
     return replace(
         side,
         users=users,
@@ -148,12 +150,12 @@ def _of_workspaces(side: Side, query: ChargebackQuery) -> Side:
 def _name_filter(query: ChargebackQuery) -> Any:
     pattern = re.compile(fnmatch.translate(query.exclude.casefold())) if query.exclude else None
 
-    def keep(names: "pd.Series[Any]") -> "pd.Series[Any]":
-        kept = names.isin(query.workspaces) if query.workspaces else names.notna() | names.isna()
+    def keep(names: "pd.Series[Any]") -> "np.ndarray[Any, Any]":
+        given = values_of(names)
+        kept = {*query.workspaces} if query.workspaces else {*given}
         if pattern is not None:
-            out = [one for one in names.dropna().unique() if pattern.match(str(one).casefold())]
-            kept &= ~names.isin(out)
-        return kept
+            kept -= {one for one in kept if one and pattern.match(one.casefold())}
+        return np.array([one in kept for one in given], dtype=bool)
 
     return keep
 
@@ -339,14 +341,21 @@ def values_of(cells: "pd.Series[Any]") -> list[Any]:
     return found.tolist()
 
 
+def exactly() -> AbstractContextManager[Context]:
+    """A context in which adding and subtracting lose no digit, whatever the sizes."""
+    return localcontext(_EXACT)
+
+
 def exact_sum(values: Iterable[int | Decimal]) -> int | Decimal:
     """A sum in which no digit is lost, whatever the sizes."""
-    with localcontext(_EXACT):
+    with exactly():
         return sum(values)
 
 
 def total(cells: "pd.Series[Any]") -> int | Decimal | None:
     """The exact sum of the known cells; None where none is known."""
+    if cells.dtype == "Int64" and abs(float(cells.abs().sum())) < _SAFE_SUM:
+        return int(cells.sum()) if cells.notna().any() else None
     known = values_of(cells.dropna())
     return exact_sum(known) if known else None
 
@@ -354,7 +363,7 @@ def total(cells: "pd.Series[Any]") -> int | Decimal | None:
 def sum_by(keys: "pd.Series[Any]", cells: "pd.Series[Any]") -> dict[Any, Any]:
     """Exact sums per key; None where a cell of the key is missing. Rows without a key are left out."""
     sums: dict[Any, Any] = {}
-    with localcontext(_EXACT):
+    with exactly():
         for key, value in zip(values_of(keys), values_of(cells), strict=True):
             if key in sums:
                 before = sums[key]

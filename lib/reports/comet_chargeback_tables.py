@@ -15,7 +15,7 @@ PERSONAL, SERVICE = "personal", "service"
 
 
 def users_table(side: Side) -> Table:
-    """All users under the filters, those with the most data, then the most use, on top."""
+    """All users under the filters, those with the most data or else the most use on top."""
     derived = {
         "status": status_of(side),
         "account": _accounts(side),
@@ -84,6 +84,8 @@ def projects_table(side: Side) -> Table:
 
 def floats(cells: "pd.Series[Any]") -> "pd.Series[Any]":
     """Numbers for order, shares and charts: float64, NaN where missing."""
+    if cells.dtype == "Int64":
+        return pd.Series(cells.to_numpy("float64", na_value=float("nan")), cells.index)
     values = [float("nan") if value is None else float(value) for value in values_of(cells)]
     return pd.Series(values, cells.index, dtype="float64")
 
@@ -129,9 +131,11 @@ def _table(
 
 
 def _largest_first(frame: pd.DataFrame, by: Iterable[str]) -> "np.ndarray[Any, Any]":
-    """Places in falling order; what is missing comes last, equal ones keep the server's order."""
-    keys = [-floats(frame[key]).fillna(-1).to_numpy() for key in by]
-    return np.lexsort([*reversed(keys)])
+    """Places in falling order of the first column that holds anything; equal ones stay in order."""
+    key = next((key for key in by if frame[key].notna().any()), None)
+    if key is None:
+        return np.arange(len(frame))
+    return np.argsort(-floats(frame[key]).to_numpy(), kind="stable")
 
 
 def _totals(frame: pd.DataFrame, columns: Iterable[Column]) -> dict[str, Number | None]:

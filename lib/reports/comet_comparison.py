@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from lib.reports.comet_chargeback_sums import Side, exact_sum, values_of
+from lib.reports.comet_chargeback_sums import Side, exactly, values_of
 from lib.reports.report import Column, ColumnKind, Table
 
 Kind = Literal["workspace", "project", "user"]
@@ -156,7 +156,8 @@ def _changes(kind: Kind, before: Side, after: Side) -> pd.DataFrame:
     for key, (was, now) in amounts.items():
         made[f"{key}_before"], made[f"{key}_after"] = was[rows], now[rows]
         pairs = zip(was[rows], now[rows], there[rows], here[rows], strict=True)
-        made[f"{key}_difference"] = [_difference(*pair) for pair in pairs]
+        with exactly():
+            made[f"{key}_difference"] = [_difference(*pair) for pair in pairs]
     return pd.DataFrame(
         {
             column.key: pd.Series(made.get(column.key, [None] * len(rows)), dtype=object)
@@ -212,7 +213,7 @@ def _difference(was: Any, now: Any, there: bool, here: bool) -> Any:
     # What is not there has nothing; what is there without an amount has an unknown one
     if (there and was is None) or (here and now is None):
         return None
-    return exact_sum([now if here else 0, -was if there else 0])
+    return (now if here else 0) - (was if there else 0)
 
 
 def _order(amounts: Mapping[str, tuple[Any, Any]], rows: "np.ndarray[Any, Any]") -> Any:
