@@ -17,6 +17,7 @@ from lib.exports.csv import to_csv
 from lib.exports.json import to_json
 from lib.exports.pdf import to_pdf
 from lib.exports.terminal import to_terminal
+from lib.exports.values import plain_columns
 from lib.periods import Period
 from lib.reports.report import Report
 from lib.reports.tenant_usage import build_tenant_usage
@@ -65,8 +66,9 @@ def build(answer: TenantAnswer, period: Period = ALL, **asked: Any) -> Report:
 
 
 def rows_of(report: Report, table: str = "tenants") -> list[Row]:
-    found: list[Row] = json.loads(to_json(report))["tables"][table]
-    return found
+    found = report.table(table)
+    keys = [column.key for column in found.columns]
+    return [dict(zip(keys, row, strict=True)) for row in zip(*plain_columns(found), strict=True)]
 
 
 def row_of(report: Report, tenant: str) -> Row:
@@ -124,7 +126,7 @@ def expected_row(counters: Counters, listed: Iterable[str] | None, tenant: str) 
     row["periods"] = ", ".join(sorted({period for _, period in mine if len(period) > 7})) or None
     row["status"] = status_of(counters, listed, tenant)
     row["dormant"] = False if listed is not None and tenant in listed else None
-    row["months_with_data"] = len(used) or None
+    row["months_with_data"] = ", ".join(used) or None
     row["earliest_month"], row["latest_month"] = (used[0], used[-1]) if used else (None, None)
     for metric in {key[1] for key in counters} - {*METRICS}:
         column = metric if metric == "searches" else f"counter_{metric}"
@@ -214,6 +216,35 @@ def test_the_example_of_the_reporting_tool_comes_out_to_the_digit() -> None:
     assert row_of(report, "xyz789abc123")["periods"] == "2026-09-14"
 
 
+def test_json_keeps_the_nested_rows_that_readers_of_the_reporting_tool_know() -> None:
+    extra = answer_of(
+        {("t", "searches", "2026-08"): 3, ("t", "requests", "2026-10"): 2}, listed=["unused"]
+    )
+    used, unused = json.loads(to_json(build(extra)))["tables"]["tenants"]
+    assert used["tenant_id"] == "t"
+    assert used["summary"] == {
+        "total_requests": 2,
+        "total_input_tokens": None,
+        "total_output_tokens": None,
+        "total_embedding_tokens": None,
+        "total_tokens": None,
+    }
+    assert used["time_range"] == {
+        "earliest_month": "2026-08",
+        "latest_month": "2026-10",
+        "months_with_data": ["2026-08", "2026-10"],
+    }
+    assert used["other_counters"] == {"searches": 3}
+    assert unused["summary"] == dict.fromkeys(used["summary"])
+    assert unused["time_range"] == {
+        "earliest_month": None,
+        "latest_month": None,
+        "months_with_data": [],
+    }
+    month, *_ = json.loads(to_json(build(extra)))["tables"]["by_month"]
+    assert (month["month"], month["requests"]) == ("2026-08", None)
+
+
 def test_averages_are_rounded_down_over_tenants_with_usage() -> None:
     counters = {("a", "requests", "2026-09"): 3, ("b", "requests", "2026-09"): 4}
     report = build(answer_of(counters | {("c", "requests", "2026-09"): 0}, listed=["d"]))
@@ -255,7 +286,7 @@ def test_a_tenant_without_counters_is_shown_without_numbers() -> None:
 def test_a_zero_is_a_number_and_opens_no_month() -> None:
     counters = {("t", "requests", "2026-08"): 0, ("t", "requests", "2026-10"): 2}
     row = row_of(build(answer_of(counters, listed=["t"])), "t")
-    assert (row["month_range"], row["months_with_data"]) == ("2026-10", 1)
+    assert (row["month_range"], row["months_with_data"]) == ("2026-10", "2026-10")
     report = build(answer_of({("t", "input_tokens", "2026-08"): 0}, listed=["t"]))
     cells = ("input_tokens", "total_tokens", "requests", "month_range", "status")
     assert [row_of(report, "t")[key] for key in cells] == [0, 0, None, None, ""]

@@ -22,7 +22,7 @@ from lib.sources.tenants.keys import (
     read_period,
     split_key,
 )
-from lib.sources.tenants.reader import ambiguous_counters, fetch_counters
+from lib.sources.tenants.reader import fetch_counters
 from lib.sources.tenants.tables import METRICS
 from tests.redis_servers import Server, any_redis
 
@@ -257,26 +257,6 @@ async def test_cancelling_stops_the_workers_and_leaves_the_client_usable(client:
         await task
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert len((await fetch_counters(client, **WINDOW)).counters) == 5_000
-
-
-async def test_months_that_count_the_same_use_twice_are_flagged(client: Redis) -> None:
-    keys = {
-        "both": ["2025-09", "2025-09-14"],
-        "daily": ["2025-09-01", "2025-09-02", "2025-09-03"],
-        "two": ["2025-09-01", "2025-09-20"],
-        "apart": ["2025-09", "2025-10-14"],
-    }
-    for tenant, some in keys.items():
-        await client.mset({f"usage:{tenant}:requests:{period}": 1 for period in some})
-    # one key of each metric is not several keys of one
-    await client.mset({f"usage:metrics:{metric}:2025-09-01": 1 for metric in METRICS})
-    answer = await fetch_counters(client, **WINDOW)
-    flagged = ambiguous_counters(answer.counters)
-    assert list(flagged.itertuples(index=False, name=None)) == [
-        ("both", "requests", "2025-09", "usage:both:requests:2025-09, usage:both:requests:2025-09-14"),
-        ("daily", "requests", "2025-09", "usage:daily:requests:2025-09-01, usage:daily:requests:2025-09-02, usage:daily:requests:2025-09-03"),
-    ]  # fmt: skip
-    assert ambiguous_counters(answer.counters.iloc[:0]).empty
 
 
 def test_a_key_is_split_from_the_right() -> None:

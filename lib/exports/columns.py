@@ -31,7 +31,7 @@ class Shown:
     @property
     def may_be_cut(self) -> bool:
         """Text may end in ``…``; a number or a date without its last digits would be another one."""
-        return self.column.kind == "text"
+        return self.column.kind in ("text", "list")
 
 
 def shown_columns(table: Table, *, rows: int | None = None, brief: bool = True) -> list[Shown]:

@@ -156,6 +156,7 @@ def _epoch_ms(value: object, _: str) -> str:
 
 CELLS: Mapping[ColumnKind, Callable[[object, str], str]] = {
     "text": lambda value, _: visible(value),
+    "list": lambda value, _: visible(value),
     "bool": lambda value, _: "yes" if value else "no",
     "int": _number,
     "decimal": _amount,

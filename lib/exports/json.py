@@ -1,7 +1,8 @@
 """Report to JSON: the stable, versioned form that other programs read."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from lib.exports.values import plain, plain_columns, plain_filters, plain_period, stamp
 from lib.reports.report import Figure, Report, Table
@@ -71,9 +72,31 @@ def _rows(table: Table) -> str:
 
 
 def _row_texts(table: Table) -> Iterator[str]:
-    keys = [column.key for column in table.columns]
-    for row in zip(*plain_columns(table), strict=True):
-        yield "   " + _dumps(dict(zip(keys, row, strict=True)))
+    paths = [column.json_path or (column.key,) for column in table.columns]
+    flat = all(len(path) == 1 for path in paths)
+    for row in zip(*_cells(table), strict=True):
+        record = (
+            {path[0]: value for path, value in zip(paths, row, strict=True)}
+            if flat
+            else _nested(paths, row)
+        )
+        yield "   " + _dumps(record)
+
+
+def _cells(table: Table) -> Iterator[list[Any]]:
+    """The cells of each column; lists as lists."""
+    for column, cells in zip(table.columns, plain_columns(table), strict=True):
+        yield [str(c).split(", ") if c else [] for c in cells] if column.kind == "list" else cells
+
+
+def _nested(paths: Sequence[tuple[str, ...]], row: Sequence[Any]) -> dict[str, Any]:
+    record: dict[str, Any] = {}
+    for path, value in zip(paths, row, strict=True):
+        inner = record
+        for step in path[:-1]:
+            inner = inner.setdefault(step, {})
+        inner[path[-1]] = value
+    return record
 
 
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode

@@ -150,6 +150,7 @@ def _epoch_text(cells: pd.Series) -> list[Plain]:
 
 PLAIN: Mapping[ColumnKind, Callable[[pd.Series], list[Plain]]] = {
     "text": _text,
+    "list": _text,
     "bool": _truth,
     "int": _whole,
     "decimal": _decimal,

@@ -29,6 +29,7 @@ Number = int | Decimal | float
 
 ColumnKind = Literal[
     "text",
+    "list",
     "bool",
     "int",
     "decimal",
@@ -39,7 +40,8 @@ ColumnKind = Literal[
     "bytes",
     "duration",
 ]
-"""What a column holds. Frames carry: text and bool with None for missing; int and bytes as Int64;
+"""What a column holds. Frames carry: text and bool with None for missing; list as text,
+the items joined by ", ", None for no item: JSON has them one by one; int and bytes as Int64;
 decimal as objects of Decimal or None; percent as float64 (12.5 means 12.5 %); date as
 datetime.date objects; datetime as datetime64 with UTC; epoch_ms as Int64, milliseconds since 1970,
 where 0 means never: people see a time in UTC, JSON keeps the number; duration as seconds in Float64
@@ -48,13 +50,20 @@ or Int64."""
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table. ``unit`` is empty for text, an ISO code for money."""
+    """One column of a table.
+
+    Args:
+        unit: empty for text, an ISO code for money.
+        json_path: where a row of the JSON form holds it: ``("summary", "total_requests")``; empty
+            means under its key.
+    """
 
     key: str
     label: str
     kind: ColumnKind = "text"
     unit: str = ""
     help: str = ""
+    json_path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

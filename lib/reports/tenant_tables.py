@@ -1,17 +1,17 @@
 """The tables of the tenant report: tenants, months and what is wrong with the data, all of one sum."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lib.reports.report import Column, Number, Table
-from lib.sources.tenants.answer import TenantAnswer
+from lib.reports.tenant_selection import Selection, joined, present, starts_of, texts
 from lib.sources.tenants.query import TenantQuery
-from lib.sources.tenants.tables import METRICS, PREFIX
+from lib.sources.tenants.tables import METRICS
 
 TOKENS = tuple(metric.key for metric in METRICS.values() if metric.token)
 
@@ -21,147 +21,6 @@ AMBIGUOUS = "ambiguous counters"
 UNREADABLE = "bad counters"
 """What the status of a tenant may say; several are joined by ``; ``."""
 
-MOST_OWN_PERIODS = 2
-"""A month holds the starts of two billing periods at the most; more are daily rows written back."""
-
-_SAFE_SUM = 2.0**62
-_READABLE_MONTH = r"^([0-9]{4}-(?:0[1-9]|1[0-2]))(?:-[0-9]{2})?$"
-_GROUP = ["tenant_id", "metric", "month"]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What of an answer belongs to a question.
-
-    Args:
-        counters: as in the answer, with ``month`` (ordered categorical text ``2025-09``) and
-            ``own_period`` (bool: the period is a tenant's own, not a calendar month). ``value`` is
-            int64, or objects of int where sums would not fit.
-        anomalies: as in the answer, with ``month``, null where the period cannot be read.
-        listed: ``tenant_id``, ``dormant`` as the control database has them, each tenant once; None
-            when it was not asked or did not answer.
-        ambiguous: as ``find_ambiguous`` returns it.
-        months: every month of the question, in order.
-    """
-
-    counters: pd.DataFrame
-    anomalies: pd.DataFrame
-    listed: pd.DataFrame | None
-    ambiguous: pd.DataFrame
-    months: tuple[str, ...]
-
-    @property
-    def unknown_metrics(self) -> list[str]:
-        """Metrics that are not documented, by name."""
-        return sorted(str(one) for one in self.counters["metric"].unique() if one not in METRICS)
-
-    @property
-    def unlisted(self) -> list[str]:
-        """Tenants with counters, readable or not, that the control database does not list."""
-        if self.listed is None:
-            return []
-        counted = {*self.counters["tenant_id"].unique(), *self.anomalies["tenant_id"].dropna()}
-        return sorted(counted - {*self.listed["tenant_id"]})
-
-
-def select(answer: TenantAnswer, query: TenantQuery) -> Selection:
-    """Counters whose period starts in the months asked for, of the tenants asked for.
-
-    A counter that cannot be read stays unless its key says that it is another tenant's or month's.
-    """
-    counters = _with_month(answer.counters)
-    month = counters["month"].astype("str")
-    counters = counters[month.between(query.first_month, query.last_month)]
-    # A key that cannot be read says nothing of whose it is, and an empty name is nobody's
-    anomalies = answer.anomalies.mask(answer.anomalies == "")
-    anomalies = anomalies.assign(
-        month=anomalies["period"].astype("str").str.extract(_READABLE_MONTH, expand=False)
-    )
-    month = anomalies["month"]
-    anomalies = anomalies[month.isna() | month.between(query.first_month, query.last_month)]
-    listed = answer.tenants
-    if listed is not None:
-        listed = listed.drop_duplicates("tenant_id")
-    if query.tenants:
-        counters = counters[counters["tenant_id"].isin(query.tenants)]
-        owner = anomalies["tenant_id"]
-        anomalies = anomalies[owner.isna() | owner.isin(query.tenants)]
-        listed = None if listed is None else listed[listed["tenant_id"].isin(query.tenants)]
-    counters = counters.assign(value=_addable(counters["value"])).reset_index(drop=True)
-    months = pd.period_range(query.first_month, query.last_month, freq="M")
-    return Selection(counters, anomalies, listed, find_ambiguous(counters), (*months.map(str),))
-
-
-def _with_month(counters: pd.DataFrame) -> pd.DataFrame:
-    texts = {key: counters[key].astype("category") for key in ("tenant_id", "metric", "period")}
-    codes = texts["period"].cat.codes.to_numpy()
-    periods = [str(period) for period in texts["period"].cat.categories]
-    months = sorted({period[:7] for period in periods})
-    place = np.array([months.index(period[:7]) for period in periods], dtype=np.intp)
-    own = np.array([len(period) > 7 for period in periods], dtype=bool)
-    return counters.assign(
-        **texts,
-        month=pd.Categorical.from_codes(
-            place.take(codes), pd.Index(months, dtype="str"), ordered=True
-        ),
-        own_period=own[codes],
-    )
-
-
-def _addable(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    # int64 wraps round without a word; Python's integers do not, and are slow
-    return values if float(values.astype("float64").sum()) < _SAFE_SUM else values.astype(object)
-
-
-def find_ambiguous(counters: pd.DataFrame) -> pd.DataFrame:
-    """Where one month of a tenant's metric may be counted twice: both forms of key are there, or
-    more starts of periods than a month can hold.
-
-    Args:
-        counters: ``tenant_id``, ``metric``, ``month``, ``period`` categorical, ``own_period`` bool.
-
-    Returns:
-        ``tenant_id``, ``metric``, ``month``, ``keys`` (joined by ``, ``), ``problem`` text and
-        ``value`` int, the sum that is counted; sorted by the first three.
-    """
-    columns = [*_GROUP, "keys", "problem", "value"]
-    group = np.zeros(len(counters), dtype="int64")
-    for key in _GROUP:
-        group = group * len(counters[key].cat.categories) + counters[key].cat.codes.to_numpy()
-    _, at, sizes = np.unique(group, return_inverse=True, return_counts=True)
-    own = np.bincount(at, weights=counters["own_period"], minlength=len(sizes)).astype(int)
-    doubtful = (own > MOST_OWN_PERIODS) | ((own > 0) & (own < sizes))
-    rows = counters[doubtful[at]] if len(counters) else counters
-    if rows.empty:
-        return pd.DataFrame(columns=columns)
-    order = [*_GROUP, "period"]
-    rows = rows.astype(dict.fromkeys(order, "str")).sort_values(order, ignore_index=True)
-    keys = PREFIX + rows["tenant_id"] + ":" + rows["metric"] + ":" + rows["period"]
-    starts = _starts(rows[_GROUP])
-    group_of = rows.index.isin(starts).cumsum()
-    sums = rows.groupby(group_of)[["value", "own_period"]].sum()
-    counts = np.diff([*starts, len(rows)])
-    found = rows.loc[starts, _GROUP].assign(
-        keys=_joined(keys, starts),
-        problem=[
-            f"month counter beside {own} of own periods" if own < count else f"{own} own periods"
-            for own, count in zip(sums["own_period"], counts, strict=True)
-        ],
-        value=sums["value"].to_numpy(),
-    )
-    return found.reset_index(drop=True)
-
-
-def _starts(sorted_rows: pd.DataFrame) -> list[int]:
-    """Where a new value begins."""
-    changed = (sorted_rows != sorted_rows.shift()).any(axis=1)
-    return [int(place) for place in np.flatnonzero(changed)]
-
-
-def _joined(texts: "pd.Series[Any]", starts: Sequence[int]) -> list[str]:
-    every = texts.tolist()
-    return [", ".join(every[first:end]) for first, end in pairwise([*starts, len(every)])]
-
 
 def sum_by(counters: pd.DataFrame, key: str, index: "pd.Index[Any]") -> pd.DataFrame:
     """Each metric, the unknown ones too, and ``total_tokens`` per value of ``key``.
@@ -170,10 +29,7 @@ def sum_by(counters: pd.DataFrame, key: str, index: "pd.Index[Any]") -> pd.DataF
         One row per value of ``index``, Int64, or objects of int in a column where a sum exceeds it;
         null where no counter of the metric exists, in ``total_tokens`` where none of its parts does.
     """
-    sums = {
-        str(metric): _sum(rows, key, index)
-        for metric, rows in counters.groupby("metric", observed=True)
-    }
+    sums = dict(_sums(counters, key, index))
     none = pd.Series(None, index=index, dtype="Int64")
     frame = pd.DataFrame({metric: sums.pop(metric, none) for metric in METRICS}, index=index)
     parts = frame[[*TOKENS]]
@@ -188,13 +44,28 @@ def _fits(values: "pd.Series[Any]") -> bool:
     return bool((values.dropna() < 2**63).all())
 
 
-def _sum(counters: pd.DataFrame, key: str, index: "pd.Index[Any]") -> "pd.Series[Any]":
-    sums = counters.groupby(key, observed=True)["value"].sum()
-    sums.index = sums.index.astype("str")
-    if sums.dtype == object:
-        wide = sums.reindex(index)
-        return wide.where(wide.notna(), None)
-    return sums.astype("Int64").reindex(index)
+def _sums(
+    counters: pd.DataFrame, key: str, index: "pd.Index[Any]"
+) -> Iterator[tuple[str, "pd.Series[Any]"]]:
+    """Each metric that is counted, and its sums: one pass over the rows for all metrics."""
+    metrics, names = texts(counters["metric"]), texts(counters[key])
+    shape = (len(metrics), len(names))
+    size = shape[0] * shape[1]
+    values = counters["value"].to_numpy()
+    group = counters["metric"].cat.codes.to_numpy() * np.int64(len(names))
+    group += counters[key].cat.codes.to_numpy()
+    totals = np.zeros(size, dtype=values.dtype)
+    np.add.at(totals, group, values)
+    absent = (np.bincount(group, minlength=size) == 0).reshape(shape)
+    for metric, row, missing in zip(metrics, totals.reshape(shape), absent, strict=True):
+        if missing.all():
+            continue
+        if row.dtype == object:
+            wide = pd.Series(row, names).mask(missing, None).reindex(index)
+            yield metric, wide.where(wide.notna(), None)
+        else:
+            sums = pd.Series(pd.arrays.IntegerArray(row, missing), names)
+            yield metric, sums.reindex(index)
 
 
 def tenant_rows(chosen: Selection) -> pd.DataFrame:
@@ -205,60 +76,57 @@ def tenant_rows(chosen: Selection) -> pd.DataFrame:
     """
     listed = chosen.listed
     known = {} if listed is None else dict(zip(listed["tenant_id"], listed["dormant"], strict=True))
-    unreadable = {*chosen.anomalies["tenant_id"].dropna()}
-    ids = sorted({*chosen.counters["tenant_id"].unique(), *unreadable, *known})
+    ids = sorted({*chosen.counted, *chosen.unreadable, *known})
     index = pd.Index(ids, dtype="str")
     frame = sum_by(chosen.counters, "tenant_id", index).join(_months(chosen.counters, index))
     frame["periods"] = _own_periods(chosen.counters).reindex(index)
     frame["dormant"] = pd.Series(
         [known.get(one) for one in ids], index=index, dtype="object"
     ).astype("boolean")
-    without = ~index.isin(chosen.counters["tenant_id"].unique()) & ~index.isin(unreadable)
-    frame["status"] = _status(
-        {
-            NO_USAGE: without,
-            NOT_LISTED: index.isin(chosen.unlisted),
-            AMBIGUOUS: index.isin(chosen.ambiguous["tenant_id"]),
-            UNREADABLE: index.isin(unreadable),
-        },
-        len(index),
-    )
+    flags = {
+        NO_USAGE: {*ids} - chosen.counted - chosen.unreadable,
+        NOT_LISTED: {*chosen.unlisted},
+        AMBIGUOUS: {*chosen.ambiguous["tenant_id"]},
+        UNREADABLE: chosen.unreadable,
+    }
+    frame["status"] = [
+        "; ".join(word for word, flagged in flags.items() if one in flagged) for one in ids
+    ]
     return frame.rename_axis("tenant_id").reset_index()
 
 
+def _used(counters: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """Tenants by months, by category: whether a counter is above zero. Explicit zeros exist."""
+    tenant, month = counters["tenant_id"].cat, counters["month"].cat
+    used = np.zeros((len(tenant.categories), len(month.categories)), dtype=bool)
+    above = (counters["value"] > 0).to_numpy()
+    used[tenant.codes.to_numpy()[above], month.codes.to_numpy()[above]] = True
+    return used
+
+
 def _months(counters: pd.DataFrame, index: "pd.Index[Any]") -> pd.DataFrame:
-    """First, last and number of the months in which a counter is above zero: explicit zeros exist."""
-    used = counters[counters["value"] > 0]
-    names = used["month"].cat.categories
-    months = used["month"].cat.codes.groupby(used["tenant_id"], observed=True)
-    span = months.agg(["min", "max", "nunique"])
-    first, last = names[span["min"]], names[span["max"]]
-    span.index = span.index.astype("str")
-    one = first == last
-    return pd.DataFrame(
-        {
-            "month_range": pd.Series(
-                np.where(one, first, first + " to " + last), span.index, "str"
-            ),
-            "earliest_month": pd.Series(first, span.index, "str"),
-            "latest_month": pd.Series(last, span.index, "str"),
-            "months_with_data": span["nunique"].astype("Int64"),
-        }
-    ).reindex(index)
+    """First, last and all of the months in which a counter is above zero."""
+    names = texts(counters["month"])
+    patterns: dict[bytes, tuple[str | None, ...]] = {}
+    rows = []
+    for used in _used(counters):
+        pattern = used.tobytes()
+        if pattern not in patterns:
+            months = list(compress(names, used))
+            first, last = (months[0], months[-1]) if months else (None, None)
+            span = first if first == last else f"{first} to {last}"
+            patterns[pattern] = (span, first, last, ", ".join(months) or None)
+        rows.append(patterns[pattern])
+    columns = ["month_range", "earliest_month", "latest_month", "months_with_data"]
+    frame = pd.DataFrame(rows, texts(counters["tenant_id"]), columns, dtype="str")
+    return frame.reindex(index)
 
 
 def _own_periods(counters: pd.DataFrame) -> "pd.Series[Any]":
     own = counters.loc[counters["own_period"], ["tenant_id", "period"]].drop_duplicates()
     own = own.astype("str").sort_values(["tenant_id", "period"], ignore_index=True)
-    starts = _starts(own[["tenant_id"]])
-    return pd.Series(_joined(own["period"], starts), own["tenant_id"].iloc[starts], "str")
-
-
-def _status(flags: Mapping[str, Any], rows: int) -> list[str]:
-    text = np.full(rows, "", dtype=object)
-    for word, holds in flags.items():
-        text = np.where(holds, text + np.where(text == "", word, "; " + word), text)
-    return text.tolist()
+    starts = starts_of(own[["tenant_id"]])
+    return pd.Series(joined(own["period"], starts), own["tenant_id"].iloc[starts], "str")
 
 
 def tenants_table(
@@ -280,7 +148,16 @@ def tenants_table(
             _COLUMNS[key]
             for key in ("dormant", "months_with_data", "earliest_month", "latest_month")
         ),
-        *(Column(key, key, "int", help="Not documented; in no total.") for key in unknown),
+        *(
+            Column(
+                key,
+                key,
+                "int",
+                help="Not documented; in no total.",
+                json_path=("other_counters", key),
+            )
+            for key in unknown
+        ),
     )
     frame = frame[[column.key for column in columns]]
     brief = ["tenant_id", *_SUMS, "month_range", "status"]
@@ -304,13 +181,9 @@ def month_rows(chosen: Selection) -> pd.DataFrame:
     counters = chosen.counters
     index = pd.Index(chosen.months if len(counters) else [], dtype="str")
     frame = sum_by(counters, "month", index)
-    used = counters[counters["value"] > 0]
-    tenants = used.groupby("month", observed=True)["tenant_id"].nunique()
-    tenants.index = tenants.index.astype("str")
-    counted = index.isin(counters["month"].unique())
-    frame["tenants_with_usage"] = (
-        tenants.reindex(index, fill_value=0).astype("Int64").where(counted)
-    )
+    tenants = pd.Series(_used(counters).sum(axis=0), texts(counters["month"]), dtype="Int64")
+    counted = index.isin(present(counters["month"]))
+    frame["tenants_with_usage"] = tenants.reindex(index, fill_value=0).where(counted)
     return frame.rename_axis("month").reset_index()
 
 
@@ -325,7 +198,7 @@ def by_month_table(rows: pd.DataFrame, totals: Mapping[str, Number | None]) -> T
         "by_month",
         "By month",
         rows[[*keys]],
-        tuple(_COLUMNS[key] for key in keys),
+        tuple(replace(_COLUMNS[key], json_path=()) for key in keys),
         {key: totals[key] for key in _SUMS},
         note="A period belongs to the month in which it starts (UTC).",
     )
@@ -360,21 +233,45 @@ def column_of(metric: str) -> str:
 
 _MARK = "counter_"
 _SUMS = (*METRICS, "total_tokens")
+
+
+def _summed(key: str, label: str, unit: str, json_key: str, help_text: str = "") -> Column:
+    """JSON's rows of tenants keep the names that readers of the older tool know."""
+    return Column(key, label, "int", unit, help_text, ("summary", json_key))
+
+
 _COLUMNS: Mapping[str, Column] = {
     column.key: column
     for column in (
         Column("tenant_id", "Tenant ID"),
-        *(Column(metric.key, metric.label, "int", metric.unit) for metric in METRICS.values()),
-        Column(
-            "total_tokens", "Total Tokens", "int", "tokens", "Input, output and embedding tokens."
+        *(
+            _summed(metric.key, metric.label, metric.unit, f"total_{metric.key}")
+            for metric in METRICS.values()
+        ),
+        _summed(
+            "total_tokens",
+            "Total Tokens",
+            "tokens",
+            "total_tokens",
+            "Input, output and embedding tokens.",
         ),
         Column("month_range", "Month Range", help="First to last month with usage (UTC)."),
-        Column("periods", "Own Periods", help="Starts of the tenant's own billing periods (UTC)."),
+        Column(
+            "periods",
+            "Own Periods",
+            "list",
+            help="Starts of the tenant's own billing periods (UTC).",
+        ),
         Column("status", "Status"),
         Column("dormant", "Dormant", "bool", help="As the control database says."),
-        Column("months_with_data", "Months With Usage", "int"),
-        Column("earliest_month", "Earliest Month"),
-        Column("latest_month", "Latest Month"),
+        Column(
+            "months_with_data",
+            "Months With Usage",
+            "list",
+            json_path=("time_range", "months_with_data"),
+        ),
+        Column("earliest_month", "Earliest Month", json_path=("time_range", "earliest_month")),
+        Column("latest_month", "Latest Month", json_path=("time_range", "latest_month")),
         Column("month", "Month", help="In which the period starts (UTC)."),
         Column("tenants_with_usage", "Tenants With Usage", "int", "tenants"),
         Column("kind", "Kind"),

@@ -8,13 +8,12 @@ import pandas as pd
 
 from lib.charts import STEPS, choose_step, distinct_labels, draw_over_time, draw_ranking, fold
 from lib.reports.report import ChartSpec, Figure, Report, SourceStatus
+from lib.reports.tenant_selection import Selection, select
 from lib.reports.tenant_tables import (
     TOKENS,
-    Selection,
     by_month_table,
     data_quality_table,
     month_rows,
-    select,
     tenant_rows,
     tenants_table,
 )

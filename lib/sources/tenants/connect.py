@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import Connection, parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
@@ -14,6 +14,7 @@ from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from lib.errors import SourceReplyError
 from lib.redaction import remember_secret
 from lib.sources.tenants.failures import LIBRARY_ERRORS, NAME, translate
+from lib.sources.tenants.packing import PACKED
 
 __all__ = ["Endpoint", "connect", "host_of", "parse_endpoint", "translate"]
 
@@ -191,9 +192,9 @@ async def _reason(client: Redis) -> Exception | None:
 def _client(endpoint: Endpoint, connections: int, **options: Any) -> Redis:
     """No client_name: a user with the least rights may not set one."""
     if not endpoint.sentinels:
-        pool = BlockingConnectionPool(
-            max_connections=connections, timeout=10, **{**endpoint.options, **options}
-        )
+        plain = endpoint.options.get("connection_class", Connection)
+        options = {**endpoint.options, **options, "connection_class": PACKED[plain]}
+        pool = BlockingConnectionPool(max_connections=connections, timeout=10, **options)
         return Redis.from_pool(pool)
     timeouts = {name: value for name, value in options.items() if name != "health_check_interval"}
     sentinel = Sentinel(  # type: ignore[no-untyped-call]

@@ -1,18 +1,22 @@
 """Counters as they arrive, kept as numbers and codes, and the frames made of them."""
 
-from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from lib.sources.tenants.answer import ANOMALY_COLUMNS, COUNTER_COLUMNS
-from lib.sources.tenants.keys import Unreadable, month_of, read_count, shown
+from lib.sources.tenants.chunks import Chunk, KeyReader
+from lib.sources.tenants.keys import Unreadable, read_count, read_name, shown, split_key
 from lib.sources.tenants.tables import PREFIX
 
 _TEXT_COLUMNS = COUNTER_COLUMNS[:-1]
-AMBIGUOUS_COLUMNS = ("tenant_id", "metric", "month", "keys")
+_PREFIX = PREFIX.encode()
+
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -31,43 +35,25 @@ class Counters:
 
 
 @dataclass
-class Names:
-    """Texts by code, in order of first sight."""
-
-    codes: dict[str, int] = field(default_factory=dict)
-
-    def code(self, name: str) -> int:
-        """The code of a text, new if need be."""
-        return self.codes.setdefault(name, len(self.codes))
-
-
-@dataclass
-class Chunk:
-    """Keys to be asked for together, and the codes of their parts, index by index."""
-
-    keys: list[bytes] = field(default_factory=list)
-    tenants: list[int] = field(default_factory=list)
-    metrics: list[int] = field(default_factory=list)
-    periods: list[int] = field(default_factory=list)
-
-
-@dataclass
 class Collected:
-    """Everything read so far: 20 bytes a counter, since 480,000 of them must fit beside a page."""
+    """Everything read so far, in columns: 480,000 counters must fit beside a page.
 
-    tenants: Names = field(default_factory=Names)
-    metrics: Names = field(default_factory=Names)
-    periods: Names = field(default_factory=Names)
+    Args:
+        months: ``2025-09``.
+        tenants: ids wanted; empty means all.
+    """
+
+    months: frozenset[str]
+    tenants: frozenset[str]
     scanned: int = 0
-    _codes: tuple["array[int]", "array[int]", "array[int]"] = field(
-        default_factory=lambda: (array("i"), array("i"), array("i"))
-    )
-    _values: "array[int]" = field(default_factory=lambda: array("q"))
+    counted: int = 0
+    keys: KeyReader = field(init=False)
+    _chunks: list[Chunk] = field(default_factory=list)
+    _values: list[Numbers] = field(default_factory=list)
     _anomalies: dict[bytes, tuple[str | None, ...]] = field(default_factory=dict)
 
-    @property
-    def counted(self) -> int:
-        return len(self._values)
+    def __post_init__(self) -> None:
+        self.keys = KeyReader(self.months, self.tenants, self.add_bad_key)
 
     def add_values(self, chunk: Chunk, values: Sequence[bytes | None]) -> list[int]:
         """Takes the values of a chunk; gives the indexes whose value is missing."""
@@ -75,30 +61,22 @@ class Collected:
         if numbers is not None:
             self._extend(chunk, numbers)
             return []
-        missing, good, kept = [], [], Chunk()
+        missing, good = [], {}
         for index, value in enumerate(values):
             if value is None:
                 missing.append(index)
                 continue
             try:
-                good.append(read_count(value))
+                good[index] = read_count(value)
             except Unreadable as problem:
-                self.add_bad_value(chunk, index, str(problem), shown(value))
-                continue
-            kept.tenants.append(chunk.tenants[index])
-            kept.metrics.append(chunk.metrics[index])
-            kept.periods.append(chunk.periods[index])
-        self._extend(kept, good)
+                self.add_bad_value(chunk.keys[index], str(problem), shown(value))
+        mask = np.isin(np.arange(len(values)), [*good])
+        self._extend(chunk.where(mask), np.array([*good.values()], dtype=np.int64))
         return missing
 
-    def add_bad_value(self, chunk: Chunk, index: int, problem: str, value: str | None) -> None:
+    def add_bad_value(self, key: bytes, problem: str, value: str | None) -> None:
         """Lists a counter whose key is good and whose value is not."""
-        parts = (
-            list(self.tenants.codes)[chunk.tenants[index]],
-            list(self.metrics.codes)[chunk.metrics[index]],
-            list(self.periods.codes)[chunk.periods[index]],
-        )
-        self._anomalies[chunk.keys[index]] = (shown(chunk.keys[index]), *parts, problem, value)
+        self._anomalies[key] = (shown(key), *map(read_name, split_key(key)), problem, value)
 
     def add_bad_key(self, key: bytes, problem: str, period: str = "") -> None:
         """Lists a key that names no counter."""
@@ -106,19 +84,18 @@ class Collected:
 
     def frames(self) -> Counters:
         """The frames. A key that came twice counts once: the later value stands."""
-        names = (self.tenants, self.metrics, self.periods)
-        codes = [np.frombuffer(column, dtype=np.int32) for column in self._codes]
-        values = np.frombuffer(self._values, dtype=np.int64)
-        last = _last_of_each(codes, [len(one.codes) for one in names])
+        codes, texts = zip(*self._columns(), strict=True)
+        values = np.concatenate([np.array([], dtype=np.int64), *self._values])
+        last = _last_of_each(codes, [len(text) for text in texts])
         frame = pd.DataFrame(
             {
-                column: pd.Categorical.from_codes(code[last], categories=_text(one.codes))
-                for column, code, one in zip(_TEXT_COLUMNS, codes, names, strict=True)
+                column: pd.Categorical.from_codes(code[last], categories=text)
+                for column, code, text in zip(_TEXT_COLUMNS, codes, texts, strict=True)
             }
         )
         frame["value"] = values[last]
         for column in _TEXT_COLUMNS:
-            # A tenant whose every counter is bad is not a tenant with counters.
+            # A metric whose every counter is bad is not one that is counted.
             frame[column] = frame[column].cat.remove_unused_categories()
         rows = sorted(self._anomalies.items())
         anomalies = pd.DataFrame(
@@ -126,69 +103,38 @@ class Collected:
         )
         return Counters(frame, anomalies, self.scanned)
 
-    def _extend(self, chunk: Chunk, values: list[int]) -> None:
-        for column, codes in zip(
-            self._codes, (chunk.tenants, chunk.metrics, chunk.periods), strict=True
-        ):
-            column.extend(codes)
-        self._values.extend(values)
+    def _columns(self) -> Iterable[tuple[Any, "pd.Index[str]"]]:
+        """Codes and texts of tenants, metrics and periods."""
+        chunks = [Chunk.of(), *self._chunks]
+        heads = pa.concat_arrays([chunk.heads for chunk in chunks]).dictionary_encode()
+        names = [head[len(_PREFIX) :].decode() for head in heads.dictionary.to_pylist()]
+        yield np.asarray(heads.indices), _text(names)
+        yield np.concatenate([chunk.metrics for chunk in chunks]), _text(self.keys.metrics.codes)
+        yield np.concatenate([chunk.periods for chunk in chunks]), _text(self.keys.periods.codes)
+
+    def _extend(self, chunk: Chunk, values: Numbers) -> None:
+        chunk.keys = []  # as long as all else together, and not needed any more
+        self._chunks.append(chunk)
+        self._values.append(values)
+        self.counted += len(values)
 
 
-def ambiguous_counters(counters: pd.DataFrame) -> pd.DataFrame:
-    """Counters that may count the same use twice: they are counted, and a reader must be told.
-
-    A tenant's metric has both period forms in one month, or more than two day-form keys in a month
-    (restoring from the database leaves one key a day).
-
-    Args:
-        counters: see ``TenantAnswer.counters``.
-
-    Returns:
-        ``tenant_id``, ``metric``, ``month`` (``2025-09``), ``keys`` (in order, separated by ", "),
-        all text, one row per doubtful month, ordered.
-    """
-    periods = [str(period) for period in counters["period"].cat.categories]
-    months = Names()
-    month_codes = np.array([months.code(month_of(period)) for period in periods], dtype=np.int64)
-    is_day = np.array([len(period) == 10 for period in periods], dtype=bool)
-    code = counters["period"].cat.codes.to_numpy().astype(np.int64)
-    tenant, metric = (
-        counters[column].cat.codes.to_numpy().astype(np.int64) for column in _TEXT_COLUMNS[:2]
-    )
-    width = len(counters["metric"].cat.categories)
-    group = (tenant * width + metric) * len(months.codes) + (month_codes[code] if len(code) else 0)
-    _, member = np.unique(group, return_inverse=True)
-    days = np.bincount(member, weights=is_day[code] if len(code) else None)
-    every = np.bincount(member)
-    doubtful = (days > 2) | ((days > 0) & (days < every))
-    found = counters.loc[doubtful[member]] if len(code) else counters
-    rows = pd.DataFrame({column: found[column].astype("str") for column in _TEXT_COLUMNS})
-    rows = rows.sort_values(list(_TEXT_COLUMNS))
-    rows["month"] = rows["period"].str[:7]
-    rows["keys"] = PREFIX + rows["tenant_id"] + ":" + rows["metric"] + ":" + rows["period"]
-    joined = rows.groupby(["tenant_id", "metric", "month"])["keys"].agg(", ".join)
-    return joined.reset_index().astype("str")[list(AMBIGUOUS_COLUMNS)]
-
-
-def _plain_numbers(values: Sequence[bytes | None]) -> list[int] | None:
-    """All values at once where all are short runs of digits, as nearly every chunk is."""
+def _plain_numbers(values: Sequence[bytes | None]) -> Numbers | None:
+    """All values at once where all are runs of digits, as nearly every chunk is."""
     try:
-        lengths = [len(value) for value in values]  # type: ignore[arg-type]
-    except TypeError:
-        return None
-    if not lengths or min(lengths) < 1 or max(lengths) > 18:
-        return None
-    if not b"".join(values).isdigit():  # type: ignore[arg-type]
-        return None
-    return list(map(int, values))  # type: ignore[arg-type]
+        if b"".join(values).isdigit():  # type: ignore[arg-type]
+            numbers = pa.array(values, pa.binary()).cast(pa.string()).cast(pa.int64())
+            return np.asarray(numbers)
+    except (TypeError, pa.ArrowInvalid):  # one is missing, or empty, or larger than a counter
+        pass
+    return None
 
 
-def _last_of_each(codes: Sequence["np.ndarray"], sizes: Sequence[int]) -> "np.ndarray":
-    """Indexes of the last row of every distinct (tenant, metric, period)."""
+def _last_of_each(codes: Sequence[Any], sizes: Sequence[int]) -> Any:
+    """Whether a row is the last of its (tenant, metric, period)."""
     tenant, metric, period = codes
     whole = (tenant.astype(np.int64) * sizes[1] + metric) * sizes[2] + period
-    _, first_from_end = np.unique(whole[::-1], return_index=True)
-    return np.sort(len(whole) - 1 - first_from_end)
+    return ~pd.Series(whole).duplicated(keep="last").to_numpy()
 
 
 def _text(names: Iterable[str]) -> "pd.Index[str]":

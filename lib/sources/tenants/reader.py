@@ -2,27 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
 
 from redis.asyncio import Redis, RedisCluster
 
 from lib.sources.tenants.failures import LIBRARY_ERRORS, translate
-from lib.sources.tenants.frames import Chunk, Collected, Counters, ambiguous_counters
+from lib.sources.tenants.chunks import Chunk
+from lib.sources.tenants.frames import Collected, Counters
 from lib.sources.tenants.keys import (
-    Unreadable,
     candidate_keys,
-    month_of,
     months_between,
     periods_in,
-    read_name,
-    read_period,
-    split_key,
 )
 from lib.sources.tenants.tables import METRICS, PREFIX
 
-__all__ = ["Client", "Counters", "Watch", "ambiguous_counters", "fetch_counters"]
+__all__ = ["Client", "Counters", "Watch", "fetch_counters"]
 
 Client = Redis | RedisCluster
 Watch = Callable[[int, int, str], None]
@@ -63,7 +59,8 @@ async def fetch_counters(
         SourceDenied, SourceUnavailable, SourceReplyError: with the remedy; nothing is given then.
     """
     months = months_between(first_month, last_month)
-    reading = _Reading(client, frozenset(months), frozenset(tenants), progress)
+    collected = Collected(frozenset(months), frozenset(tenants))
+    reading = _Reading(client, collected, progress)
     candidates = len(tenants) * len(METRICS) * sum(1 for _ in periods_in(months))
     few = bool(tenants) and candidates <= FEW_CANDIDATES
     chunks = reading.guessed_chunks(tenants, months) if few else reading.scanned_chunks()
@@ -74,7 +71,7 @@ async def fetch_counters(
         if isinstance(error, LIBRARY_ERRORS):
             raise translate(error) from error
         raise error from None
-    return reading.collected.frames()
+    return collected.frames()
 
 
 async def _in_parallel(
@@ -121,35 +118,36 @@ def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 @dataclass
 class _Reading:
-    """One reading: who is asked, for which months and tenants, and what has come."""
+    """One reading: who is asked, and what has come."""
 
     client: Client
-    months: frozenset[str]
-    tenants: frozenset[str]
+    collected: Collected
     progress: Watch | None
-    collected: Collected = field(default_factory=Collected)
     _asked: int = 0
     _answered: int = 0
 
     async def scanned_chunks(self) -> AsyncIterator[Chunk]:
         """Keys of the months, found by one pass over all keys (all primaries of a cluster)."""
-        size, chunk = self._size, Chunk()
-        add = self._adder()
+        size, waiting = self._size, Chunk.of()
         async for keys in self._pages():
             self.collected.scanned += len(keys)
-            for key in keys:
-                add(chunk, key)
-                if len(chunk.keys) >= size:
-                    yield self._known(chunk)
-                    chunk = Chunk()
-        if chunk.keys:
-            yield self._known(chunk)
+            waiting += self.collected.keys.take(keys)
+            while len(waiting.keys) >= size:
+                yield self._known(waiting[:size])
+                waiting = waiting[size:]
+        if waiting.keys:
+            yield self._known(waiting)
 
     async def _pages(self) -> AsyncIterator[list[bytes]]:
         """All keys of the counters, as many together as SCAN gives."""
         if isinstance(self.client, RedisCluster):
+            page: list[bytes] = []
             async for key in self.client.scan_iter(match=f"{PREFIX}*", count=CHUNK):
-                yield [key]
+                page.append(key)
+                if len(page) >= CHUNK:
+                    yield page
+                    page = []
+            yield page
             return
         cursor = 0
         while True:
@@ -162,14 +160,10 @@ class _Reading:
         self, tenants: tuple[str, ...], months: list[str]
     ) -> AsyncIterator[Chunk]:
         """Keys that counters of the tenants can have."""
-        add = self._adder()
         keys = candidate_keys(tenants, METRICS, months)
         for some in _batches(keys, self._size):
             self.collected.scanned += len(some)
-            chunk = Chunk()
-            for key in some:
-                add(chunk, key)
-            yield self._known(chunk)
+            yield self._known(self.collected.keys.take(some))
 
     async def read(self, chunk: Chunk) -> None:
         """Asks for the values of a chunk; looks again at those that are missing."""
@@ -189,11 +183,11 @@ class _Reading:
         kinds = cast("list[bytes]", await pipeline.execute())
         for index, kind in zip(missing, kinds, strict=True):
             if kind == b"string":  # written since: by now it has a value
-                one = Chunk(*([column[index]] for column in _columns(chunk)))
+                one = chunk[index : index + 1]
                 self.collected.add_values(one, await self._values(one.keys))
             elif kind != b"none":
                 problem = f"a {kind.decode('ascii', 'replace')}, not a counter"
-                self.collected.add_bad_value(chunk, index, problem, None)
+                self.collected.add_bad_value(chunk.keys[index], problem, None)
 
     async def _values(self, keys: list[bytes]) -> list[bytes | None]:
         if isinstance(self.client, RedisCluster):
@@ -207,57 +201,6 @@ class _Reading:
     def _known(self, chunk: Chunk) -> Chunk:
         self._asked += 1
         return chunk
-
-    def _adder(self) -> Callable[[Chunk, bytes], None]:
-        """Adds a key to a chunk if it is of the months and tenants, or lists it as bad.
-
-        Bytes seen before are not read again: 480,000 keys have few different parts.
-        """
-        collected = self.collected
-        tenant_codes: dict[bytes, int] = {}
-        metric_codes: dict[bytes, int] = {}
-        period_codes: dict[bytes, int] = {}
-
-        def learn(tenant: bytes, metric: bytes, period: bytes) -> None:
-            if period not in period_codes:
-                text = read_period(period)
-                inside = month_of(text) in self.months
-                period_codes[period] = collected.periods.code(text) if inside else -1
-            if period_codes[period] < 0:
-                return
-            if tenant not in tenant_codes:
-                name = read_name(tenant)
-                wanted = not self.tenants or name in self.tenants
-                tenant_codes[tenant] = collected.tenants.code(name) if wanted else -1
-            if metric not in metric_codes:
-                metric_codes[metric] = collected.metrics.code(read_name(metric))
-
-        def add(chunk: Chunk, key: bytes) -> None:
-            period = b""
-            try:
-                tenant, metric, period = split_key(key)
-                if not (
-                    tenant in tenant_codes and metric in metric_codes and period in period_codes
-                ):
-                    learn(tenant, metric, period)
-            except Unreadable as problem:
-                collected.add_bad_key(
-                    key, str(problem), period.decode() if period in period_codes else ""
-                )
-                return
-            code = period_codes[period]
-            if code < 0 or tenant_codes[tenant] < 0:
-                return
-            chunk.keys.append(key)
-            chunk.tenants.append(tenant_codes[tenant])
-            chunk.metrics.append(metric_codes[metric])
-            chunk.periods.append(code)
-
-        return add
-
-
-def _columns(chunk: Chunk) -> tuple[list[Any], ...]:
-    return chunk.keys, chunk.tenants, chunk.metrics, chunk.periods
 
 
 def _batches(keys: Iterator[bytes], size: int) -> Iterator[list[bytes]]:
