@@ -74,10 +74,13 @@ class Laboratory:
         ]
 
     def item(self, project: CometProject, runs: Runs, place: int, now: int) -> Item:
-        """One experiment; while it runs it has no end and its duration grows."""
+        """One experiment; while it runs it has no end and its duration grows.
+
+        Of those that never said that they ended, every other one is taken to be running for ever.
+        """
         began, flags = runs.began[place], runs.flags[place]
         ended = began + runs.lasted[place]
-        open_ended = ended > now or bool(flags & NO_END)
+        silent = bool(flags & NO_END)
         return {
             "experimentKey": self.key(project, place),
             "experimentName": experiment_name(project, place),
@@ -86,9 +89,9 @@ class Laboratory:
             "projectName": project.name,
             "workspaceName": project.workspace.name,
             "startTimeMillis": None if flags & NO_START else began,
-            "endTimeMillis": None if open_ended else ended,
+            "endTimeMillis": None if silent or ended > now else ended,
             "durationMillis": min(ended, now) - began,
-            "running": ended > now,
+            "running": ended > now or (silent and place % 2 == 0),
             "archived": bool(flags & ARCHIVED),
             "optimizationId": None,
             "filePath": None,
