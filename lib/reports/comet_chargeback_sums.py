@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -62,6 +62,7 @@ class Side:
         seen_by: what tells whether a user is active; None where no user has any such time.
         at: the end of both windows, UTC.
         at_words: where ``at`` is from.
+        filled: frame and column of each field that any record of the whole report carries.
         chosen_members: members of the workspaces under the filters, of all kinds of accounts.
     """
 
@@ -76,6 +77,7 @@ class Side:
     at: datetime
     at_words: str
     chosen_members: pd.DataFrame
+    filled: frozenset[tuple[str, str]]
 
     @property
     def lists_users(self) -> bool:
@@ -92,8 +94,7 @@ class Side:
 
     def has(self, frame: str, key: str) -> bool:
         """Whether any record of the whole report carries a field."""
-        cells = getattr(self.report, frame)
-        return key in cells and bool(cells[key].notna().any())
+        return (frame, key) in self.filled
 
 
 def select(
@@ -120,8 +121,16 @@ def select(
         at,
         at_words,
         report.members,
+        frozenset(_filled(report)),
     )
     return _of_accounts(_of_workspaces(whole, query), query, service_accounts)
+
+
+def _filled(report: Chargeback) -> Iterator[tuple[str, str]]:
+    for frame in ("users", "workspaces", "members", "projects"):
+        for key, cells in getattr(report, frame).items():
+            if cells.notna().any():
+                yield frame, str(key)
 
 
 def _of_workspaces(side: Side, query: ChargebackQuery) -> Side:

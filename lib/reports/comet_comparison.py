@@ -127,40 +127,39 @@ def _changes(kind: Kind, before: Side, after: Side) -> pd.DataFrame:
     frame, keys = FRAMES[kind]
     old, new = getattr(before, frame), getattr(after, frame)
     at_old, at_new = _places([old[key] for key in keys], [new[key] for key in keys])
-    there, here = at_old >= 0, at_new >= 0
-    both = there & here
-    amounts: dict[str, tuple[Any, Any]] = {}
-    differs: dict[str, Any] = {}
-    for one in AMOUNTS:
-        name = one.fields.get(kind, "")
-        if name and _both_have(before, after, kind, name):
-            pair = _taken(old[name], at_old), _taken(new[name], at_new)
-            amounts[one.key] = pair
-            known = both & ~_missing(pair[0]) & ~_missing(pair[1])
-            differs[name] = known & (pair[0] != pair[1])
-    status = None
-    if kind == "user":
-        status = _taken(status_of(before), at_old), _taken(status_of(after), at_new)
-        if not _only_one_has(before, after, kind, _STATUS):
-            differs["status"] = both & (status[0] != status[1])
+    both = (at_old >= 0) & (at_new >= 0)
+    amounts = {
+        one.key: (old[one.fields[kind]], new[one.fields[kind]])
+        for one in AMOUNTS
+        if kind in one.fields and _both_have(before, after, kind, one.fields[kind])
+    }
+    compared = {one.fields[kind]: amounts[one.key] for one in AMOUNTS if one.key in amounts}
+    status = (status_of(before), status_of(after)) if kind == "user" else None
+    if status and not _only_one_has(before, after, kind, _STATUS):
+        compared["status"] = status
+    differs = {name: _differs(*pair, at_old, at_new) for name, pair in compared.items()}
     changed = np.logical_or.reduce([*differs.values(), np.zeros(len(both), bool)])
     rows = np.flatnonzero(changed | ~both)
-    rows = rows[_order(amounts, rows)]
-    named = {key: _either(_taken(old[key], at_old), _taken(new[key], at_new)) for key in keys}
-    change = np.where(there, np.where(here, "changed", "gone"), "new").astype(object)
-    made: dict[str, Any] = {"kind": [kind] * len(rows), "change": change[rows]}
-    made |= {_NAMES.get((kind, key), "name"): named[key][rows] for key in keys}
-    made["fields"] = _listed(differs, rows)
-    if status is not None:
-        made["status_before"], made["status_after"] = status[0][rows], status[1][rows]
-    for key, (was, now) in amounts.items():
-        made[f"{key}_before"], made[f"{key}_after"] = was[rows], now[rows]
-        pairs = zip(was[rows], now[rows], there[rows], here[rows], strict=True)
-        with exactly():
-            made[f"{key}_difference"] = [_difference(*pair) for pair in pairs]
+    was, now = at_old[rows], at_new[rows]
+    made: dict[str, Any] = {
+        "kind": [kind] * len(rows),
+        "change": np.where(was < 0, "new", np.where(now < 0, "gone", "changed")),
+        "fields": _listed(differs, rows),
+    }
+    for key in keys:
+        pair = zip(_taken(old[key], was), _taken(new[key], now), strict=True)
+        made[_NAMES.get((kind, key), "name")] = [b if a is None else a for a, b in pair]
+    for key, (one, other) in {**amounts, **({"status": status} if status else {})}.items():
+        made[f"{key}_before"], made[f"{key}_after"] = _taken(one, was), _taken(other, now)
+    with exactly():
+        for key in amounts:
+            cells = zip(made[f"{key}_before"], made[f"{key}_after"], was, now, strict=True)
+            made[f"{key}_difference"] = [_difference(*four) for four in cells]
+    order = _order([made[f"{key}_difference"] for key in amounts], len(rows))
+    nothing = [None] * len(rows)
     return pd.DataFrame(
         {
-            column.key: pd.Series(made.get(column.key, [None] * len(rows)), dtype=object)
+            column.key: pd.Series(made.get(column.key, nothing), dtype=object).take(order)
             for column in _COLUMNS
         }
     )
@@ -175,55 +174,56 @@ def _places(
     """
     split = len(old[0])
     code = np.zeros(split + len(new[0]), dtype="int64")
-    for one, other in zip(old, new, strict=True):
-        code = _joined(code, [*values_of(one), *values_of(other)])
+    for pair in zip(old, new, strict=True):
+        code = _joined(code, pd.concat(pair))
     sides = [pd.Series(code[:split]), pd.Series(code[split:])]
-    nth = np.concatenate([side.groupby(side).cumcount().to_numpy() for side in sides])
-    code = _joined(code, nth)
+    code = _joined(code, pd.concat([side.groupby(side).cumcount() for side in sides]))
     found = np.full((2, int(code.max(initial=-1)) + 1), -1)
     found[0, code[:split]] = np.arange(split)
     found[1, code[split:]] = np.arange(len(code) - split)
     return found[0], found[1]
 
 
-def _joined(code: "np.ndarray[Any, Any]", more: Any) -> "np.ndarray[Any, Any]":
-    part, names = pd.factorize(np.array(more, dtype=object), use_na_sentinel=False)
+def _joined(code: "np.ndarray[Any, Any]", more: "pd.Series[Any]") -> "np.ndarray[Any, Any]":
+    part, names = pd.factorize(more, use_na_sentinel=False)
     joined: np.ndarray[Any, Any] = pd.factorize(code * len(names) + part)[0]
     return joined
 
 
-def _taken(cells: "pd.Series[Any]", at: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    """The cells at some places as objects, None where there is no place or no value."""
-    values = np.empty(len(cells) + 1, dtype=object)
-    values[: len(cells)] = values_of(cells)
-    found: np.ndarray[Any, Any] = values[at]
+def _differs(
+    old: "pd.Series[Any]",
+    new: "pd.Series[Any]",
+    at_old: "np.ndarray[Any, Any]",
+    at_new: "np.ndarray[Any, Any]",
+) -> "np.ndarray[Any, Any]":
+    """Where a record is on both sides, has a value on both, and they differ."""
+    both = np.flatnonzero((at_old >= 0) & (at_new >= 0))
+    one, other = old.array.take(at_old[both]), new.array.take(at_new[both])
+    found = np.zeros(len(at_old), dtype=bool)
+    unequal = np.asarray(pd.array(one != other, dtype="boolean").fillna(False), dtype=bool)
+    found[both] = unequal & ~pd.isna(one) & ~pd.isna(other)
     return found
 
 
-def _missing(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    return np.array([value is None for value in values], dtype=bool)
+def _taken(cells: "pd.Series[Any]", at: "np.ndarray[Any, Any]") -> list[Any]:
+    """The cells at some places, None where there is no place or no value."""
+    return values_of(pd.Series(cells.array.take(at, allow_fill=True)))
 
 
-def _either(one: "np.ndarray[Any, Any]", other: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    first: np.ndarray[Any, Any] = np.where(_missing(one), other, one)
-    return first
-
-
-def _difference(was: Any, now: Any, there: bool, here: bool) -> Any:
+def _difference(was: Any, now: Any, at_old: int, at_new: int) -> Any:
     # What is not there has nothing; what is there without an amount has an unknown one
-    if (there and was is None) or (here and now is None):
+    if (at_old >= 0 and was is None) or (at_new >= 0 and now is None):
         return None
-    return (now if here else 0) - (was if there else 0)
+    return (now if at_new >= 0 else 0) - (was if at_old >= 0 else 0)
 
 
-def _order(amounts: Mapping[str, tuple[Any, Any]], rows: "np.ndarray[Any, Any]") -> Any:
+def _order(differences: Sequence[list[Any]], rows: int) -> "np.ndarray[Any, Any]":
     """Largest differences first: in size, then in counts."""
-    keys = [-np.abs(_floats(now[rows]) - _floats(was[rows])) for was, now in amounts.values()]
-    return np.lexsort([*reversed(keys)]) if keys else np.arange(len(rows))
-
-
-def _floats(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
-    return np.array([0.0 if value is None else float(value) for value in values], dtype="float64")
+    keys = [
+        [-abs(float(value)) if value is not None else 0.0 for value in cells]
+        for cells in differences
+    ]
+    return np.lexsort([*reversed(keys)]) if keys else np.arange(rows)
 
 
 def _listed(differs: Mapping[str, Any], rows: "np.ndarray[Any, Any]") -> list[str | None]:
