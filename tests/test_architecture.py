@@ -114,7 +114,7 @@ def requirements(name: str) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", "requirements-judges"])
 def test_the_lock_holds_exactly_what_is_asked_for(name: str) -> None:
     asked, locked = requirements(f"{name}.txt"), requirements(f"{name}.lock")
     assert asked

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from itertools import compress
 from typing import Any
 
 import pytest
@@ -115,10 +116,18 @@ async def test_a_report_may_leave_archived_experiments_out(app: Starlette) -> No
     assert sum(one["numberOfExperiments"] for one in workspaces) == len(kept)
 
 
-async def test_sizes_add_up_and_lifetime_totals_hold_what_is_gone(demo: AsyncClient) -> None:
+async def test_sizes_add_up_and_lifetime_totals_hold_what_is_gone(
+    app: Starlette, demo: AsyncClient
+) -> None:
     report = await get(demo, REPORT)
+    logged: Counter[tuple[str, str]] = Counter()
+    for project, runs in app.state.laboratory.everywhere():
+        past = [at <= millis(NOW) for at in runs.began]
+        logged[project.workspace.name, project.name] += sum(compress(runs.sizes, past))
     left = {one["username"] for one in report["users"]["licensedUsers"] if "deletedAt" in one}
     for one in report["workspaces"]:
+        for project in one["projects"]:
+            assert project["totalSizeInMb"] == logged[one["name"], project["name"]] / 100
         parts = sum(project["totalSizeInMb"] for project in one["projects"])
         assert one["totalSizeInMb"] == pytest.approx(parts)
         assert sum(who["totalSizeInMb"] for who in one["members"]) <= parts + 0.001

@@ -2,8 +2,9 @@
 
 import random
 import re
+from functools import cache
 
-from lib.demo.comet_experiments import Laboratory, Runs
+from lib.demo.comet_experiments import Laboratory, Runs, experiment_name
 from lib.demo.comet_faults import CometFaults, CometShape
 from lib.demo.comet_organisation import CometProject
 
@@ -28,6 +29,8 @@ COLUMNS = {
 
 FULL_STEP = 30_000
 """Milliseconds between two points of a full series."""
+COURSE = 1_024
+"""Points after which a metric repeats itself."""
 FEWER_EVERY, NONE_EVERY = 5, 11
 """Of every so many experiments one uses half of the GPUs, or logs none."""
 GPU_METRIC = re.compile(r"sys\.gpu\.(\d+)\.(\w+)")
@@ -85,16 +88,16 @@ def chart(
         project, position = place
         runs = laboratory.of(project)
         times = moments(runs, position, now, None if full else laboratory.org.size.points)
+        frame = frame_of(times, runs.began[position], shape, faults)
         series = [
-            spell(name, values, times, began=runs.began[position], shape=shape, faults=faults)
+            {"metricName": name, "values": spell(values, faults), **frame}
             for name in metrics
             if (values := values_of(laboratory, project, position, name, len(times)))
         ]
         if series:
-            item = laboratory.item(project, runs, position, now)
             found[key] = {
                 "experimentKey": key,
-                "experimentName": item["experimentName"],
+                "experimentName": experiment_name(project, position),
                 "steps": None,
                 "epochs": None,
                 "params": None,
@@ -123,39 +126,43 @@ def values_of(
     match = GPU_METRIC.fullmatch(name)
     if match is None or match[2] not in GPU_METRICS or int(match[1]) >= gpus_of(project, place):
         return []
-    low, high = GPU_METRICS[match[2]]
     # A project is well tuned or is not; its runs differ by less than projects do.
-    level = 0.25 + (project.place * 37 % 60) / 100 + rng.uniform(-0.1, 0.1)
-    draw = rng.random
+    level = 25 + project.place * 37 % 60 + rng.randrange(-10, 11)
+    course = courses(match[2], level)
+    first = rng.randrange(COURSE)
+    course = course * (1 + (first + number) // COURSE)
+    return course[first : first + number]
+
+
+@cache
+def courses(metric: str, level: int) -> list[float]:
+    """What a metric does around a level, in per cent of its range; runs start anywhere in it."""
+    rng = random.Random(f"{metric}:{level}")
+    low, high = GPU_METRICS[metric]
     return [
-        round(low + (high - low) * min(1.0, max(0.0, level + 0.3 * (draw() - 0.5))), 2)
-        for _ in range(number)
+        round(low + (high - low) * min(1.0, max(0.0, level / 100 + 0.3 * (rng.random() - 0.5))), 2)
+        for _ in range(COURSE)
     ]
 
 
-def spell(
-    name: str,
-    values: list[float],
-    times: list[int],
-    *,
-    began: int,
-    shape: CometShape,
-    faults: CometFaults,
-) -> Item:
-    """A series as the server spells it."""
+def spell(values: list[float], faults: CometFaults) -> list[object]:
+    """Values as the server spells them."""
     written: list[object] = [str(value) if faults.text_values else value for value in values]
     if faults.null_values:
         written[faults.null_values - 1 :: faults.null_values] = [None] * (
             len(written) // faults.null_values
         )
+    return written
+
+
+def frame_of(times: list[int], began: int, shape: CometShape, faults: CometFaults) -> Item:
+    """What all series of an experiment have in common."""
     before = [began] * len(times) if shape.durations == "cumulative" else [began, *times[:-1]]
-    item: Item = {
-        "metricName": name,
-        "values": written,
+    frame: Item = {
         "steps": list(range(len(times))),
         "epochs": [None] * len(times),
         "timestamps": times,
     }
     if not faults.no_durations:
-        item["durations"] = [at - earlier for at, earlier in zip(times, before, strict=True)]
-    return item
+        frame["durations"] = [at - earlier for at, earlier in zip(times, before, strict=True)]
+    return frame
