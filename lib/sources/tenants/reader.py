@@ -26,6 +26,9 @@ Watch = Callable[[int, int, str], None]
 CHUNK = 1_000
 """Keys of one MGET, and of one SCAN: the server is held up for less than a millisecond by each."""
 
+SWEEP = 4_000
+"""Keys that are read at once: few enough not to hold up other sessions."""
+
 CLUSTER_CHUNK = 5_000
 """Keys of one question to a cluster, which the library divides into many small ones by slot."""
 
@@ -139,15 +142,20 @@ class _Reading:
             yield self._known(waiting)
 
     async def _pages(self) -> AsyncIterator[list[bytes]]:
-        """All keys of the counters, as many together as SCAN gives."""
+        """All keys of the counters, a good many at a time."""
+        waiting: list[bytes] = []
+        async for keys in self._scans():
+            waiting += keys
+            if len(waiting) >= SWEEP:
+                yield waiting
+                waiting = []
+        yield waiting
+
+    async def _scans(self) -> AsyncIterator[list[bytes]]:
+        """All keys of the counters, as many together as the library gives."""
         if isinstance(self.client, RedisCluster):
-            page: list[bytes] = []
             async for key in self.client.scan_iter(match=f"{PREFIX}*", count=CHUNK):
-                page.append(key)
-                if len(page) >= CHUNK:
-                    yield page
-                    page = []
-            yield page
+                yield [key]
             return
         cursor = 0
         while True:
