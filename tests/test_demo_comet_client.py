@@ -113,6 +113,9 @@ def test_cometx_reads_every_shape_of_the_chargeback_report(site: Site, tmp_path:
     ]
     shapes.append(old_server())
     reports = [chargeback_report(laboratory, at, shape) for shape in shapes]
+    for shape, report in zip(shapes, reports, strict=True):
+        first: Any = report["workspaces"]
+        assert isinstance(first[0]["projects"], list) is (shape.projects == "list")
     services = [one for one in site.app.state.org.users if one.service]
     accounts = []
     for entry, container in product(choices("service_accounts"), choices("service_container")):
