@@ -25,6 +25,7 @@ _VERSION = (
     "CHARGEBACK_USAGE_REPORT_ENABLED=True in its configuration "
     "(backend.chargebackUsageReportEnabled: true with Helm)."
 )
+_MONTHLY = "Choose a month: older servers report on one month at a time."
 _SIGN_IN = (
     "Check the address (COMET_URL_OVERRIDE); where a sign-in page stands in between, ask for a way "
     "around it for /api/admin, or set COMET_ALLOW_HEADER_NAME and COMET_ALLOW_HEADER_VALUE."
@@ -59,7 +60,7 @@ async def fetch_chargeback(client: ApiClient, month: str | None = None) -> Charg
     try:
         raw = await client.get_bytes(CHARGEBACK_PATH, params, part=part)
     except SourceError as error:
-        raise _explained(error) from error
+        raise _explained(error, month) from error
     report = await asyncio.to_thread(parse_chargeback, raw, month or CURRENT, f"{NAME}:{part}")
     if month and report.month not in (month, None):
         note = f"Asked for {month}, the server answered with its report of {report.month}."
@@ -67,14 +68,15 @@ async def fetch_chargeback(client: ApiClient, month: str | None = None) -> Charg
     return replace(report, month=month or report.month)
 
 
-def _explained(error: SourceError) -> SourceError:
+def _explained(error: SourceError, month: str | None) -> SourceError:
     """The same error with what to do about it at Comet."""
     if isinstance(error, SourceDenied):
         remedy = _KEY if error.status == 401 else WHO_MAY
         return SourceDenied(error.source, error.detail, remedy, status=error.status)
     if isinstance(error, SourceRefused) and error.status in (400, 404):
         # Older servers answer 400 where newer ones answer 404.
-        return SourceRefused(error.source, error.detail, _VERSION, status=error.status)
+        remedy = _VERSION if month else f"{_MONTHLY} {_VERSION}"
+        return SourceRefused(error.source, error.detail, remedy, status=error.status)
     if isinstance(error, SourceReplyError) and "redirect" in error.detail:
         return SourceReplyError(error.source, error.detail, _SIGN_IN)
     if "certificate" in error.detail:
