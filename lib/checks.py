@@ -7,8 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lib.api_client import ApiClient
-from lib.errors import SourceDenied, SourceError, SourceReplyError, SourceUnavailable
+from lib.errors import (
+    SourceDenied,
+    SourceError,
+    SourceRefused,
+    SourceReplyError,
+    SourceUnavailable,
+)
 from lib.settings import Settings
+from lib.sources.comet.chargeback import fetch_chargeback, fetch_service_accounts
 from lib.sources.control_db import fetch_tenants
 from lib.sources.openai.names import MANAGEMENT_SCOPE, check_names
 from lib.sources.openai.usage import USAGE_SCOPE, Series, fetch_window
@@ -86,6 +93,20 @@ async def check_tenants(
         asked = f"table tenants{suffix}"
         found.append(await _check("control-database", configured, asked, listing))
     return found
+
+
+async def check_comet(client: ApiClient, *, configured: bool) -> list[Check]:
+    """The admin API of a Comet server, which needs the key of an organization admin."""
+    suffix = "" if configured else " (demo data)"
+
+    async def ask() -> None:
+        try:
+            await fetch_service_accounts(client)  # small, and for admins only, too
+        except SourceRefused:  # older servers lack it
+            await fetch_chargeback(client, None)
+
+    asked = f"{client.host}, admin API{suffix}"
+    return [await _check("comet:chargeback", configured, asked, ask())]
 
 
 async def _check(source: str, configured: bool, asked: str, request: Awaitable[object]) -> Check:

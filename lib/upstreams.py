@@ -1,11 +1,14 @@
 """Whom to ask: what is configured, or the demo's stand-ins."""
 
+from dataclasses import replace
+
 import httpx
 from pydantic import SecretStr
 
 from lib.api_client import ApiSource, fingerprint
 from lib.demo import in_process
 from lib.errors import SettingsError
+from lib.loader.comet import CometSource, comet_source
 from lib.loader.openai import connect_openai
 from lib.loader.tenants import TenantSource, tenant_source
 from lib.settings import Settings
@@ -58,3 +61,30 @@ def tenant_upstream(settings: Settings) -> TenantSource:
         return tenant_source(settings)
     url = in_process.control_database_url()
     return TenantSource("demo", "demo.localhost", url, in_process.connect_redis, demo=True)
+
+
+def comet_upstream(
+    settings: Settings,
+    host: str | None = None,
+    key: SecretStr | None = None,
+    *,
+    by_operator: bool = False,
+) -> CometSource:
+    """The configured Comet server, the one of a given host or key, or the made-up one.
+
+    Args:
+        host, key, by_operator: see ``comet_source``.
+
+    Raises:
+        SettingsError: no key anywhere, and no demo; or a setting that cannot be used.
+        InputError: the host cannot be used, or may not be chosen.
+    """
+    if key is not None or host or not settings.demo:
+        return comet_source(settings, host, key, by_operator=by_operator)
+    made_up = settings.model_copy(
+        update={
+            "comet_api_key": SecretStr(in_process.COMET_KEY),
+            "comet_url_override": in_process.COMET_URL,
+        }
+    )
+    return replace(comet_source(made_up, transport=in_process.comet_transport()), demo=True)

@@ -5,6 +5,7 @@ import asyncio
 import typer
 
 from lib.checks import Check
+from lib.cli.chargeback import chargeback_command, comet_checks
 from lib.cli.openai import openai_checks, openai_command
 from lib.cli.output import FAILED, or_exit
 from lib.cli.tenants import tenant_checks, tenants
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command("openai")(openai_command)
 app.add_typer(tenants, name="tenants")
+app.command("chargeback")(chargeback_command)
 
 
 @app.callback()
@@ -51,7 +53,7 @@ def check_command() -> None:
 async def _checks(settings: Settings) -> list[Check]:
     """All sources, one after the other; a setting that cannot be used stops only its own."""
     found: list[Check] = []
-    for source in (openai_checks, tenant_checks):
+    for source in (openai_checks, tenant_checks, comet_checks):
         try:
             found += await source(settings)
         except SettingsError as error:

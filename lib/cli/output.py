@@ -147,11 +147,16 @@ def _write(report: Report, form: Format, output: Path | None, profile: Profile, 
         typer.echo(f"Note: nothing in this selection. {' '.join(report.notes)}", err=True)
     if output is None:
         sys.stdout.buffer.write(data)
-        return
+    else:
+        write_file(output, data)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Writes a file; ends with one line and an exit code when that fails."""
     try:
-        output.write_bytes(data)
+        path.write_bytes(data)
     except OSError as error:
-        typer.echo(f"Error: --output {output}: {error.strerror}.", err=True)
+        typer.echo(f"Error: --output {path}: {error.strerror}.", err=True)
         raise typer.Exit(FAILED) from None
 
 

@@ -50,6 +50,13 @@ ENTRIES = (
         "red",
         "Usage of every tenant, from counters in Redis. Months are UTC, and counted whole.",
     ),
+    Entry(
+        "comet_chargeback",
+        "Comet chargeback",
+        ":material/groups_3:",
+        "cmc",
+        "Who uses the Comet installation, and what workspaces and projects store. Times are UTC.",
+    ),
 )
 
 

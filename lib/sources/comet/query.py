@@ -77,9 +77,8 @@ def check_chargeback_query(
     Raises:
         InputError: names the parameter that is unusable.
     """
-    for parameter, value in (("month", month), ("compare", compare)):
-        if value and not _MONTH.fullmatch(value):
-            raise InputError(parameter, f"{value[:40]!r} is not a month.", "Write it as 2024-09.")
+    check_month("month", month)
+    check_month("compare", compare)
     if compare and not month:
         raise InputError("compare", "there is no month to compare it with.", "Choose a month, too.")
     if compare and compare == month:
@@ -94,6 +93,16 @@ def check_chargeback_query(
     return ChargebackQuery(
         month or None, compare or None, window, active_window, chosen, exclude.strip(), accounts
     )
+
+
+def check_month(parameter: str, text: str | None) -> None:
+    """Refuses what is neither empty nor a month such as ``2024-09``.
+
+    Raises:
+        InputError: names the parameter.
+    """
+    if text and not _MONTH.fullmatch(text):
+        raise InputError(parameter, f"{text[:40]!r} is not a month.", "Write it as 2024-09.")
 
 
 def days_of(span: str, parameter: str) -> int:

@@ -1,0 +1,138 @@
+"""The command ``chargeback``: who uses a Comet server, and what is stored there."""
+
+import asyncio
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lib.cache import Caches
+from lib.checks import Check, check_comet
+from lib.cli.output import (
+    MISUSED,
+    AnyFormat,
+    AnyProfile,
+    Output,
+    or_exit,
+    write_file,
+    write_report,
+)
+from lib.errors import InputError
+from lib.loader.comet import load_chargeback, load_chargeback_files
+from lib.loader.progress import Progress
+from lib.reports.comet_chargeback import build_comet_chargeback
+from lib.reports.report import Report
+from lib.settings import Settings
+from lib.sources.comet.chargeback import fetch_chargeback
+from lib.sources.comet.files import LARGEST_FILE
+from lib.sources.comet.query import (
+    ACCOUNTS,
+    ACTIVE_WINDOW,
+    WINDOW,
+    ChargebackQuery,
+    check_chargeback_query,
+)
+from lib.upstreams import comet_upstream
+
+_SPAN = "a number and d, w, m (30 days) or y (365 days)"
+
+
+def chargeback_command(
+    month: Annotated[str, typer.Option(help="YYYY-MM, for servers that keep months.")] = "",
+    compare: Annotated[str, typer.Option(help="An earlier month to compare with.")] = "",
+    host: Annotated[str, typer.Option(help="The server, instead of the configured one.")] = "",
+    input: Annotated[
+        list[Path] | None,
+        typer.Option(help="A saved report instead of a server. Two are compared."),
+    ] = None,
+    window: Annotated[str, typer.Option(help=f"New within: {_SPAN}.")] = WINDOW,
+    active_window: Annotated[str, typer.Option(help=f"Active within: {_SPAN}.")] = ACTIVE_WINDOW,
+    workspace: Annotated[
+        list[str] | None, typer.Option(help="Only this workspace. Repeat for several.")
+    ] = None,
+    exclude: Annotated[
+        str, typer.Option(help="Leave out workspaces like this: a pattern with * and ?.")
+    ] = "",
+    accounts: Annotated[str, typer.Option(help=f"{', '.join(ACCOUNTS)}.")] = ACCOUNTS[0],
+    format: AnyFormat = None,
+    output: Output = None,
+    table: Annotated[str, typer.Option(help="Table of a CSV. Default: users.")] = "",
+    profile: AnyProfile = "excel",
+    raw: Annotated[
+        bool,
+        typer.Option(
+            "--raw",
+            help="Save the server's JSON unchanged, to --output or "
+            "comet-chargeback-report[-YYYY-MM].json.",
+        ),
+    ] = False,
+) -> None:
+    """Users, workspaces, projects and sizes of a Comet server, or of saved reports."""
+
+    def query() -> ChargebackQuery:
+        return check_chargeback_query(
+            month=month or None,
+            compare=compare or None,
+            window=window,
+            active_window=active_window,
+            workspaces=workspace or (),
+            exclude=exclude,
+            accounts=accounts,
+        )
+
+    if raw:
+        if input or format or compare:
+            typer.echo("Error: --raw goes with --month, --host and --output only.", err=True)
+            raise typer.Exit(MISUSED)
+        month_part = f"-{month}" if month else ""
+        file = output or Path(f"comet-chargeback-report{month_part}.json")
+        data = or_exit(lambda settings: asyncio.run(_raw(settings, query(), host)))
+        write_file(file, data)
+        typer.echo(f"Saved {file} ({len(data):,} bytes), as the server gave it.", err=True)
+        return
+
+    async def load(settings: Settings, progress: Progress) -> Report:
+        if input:
+            return _of_files(input, query(), host)
+        return await _of_server(settings, query(), host, progress)
+
+    write_report(load, format, output, profile, table)
+
+
+async def _raw(settings: Settings, query: ChargebackQuery, host: str) -> bytes:
+    source = comet_upstream(settings, host or None, by_operator=True)
+    async with aclosing(source.connect()) as client:
+        return (await fetch_chargeback(client, query.month)).raw
+
+
+async def _of_server(
+    settings: Settings, query: ChargebackQuery, host: str, progress: Progress
+) -> Report:
+    source = comet_upstream(settings, host or None, by_operator=True)
+    async with aclosing(source.connect()) as client:
+        answer = await load_chargeback(source, client, query, caches=Caches(), progress=progress)
+    return build_comet_chargeback(answer, query, now=datetime.now(UTC), demo=source.demo)
+
+
+def _of_files(paths: list[Path], query: ChargebackQuery, host: str) -> Report:
+    if host:
+        raise InputError("host", "files are read without a server.", "Leave out one of the two.")
+    answer = load_chargeback_files([(path.name, _read(path)) for path in paths], query)
+    return build_comet_chargeback(answer, query, now=datetime.now(UTC))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise InputError("--input", f"{path}: {error.strerror}.", "Name a readable file.") from None
+
+
+async def comet_checks(settings: Settings) -> list[Check]:
+    """What stands in the way of the Comet reports."""
+    source = comet_upstream(settings)
+    async with aclosing(source.connect()) as client:
+        return await check_comet(client, configured=not source.demo)

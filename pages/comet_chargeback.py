@@ -1,0 +1,34 @@
+"""Comet chargeback: users, workspaces, projects and their sizes, from a server or saved reports."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib.reports.comet_chargeback import build_comet_chargeback
+from lib.ui.chargeback_controls import (
+    chargeback_answer,
+    chargeback_controls,
+    chargeback_link,
+    remember_workspaces,
+)
+from lib.ui.controls import copy_link
+from lib.ui.downloads import show_downloads
+from lib.ui.load import load_report
+from lib.ui.page import open_page
+from lib.ui.show import show_report
+
+with open_page("comet_chargeback") as page:
+    asked = chargeback_controls(page)
+    report = load_report(
+        page,
+        asked,
+        fetch=chargeback_answer(page, asked),
+        build=lambda answer: build_comet_chargeback(
+            answer, asked.query, now=datetime.now(UTC), demo=asked.source.demo
+        ),
+    )
+    remember_workspaces(report, asked.source.scope)
+    with st.container(horizontal=True):
+        show_downloads(report, "cmc")
+        copy_link(chargeback_link(asked.query), "cmc")
+    show_report(report, "cmc")
