@@ -155,7 +155,8 @@ def test_the_check_fails_while_demo_data_stands_in_and_says_that_it_does(
     assert (done.exit_code, done.stderr) == (1, ""), "a probe must not pass with nothing set"
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == [
-        *("openai:usage", "openai:costs", "openai:names", "redis", "control-database")
+        *("openai:usage", "openai:costs", "openai:names", "redis", "control-database"),
+        "comet:chargeback",
     ]
     assert all("configured: NO, reachable: yes, permitted: yes" in line for line in lines)
     assert all("(demo data)" in line for line in lines)
@@ -168,9 +169,11 @@ def test_the_check_of_a_permitted_key_is_fine(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("OPENAI_BASE_URL", url)
         done = run("check")
     assert (done.exit_code, done.stderr) == (0, "")
-    *lines, redis = done.stdout.splitlines()
+    *lines, redis, comet = done.stdout.splitlines()
     assert len(lines) == 3
     assert "REDIS_PRIMARY_ENDPOINT is not set" in redis, "which is no fault"
+    assert "COMET_API_KEY" in comet
+    assert "configured: NO" in comet
     assert all("configured: yes, reachable: yes, permitted: yes" in line for line in lines)
     assert "demo" not in done.stdout
 
