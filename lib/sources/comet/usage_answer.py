@@ -15,7 +15,8 @@ class CometUsageAnswer:
         experiments: one row each, every key once. ``workspace``, ``project`` categorical text;
             ``experiment_key`` text; ``user`` categorical text, null where the server names none;
             ``start_ms``, ``end_ms``, ``duration_ms`` Int64 epoch milliseconds and milliseconds as the
-            server gave them, null where missing or 0; ``archived`` boolean.
+            server gave them, null where missing or 0; ``archived`` boolean; ``running`` boolean,
+            null where the server does not tell, and the column may be absent.
             GPU figures, null where there is no usable sample: ``gpus`` Int64 with samples;
             ``gpu_mean``, ``gpu_peak``, ``memory_mean``, ``memory_peak`` Float64 percent, of each GPU
             its mean or largest sample, then the mean over the experiment's GPUs;

@@ -6,14 +6,14 @@ from datetime import date
 from typing import Literal
 
 from lib.errors import InputError
-from lib.periods import Period, check_period
+from lib.periods import CALENDAR_UNITS, CalendarUnit, Period, check_buckets, check_period
 
-UNITS = ("month", "week", "day", "hour")
+UNITS = CALENDAR_UNITS
 UTILISATIONS = ("mean", "peak")
 GROUPS = ("project", "workspace", "user")
 MAX_SERIES = 100
 
-Unit = Literal["month", "week", "day", "hour"]
+Unit = CalendarUnit
 Utilisation = Literal["mean", "peak"]
 Group = Literal["project", "workspace", "user"]
 
@@ -90,5 +90,7 @@ def check_usage_query(
     if since or until:
         if since is None:
             raise InputError("since", "a last day needs a first one.", "Give both, or neither.")
-        period = check_period(since, until or today, today)
+        # Experiments are fetched whole whatever the range, so only its buckets are limited
+        period = check_period(since, until or today, today, width=None)
+        check_buckets(unit, period.start_epoch * 1_000, period.end_epoch * 1_000 - 1)  # type: ignore[arg-type]
     return CometUsageQuery(chosen, period, unit, archived, utilisation, group, max_series)  # type: ignore[arg-type]
