@@ -2,6 +2,7 @@
 
 import gc
 import io
+import json
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from hypothesis import Phase, given, settings
 from pypdf import PdfReader
 
 from lib.exports import formats
-from lib.exports.chart_png import CONFIG, PALETTE, _Pictures, chart_png, themed
+from lib.exports.chart_png import CONFIG, PALETTE, _Pictures, chart_png, drawable, themed
 from lib.exports.pdf import to_pdf
 from lib.exports.pdf_table import MAX_ROWS
 from lib.reports.report import ChartSpec, Column, Figure, Table
@@ -239,3 +240,15 @@ def test_a_bare_report_is_one_page():
 def test_a_huge_figure_and_a_long_label_stay_within_their_card():
     huge = Figure("cost", "A label " * 20, Decimal("1E+40"), "USD")
     assert "$10" + ",000" * 13 + ".00" in text_of(report(figures=(huge,)))
+
+
+def test_a_name_that_xml_cannot_hold_does_not_end_the_process():
+    names = ["\x04", "\b\f\x1b", "\ufffe", "\ud83d lone", "🚀", 'a\\u0004 "b"\n']
+    frame = pd.DataFrame({"who": pd.Series(names, dtype=object), "cost": range(len(names))})
+    drawn = alt.Chart(frame).mark_bar().encode(x="cost:Q", y="who:N")
+    assert chart_png(drawn).startswith(b"\x89PNG")
+
+
+def test_only_what_xml_cannot_hold_is_replaced():
+    given = json.dumps(["\x04", "\b", "\ud83d", "🚀", "é", "a\\u0004", "\t\n"])
+    assert json.loads(drawable(given)) == ["?", "?", "?", "🚀", "é", "a\\u0004", "\t\n"]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -53,7 +54,28 @@ def chart_png(chart: alt.TopLevelMixin) -> bytes:
     # The rows are already in memory; Altair's limit of 5,000 protects notebooks
     with alt.data_transformers.enable("default", max_rows=None):
         spec = themed(chart.to_dict(validate=False))
-    return _pictures.get(json.dumps(spec, sort_keys=True, default=str))
+    return _pictures.get(drawable(json.dumps(spec, sort_keys=True, default=str)))
+
+
+_ESCAPE = re.compile(
+    r"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|u(?P<code>[0-9a-f]{4})|(?P<letter>.))"
+)
+
+
+def drawable(spec: str) -> str:
+    """A spec in ASCII JSON with ``?`` for each character that XML cannot hold.
+
+    One of them in a name, and vl-convert would not raise: it ends the whole process.
+    """
+    return _ESCAPE.sub(_kept, spec)
+
+
+def _kept(escape: re.Match[str]) -> str:
+    if escape["letter"]:
+        return "?" if escape["letter"] in "bf" else escape[0]
+    code = int(escape["code"] or "20", 16)
+    kept = code >= 0x20 and not 0xD800 <= code <= 0xDFFF and code < 0xFFFE
+    return escape[0] if kept else "?"
 
 
 def themed(spec: Mapping[str, object]) -> dict[str, object]:
