@@ -3,6 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from lib.errors import InputError
 
@@ -14,6 +18,20 @@ MAX_DAYS = {"1m": 31, "1h": 366, "1d": 1_096}
 
 EARLIEST = date(2000, 1, 1)
 """No upstream knows days before; it also leaves room for a preceding period."""
+
+
+CalendarUnit = Literal["month", "week", "day", "hour"]
+
+CALENDAR_UNITS: tuple[CalendarUnit, ...] = ("month", "week", "day", "hour")
+"""What a bucket of the calendar may be, coarse to fine; weeks are those of ISO 8601."""
+
+MOST_BUCKETS = 10_000
+"""Buckets of a calendar unit in one report: a year of hours, and 27 years of days."""
+
+_DAY_MS = 86_400_000
+_WIDTHS_MS = {"week": 7 * _DAY_MS, "day": _DAY_MS, "hour": 3_600_000}
+_MONDAY_MS = 3 * _DAY_MS
+"""The week of 1970-01-01 began on a Monday, this long before."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +68,15 @@ def epoch(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
-def check_period(start: date, end: date, today: date, width: str = "1d") -> Period:
+def check_period(start: date, end: date, today: date, width: str | None = "1d") -> Period:
     """A period that upstreams can answer.
 
     Args:
         start: first UTC day.
         end: last UTC day, inclusive.
         today: the current UTC day.
-        width: the bucket width, a key of ``MAX_DAYS``.
+        width: the bucket width, a key of ``MAX_DAYS``; None where a long range costs no more
+            than a short one.
 
     Raises:
         InputError: reversed, before ``EARLIEST``, in the future, or longer than the width allows.
@@ -77,7 +96,7 @@ def check_period(start: date, end: date, today: date, width: str = "1d") -> Peri
             "Choose today or an earlier day as the end.",
         )
     period = Period(start, end)
-    if period.days > MAX_DAYS[width]:
+    if width is not None and period.days > MAX_DAYS[width]:
         raise InputError(
             "date range",
             f"{period.days:,} days in buckets of {width} are too many: "
@@ -125,3 +144,57 @@ def runs(starts: Iterator[int] | list[int], step: int, limit: int) -> Iterator[t
 def from_epoch(seconds: int) -> datetime:
     """Unix seconds as an aware UTC time."""
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def bucket_numbers(unit: CalendarUnit, epoch_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The buckets that times lie in, UTC, numbered without a gap; the one of 1970-01-01 is 0."""
+    if unit == "month":
+        months = epoch_ms.astype("datetime64[ms]").astype("datetime64[M]")
+        return months.astype(np.int64)
+    shifted = epoch_ms + _MONDAY_MS if unit == "week" else epoch_ms
+    return shifted // _WIDTHS_MS[unit]
+
+
+def bucket_start(unit: CalendarUnit, number: int) -> datetime:
+    """The first moment of a bucket, UTC."""
+    if unit == "month":
+        return datetime(1970 + number // 12, number % 12 + 1, 1, tzinfo=UTC)
+    shift = _MONDAY_MS if unit == "week" else 0
+    return from_epoch((number * _WIDTHS_MS[unit] - shift) // 1_000)
+
+
+def bucket_key(unit: CalendarUnit, number: int) -> str:
+    """A bucket's name: ``2024-09``, ``2024-W36``, ``2024-09-05`` or ``2024-09-05-13``; sorts by time."""
+    start = bucket_start(unit, number)
+    if unit == "week":
+        year, week, _ = start.isocalendar()
+        return f"{year:04}-W{week:02}"
+    return start.strftime({"month": "%Y-%m", "day": "%Y-%m-%d", "hour": "%Y-%m-%d-%H"}[unit])
+
+
+def bucket_range(unit: CalendarUnit, first_ms: int, last_ms: int) -> range:
+    """Numbers of all buckets from one moment to another, both in milliseconds since 1970."""
+    first, last = bucket_numbers(unit, np.array([first_ms, last_ms], np.int64)).tolist()
+    return range(first, last + 1)
+
+
+def check_buckets(unit: CalendarUnit, first_ms: int, last_ms: int) -> range:
+    """As ``bucket_range``, within ``MOST_BUCKETS``.
+
+    Raises:
+        InputError: there are more; it names the finest unit that fits.
+    """
+    found = bucket_range(unit, first_ms, last_ms)
+    if len(found) <= MOST_BUCKETS:
+        return found
+    coarser = CALENDAR_UNITS[: CALENDAR_UNITS.index(unit)]
+    fitting = [
+        one for one in coarser if len(bucket_range(one, first_ms, last_ms)) <= MOST_BUCKETS
+    ]
+    use = f"Use {fitting[-1]}, or a shorter range." if fitting else "Choose a shorter range."
+    days = f"{from_epoch(first_ms // 1_000):%Y-%m-%d} to {from_epoch(last_ms // 1_000):%Y-%m-%d}"
+    raise InputError(
+        "units",
+        f"{days} has {len(found):,} {unit}s: the limit is {MOST_BUCKETS:,}.",
+        use,
+    )
