@@ -18,6 +18,7 @@ from lib.loader.progress import Progress
 from lib.reports.report import Report
 from lib.settings import typed_comet_key
 from lib.sources.comet.answer import ChargebackAnswer
+from lib.sources.comet.files import LARGEST_FILE
 from lib.sources.comet.query import (
     ACCOUNTS,
     ACTIVE_WINDOW,
@@ -129,6 +130,7 @@ def _source(page: Page) -> CometSource | ReportFiles:
             "Saved reports (JSON)",
             type="json",
             accept_multiple_files=True,
+            max_upload_size=LARGEST_FILE // 1_000_000,
             key="cmc_files",
             help="As `cometx admin chargeback-report` saves them. Two are compared. They are read "
             "in this session only, instead of asking a server.",
