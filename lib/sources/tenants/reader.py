@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from redis.asyncio import Redis, RedisCluster
 
-from lib.sources.tenants.failures import LIBRARY_ERRORS, translate
 from lib.sources.tenants.chunks import Chunk
+from lib.sources.tenants.failures import LIBRARY_ERRORS, translate
 from lib.sources.tenants.frames import Collected, Counters
 from lib.sources.tenants.keys import (
     candidate_keys,
