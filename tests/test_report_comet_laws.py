@@ -12,7 +12,6 @@ from lib.exports.csv import FORMULA_STARTS, to_csv
 from lib.exports.json import to_json
 from lib.exports.pdf import to_pdf
 from lib.exports.terminal import to_terminal
-from lib.ui.show import _with_times
 from tests.comet_reports import NOW_MS, build, document, documents, user, workspace
 from tests.report_strategies import HOSTILE
 
@@ -108,7 +107,6 @@ def test_text_forms_render_any_report(one, other):
         texts = [column.key for column in table.columns if column.kind == "text"]
         for line in csv.DictReader(io.StringIO(text, newline="")):
             assert all(line[key][:1] not in FORMULA_STARTS for key in texts if line[key])
-        assert len(_with_times(table)) == len(table.frame)
     for width in (None, 80):
         text = to_terminal(report, width=width, colour=False)
         assert "\x1b" not in text
