@@ -6,7 +6,7 @@ import ipaddress
 import json
 import random
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -55,9 +55,30 @@ class Retry:
 class _Transient(SourceUnavailable):
     """A failure that another try may mend; ``retry_after`` in seconds when the upstream said so."""
 
-    def __init__(self, source: str, detail: str, *, retry_after: float | None = None) -> None:
-        super().__init__(source, detail)
+    def __init__(
+        self, source: str, detail: str, *, status: int = 0, retry_after: float | None = None
+    ) -> None:
+        super().__init__(source, detail, status=status)
         self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How one request differs from the others of its client.
+
+    Args:
+        root: another root of the same server instead of the base URL.
+        seconds: the whole answer must have come by then; None means no such bound.
+        give_back: statuses that are not tried again, because the caller has a better idea; 408 is
+            also an answer that did not come in time.
+    """
+
+    root: str | None = None
+    seconds: float | None = None
+    give_back: Collection[int] = ()
+
+
+_USUAL = Terms()
 
 
 class ApiClient:
@@ -131,7 +152,12 @@ class ApiClient:
         return _parse_json(self._source(part), self.host, reply)
 
     async def get_bytes(
-        self, path: str, params: Sequence[tuple[str, str]] = (), *, part: str = ""
+        self,
+        path: str,
+        params: Sequence[tuple[str, str]] = (),
+        *,
+        part: str = "",
+        terms: Terms = _USUAL,
     ) -> bytes:
         """The body of one GET, unpacked and otherwise as it came; see ``get_json``.
 
@@ -139,8 +165,8 @@ class ApiClient:
             SourceError: as ``get_json``, except that nothing is parsed.
         """
         query = httpx.QueryParams(tuple(params))
-        request = self._http.build_request("GET", self.base_url + path, params=query)
-        return await self._ask(request, part)
+        request = self._http.build_request("GET", self._url(path, terms), params=query)
+        return await self._ask(request, part, terms)
 
     async def post_json(self, path: str, body: Any, *, part: str = "") -> Any:
         """The parsed JSON of one POST that only reads, and so is tried again like a GET.
@@ -151,9 +177,19 @@ class ApiClient:
         Raises:
             SourceError: as ``get_json``.
         """
-        request = self._http.build_request("POST", self.base_url + path, json=body)
-        reply = await self._ask(request, part)
+        reply = await self.post_bytes(path, body, part=part)
         return _parse_json(self._source(part), self.host, reply)
+
+    async def post_bytes(
+        self, path: str, body: Any, *, part: str = "", terms: Terms = _USUAL
+    ) -> bytes:
+        """The body of the answer to one POST that only reads; see ``post_json``.
+
+        Raises:
+            SourceError: as ``get_json``, except that nothing is parsed.
+        """
+        request = self._http.build_request("POST", self._url(path, terms), json=body)
+        return await self._ask(request, part, terms)
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -162,17 +198,29 @@ class ApiClient:
     def _source(self, part: str) -> str:
         return f"{self.name}:{part}" if part else self.name
 
-    async def _ask(self, request: httpx.Request, part: str) -> bytes:
+    def _url(self, path: str, terms: Terms) -> str:
+        if terms.root is None:
+            return self.base_url + path
+        if urlsplit(terms.root)[:2] != urlsplit(self.base_url)[:2]:
+            raise ValueError("another server shall not get the credential")
+        return terms.root + path
+
+    async def _ask(self, request: httpx.Request, part: str, terms: Terms) -> bytes:
         self._asking += 1
         try:
-            return await self._ask_with_retries(self._source(part), request)
+            return await self._ask_with_retries(self._source(part), request, terms)
         finally:
             self._asking -= 1
 
-    async def _ask_with_retries(self, source: str, request: httpx.Request) -> bytes:
+    async def _ask_with_retries(self, source: str, request: httpx.Request, terms: Terms) -> bytes:
         retry = self._retry
+
+        def wait(error: Exception) -> bool | float:
+            given_back = isinstance(error, _Transient) and error.status in terms.give_back
+            return False if given_back else self._wait(error)
+
         async for attempt in stamina.retry_context(
-            on=self._wait,
+            on=wait,
             attempts=retry.attempts,
             timeout=None,
             wait_initial=retry.first_wait,
@@ -181,7 +229,7 @@ class ApiClient:
         ):
             with attempt:
                 async with self._slots:
-                    return await self._ask_once(source, request)
+                    return await self._ask_once(source, request, terms.seconds)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _wait(self, error: Exception) -> bool | float:
@@ -195,11 +243,13 @@ class ApiClient:
         # Sessions that were refused together shall not come back together.
         return error.retry_after + random.uniform(0, self._retry.first_wait)  # noqa: S311 - no secret
 
-    async def _ask_once(self, source: str, request: httpx.Request) -> bytes:
+    async def _ask_once(self, source: str, request: httpx.Request, seconds: float | None) -> bytes:
         try:
-            return await self._read(source, request)
-        except httpx.TimeoutException as error:
-            raise _Transient(source, f"{self.host} did not answer in time.") from error
+            async with asyncio.timeout(seconds):
+                return await self._read(source, request)
+        except (httpx.TimeoutException, TimeoutError) as error:
+            late = f"{self.host} did not answer in time."
+            raise _Transient(source, late, status=408) from error
         except httpx.TransportError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise SourceUnavailable(
@@ -289,9 +339,10 @@ def _failure(source: str, host: str, reply: httpx.Response, content: bytes) -> S
     if status in (401, 403) or "missing scopes" in message.lower():
         return SourceDenied(source, said, status=status)
     if code == "insufficient_quota":
-        return SourceUnavailable(source, said, "Ask an owner to check the plan and its limits.")
+        remedy = "Ask an owner to check the plan and its limits."
+        return SourceUnavailable(source, said, remedy, status=status)
     if status in _TRANSIENT or status >= 500:
-        return _Transient(source, said, retry_after=_retry_after(reply))
+        return _Transient(source, said, status=status, retry_after=_retry_after(reply))
     if 300 <= status < 400:
         return SourceReplyError(
             source, f"{host} redirects to another address, which is not followed."

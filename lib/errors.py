@@ -52,9 +52,17 @@ class SourceError(DashboardError):
 
 
 class SourceUnavailable(SourceError):
-    """Timeouts, broken connections, 5xx, or 429 after all retries."""
+    """Timeouts, broken connections, 5xx, or 429 after all retries.
+
+    Args:
+        status: the HTTP status; 408 where no answer came in time; 0 without any.
+    """
 
     default_remedy = "Try again in a minute."
+
+    def __init__(self, source: str, detail: str, remedy: str = "", *, status: int = 0) -> None:
+        super().__init__(source, detail, remedy)
+        self.status = status
 
 
 class SourceDenied(SourceError):
