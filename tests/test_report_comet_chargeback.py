@@ -199,6 +199,11 @@ def test_sizes_are_added_up_exactly():
     assert build(document([], places)).totals["total_size_mb"] == Decimal("1.0")
 
 
+def test_counts_are_added_up_beyond_64_bits():
+    places = [workspace(name, numberOfExperiments=2**62) for name in "abc"]
+    assert build(document([], places)).totals["experiments"] == 3 * 2**62
+
+
 def test_a_size_that_is_missing_marks_the_total():
     report = build(
         document([], [workspace("a", totalSizeInMb=2.5), workspace("b", totalSizeInMb=None)])

@@ -363,7 +363,8 @@ def exact_sum(values: Iterable[int | Decimal]) -> int | Decimal:
 
 def total(cells: "pd.Series[Any]") -> int | Decimal | None:
     """The exact sum of the known cells; None where none is known."""
-    if cells.dtype == "Int64" and abs(float(cells.abs().sum())) < _SAFE_SUM:
+    # int64 wraps round without a word, floats do not
+    if cells.dtype == "Int64" and abs(cells.to_numpy("float64", na_value=0)).sum() < _SAFE_SUM:
         return int(cells.sum()) if cells.notna().any() else None
     known = values_of(cells.dropna())
     return exact_sum(known) if known else None
