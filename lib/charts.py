@@ -1,10 +1,12 @@
 """Tidy frame in, Altair chart out: aggregated, in UTC, coloured by the theme of whoever draws it."""
 
+import colorsys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from lib.periods import Period
@@ -17,6 +19,13 @@ MOST_STEPS = 555
 
 OTHER = "Other"
 _LONGEST_LABEL = 38
+
+_LABELS = {"month": 10, "week": 9, "day": 7, "hour": 6}
+_WIDE_LABELS = {"month": 20, "week": 18, "day": 14, "hour": 11}
+"""Labels that fit on an axis of buckets."""
+
+_WIDE, _WIDE_HEIGHT = 940, 360
+"""Pixels of a chart for a page's whole width."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,142 @@ def draw_split_ranking(frame: pd.DataFrame, unit: str) -> alt.Chart:
         .properties(height=alt.Step(24))
     )
     return chart
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """A time axis of named buckets, and how large a chart over it is drawn.
+
+    Args:
+        keys: all of them in order, also those without data; ``2024-W36``.
+        unit: ``week``.
+        wide: for a page's whole width: more series, a longer legend, colours beyond the theme's.
+    """
+
+    keys: tuple[str, ...]
+    unit: str
+    wide: bool = False
+
+
+def draw_stacks(
+    frame: pd.DataFrame, buckets: Buckets, series: Sequence[str], unit: str, *, most: float
+) -> alt.Chart:
+    """Stacked bars over buckets.
+
+    Args:
+        frame: ``bucket``, ``series`` text, ``value`` float; what is 0 may be left out.
+        series: all of ``frame``, in the order to draw.
+        most: the tallest stack of all charts that share the scale.
+    """
+    rank = {name: place for place, name in enumerate(series)}
+    data = frame.assign(rank=frame["series"].map(rank).astype("int64"))
+    scale = alt.Scale(domain=[0, most], nice=True) if most > 0 else alt.Scale(domain=[0, 1])
+    chart: alt.Chart = (
+        alt.Chart(data)
+        .mark_bar()
+        .encode(
+            x=_bucket_axis(buckets),
+            y=alt.Y(
+                "value:Q",
+                title=unit,
+                scale=scale,
+                axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1),
+            ),
+            color=_series_colours(buckets, series),
+            order=alt.Order("rank:Q"),
+            tooltip=_bucket_tooltips(buckets, unit, ",.2f" if unit == "hours" else ",.0f"),
+        )
+    )
+    return _sized(chart, buckets)
+
+
+def draw_levels(frame: pd.DataFrame, buckets: Buckets, series: Sequence[str]) -> alt.Chart:
+    """Lines of percentages over buckets on a scale from 0 to 100 %, broken where there is no data.
+
+    Args:
+        frame: ``bucket``, ``series`` text, ``value`` float percent; null or absent is a gap.
+        series: all of ``frame``, in the order to draw.
+    """
+    chart: alt.Chart = (
+        alt.Chart(_broken_lines(frame, buckets.keys))
+        .mark_line(point=alt.OverlayMarkDef(size=16), strokeWidth=1.5)
+        .encode(
+            x=_bucket_axis(buckets),
+            y=alt.Y(
+                "value:Q",
+                title="%",
+                scale=alt.Scale(domain=[0, 100]),
+                axis=alt.Axis(tickCount=5),
+            ),
+            color=_series_colours(buckets, series),
+            tooltip=_bucket_tooltips(buckets, "%", ".1f"),
+        )
+    )
+    return _sized(chart, buckets)
+
+
+def _broken_lines(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The known values, and a null after each run of buckets that have one: that ends the line."""
+    place = {key: at for at, key in enumerate(keys)}
+    known = frame.dropna(subset="value")
+    known = known.assign(at=known["bucket"].map(place).astype("int64"))
+    known = known.sort_values(["series", "at"], ignore_index=True)
+    following = known.shift(-1)
+    ends = (following["series"] == known["series"]) & (following["at"] > known["at"] + 1)
+    breaks = known[ends]
+    nulls = breaks.assign(
+        bucket=[keys[at + 1] for at in breaks["at"]], at=breaks["at"] + 1, value=np.nan
+    )
+    both = pd.concat([known, nulls]) if len(nulls) else known
+    return both.sort_values(["series", "at"], ignore_index=True)[["bucket", "series", "value"]]
+
+
+def _bucket_axis(buckets: Buckets) -> alt.X:
+    shown = _WIDE_LABELS if buckets.wide else _LABELS
+    every = -(-len(buckets.keys) // shown.get(buckets.unit, 8)) or 1
+    axis = alt.Axis(values=[*buckets.keys[::every]], labelAngle=0, labelOverlap=True)
+    return alt.X(
+        "bucket:O",
+        title=f"{buckets.unit} (UTC)",
+        axis=axis,
+        scale=alt.Scale(domain=[*buckets.keys]),
+    )
+
+
+def _series_colours(buckets: Buckets, series: Sequence[str]) -> alt.Color:
+    scale = alt.Scale(domain=[*series])
+    if len(series) > MOST_SERIES + 1:
+        scale = alt.Scale(domain=[*series], range=[*map(_hue, range(len(series)))])
+    legend = _legend(len(series))
+    if legend is not None:
+        # Without a limit of its own a legend ends after thirty
+        legend.symbolLimit = len(series)
+        legend.columns = 5 if buckets.wide else 2
+    return alt.Color("series:N", sort=[*series], title=None, legend=legend, scale=scale)
+
+
+def _hue(place: int) -> str:
+    """Colours without end; neighbours lie far apart."""
+    lightness = (0.42, 0.62, 0.3)[place % 3]
+    red, green, blue = colorsys.hls_to_rgb(place * 0.381966 % 1, lightness, 0.55)
+    return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
+
+
+def _bucket_tooltips(buckets: Buckets, unit: str, form: str) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("bucket:O", title=f"{buckets.unit} (UTC)"),
+        alt.Tooltip("series:N", title="of"),
+        alt.Tooltip("value:Q", title=unit, format=form),
+    ]
+
+
+def _sized(chart: alt.Chart, buckets: Buckets) -> alt.Chart:
+    sized: alt.Chart = (
+        chart.properties(width=_WIDE, height=_WIDE_HEIGHT)
+        if buckets.wide
+        else chart.properties(height=380)
+    )
+    return sized
 
 
 def distinct_labels(names: dict[str, str], reserved: Iterable[str] = ()) -> dict[str, str]:

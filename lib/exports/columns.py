@@ -26,7 +26,7 @@ class Shown:
     @property
     def is_number(self) -> bool:
         """Numbers stand flush right; text, dates and times flush left."""
-        return self.column.kind in ("int", "decimal", "percent", "bytes", "duration")
+        return self.column.kind in ("int", "decimal", "float", "percent", "bytes", "duration")
 
     @property
     def may_be_cut(self) -> bool:

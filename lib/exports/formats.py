@@ -160,6 +160,7 @@ CELLS: Mapping[ColumnKind, Callable[[object, str], str]] = {
     "bool": lambda value, _: "yes" if value else "no",
     "int": _number,
     "decimal": _amount,
+    "float": _number,
     "percent": _percent,
     "date": _date,
     "datetime": _datetime,

@@ -1,10 +1,11 @@
-"""Charts on paper: two beside each other, each with its title and the sentence that states its trend."""
+"""Charts on paper: two beside each other or one alone, each with its title and what it says."""
 
 import io
 import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lib.exports.chart_png import SCALE, chart_png
+from lib.exports.chart_png import SCALE, WIDTH, chart_png
 from lib.exports.pdf_page import LEADING, POINT, Page
 from lib.reports.report import ChartSpec
 
@@ -36,17 +37,36 @@ class _Picture:
 
 
 def draw_charts(page: Page, charts: tuple[ChartSpec, ...]) -> None:
-    """All charts in pairs. One that cannot be drawn leaves its title, its sentence and a remark."""
-    width = (page.epw - GAP) / 2
-    for start in range(0, len(charts), 2):
+    """All charts for paper. One that cannot be drawn leaves its title, its sentence and a remark."""
+    for row in _rows([chart for chart in charts if chart.place != "screen"]):
+        alone = _is_wide(row[0])
+        width = page.epw if alone else (page.epw - GAP) / 2
+        most = page.eph - BESIDE if alone else MAX_HEIGHT
         beside = page.left_over - BESIDE
-        tallest = min(beside, MAX_HEIGHT) if beside >= LEAST_HEIGHT else MAX_HEIGHT
-        pair = [_picture(page, chart, width, tallest) for chart in charts[start : start + 2]]
-        height = max(picture.full_height for picture in pair)
+        tallest = min(beside, most) if beside >= LEAST_HEIGHT and not alone else most
+        pictures = [_picture(page, chart, width, tallest) for chart in row]
+        height = max(picture.full_height for picture in pictures)
         page.room_for(height)
-        for place, picture in enumerate(pair):
+        for place, picture in enumerate(pictures):
             _draw(page, picture, page.l_margin + place * (width + GAP), width)
         page.y += height + 5
+
+
+def _rows(charts: Sequence[ChartSpec]) -> Iterator[list[ChartSpec]]:
+    """Pairs; a chart made for the page's whole width stands alone."""
+    row: list[ChartSpec] = []
+    for chart in charts:
+        if row and (len(row) == 2 or _is_wide(chart) or _is_wide(row[0])):
+            yield row
+            row = []
+        row.append(chart)
+    if row:
+        yield row
+
+
+def _is_wide(chart: ChartSpec) -> bool:
+    width = chart.chart.width
+    return isinstance(width, int) and width > WIDTH
 
 
 def _picture(page: Page, chart: ChartSpec, room: float, tallest: float) -> _Picture:

@@ -22,7 +22,8 @@ def plain_columns(table: Table, *, times: bool = False) -> list[list[Plain]]:
         times: write epoch milliseconds as times; else they stay the integers they are.
 
     Text, dates (``2026-10-31``), times (``2026-11-21T01:40:00Z``) and decimals (never with an
-    exponent) are str; int and bytes are int; percent and duration are int or float; None is missing.
+    exponent) are str; int and bytes are int; float, percent and duration are int or float; None is
+    missing.
     """
     kinds: Mapping[ColumnKind, Callable[[pd.Series], list[Plain]]] = PLAIN
     if times:
@@ -154,6 +155,7 @@ PLAIN: Mapping[ColumnKind, Callable[[pd.Series], list[Plain]]] = {
     "bool": _truth,
     "int": _whole,
     "decimal": _decimal,
+    "float": _number,
     "percent": _number,
     "date": _date,
     "datetime": _datetime,

@@ -33,6 +33,7 @@ ColumnKind = Literal[
     "bool",
     "int",
     "decimal",
+    "float",
     "percent",
     "date",
     "datetime",
@@ -42,8 +43,8 @@ ColumnKind = Literal[
 ]
 """What a column holds. Frames carry: text and bool with None for missing; list as text,
 the items joined by ", ", None for no item: JSON has them one by one; int and bytes as Int64;
-decimal as objects of Decimal or None; percent as float64 (12.5 means 12.5 %); date as
-datetime.date objects; datetime as datetime64 with UTC; epoch_ms as Int64, milliseconds since 1970,
+decimal as objects of Decimal or None; float as Float64, for what is measured and is no money;
+percent as float64 (12.5 means 12.5 %); date as datetime.date objects; datetime as datetime64 with UTC; epoch_ms as Int64, milliseconds since 1970,
 where 0 means never: people see a time in UTC, JSON keeps the number; duration as seconds in Float64
 or Int64."""
 
@@ -56,6 +57,7 @@ class Column:
         unit: empty for text, an ISO code for money.
         json_path: where a row of the JSON form holds it: ``("summary", "total_requests")``; empty
             means under its key.
+        personal: names people; only whoever may know them sees the values.
     """
 
     key: str
@@ -64,6 +66,7 @@ class Column:
     unit: str = ""
     help: str = ""
     json_path: tuple[str, ...] = ()
+    personal: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,11 @@ class Figure:
 @dataclass(frozen=True)
 class ChartSpec:
     """One chart. ``alt`` is a sentence that states the trend; ``group`` and ``by`` name the choice
-    it belongs to on screen (``Cost per day`` by ``project``)."""
+    it belongs to on screen (``Cost per day`` by ``project``).
+
+    Args:
+        place: a chart with more series than a screen can tell apart has one form for each.
+    """
 
     key: str
     title: str
@@ -132,6 +139,7 @@ class ChartSpec:
     alt: str
     group: str = ""
     by: str = ""
+    place: Literal["both", "screen", "paper"] = "both"
 
 
 @dataclass(frozen=True)

@@ -85,9 +85,8 @@ def _show_figure(figure: Figure) -> None:
 
 
 def _show_charts(charts: tuple[ChartSpec, ...], prefix: str) -> None:
-    groups = [
-        (name, tuple(specs)) for name, specs in groupby(charts, key=lambda chart: chart.group)
-    ]
+    shown = [chart for chart in charts if chart.place != "paper"]
+    groups = [(name, tuple(specs)) for name, specs in groupby(shown, key=lambda chart: chart.group)]
     for row in range(0, len(groups), 2):
         columns = st.columns(2) if len(groups) > row + 1 else st.columns(1)
         for column, (name, specs) in zip(columns, groups[row : row + 2], strict=False):
@@ -130,7 +129,7 @@ def _show_tables(tables: tuple[Table, ...], prefix: str) -> None:
 
 
 def _show_table(table: Table) -> None:
-    frame = _with_times(table)
+    frame = _for_screen(table)
     rows = len(frame)
     st.caption(literal(f"{rows:,} row{'s' if rows > 1 else ''}. {table.note}".strip()))
     shown = [column for column in table.columns if frame[column.key].notna().any()]
@@ -154,13 +153,24 @@ def _show_table(table: Table) -> None:
         st.markdown(f"TOTAL · {' · '.join(parts)}")
 
 
-def _with_times(table: Table) -> pd.DataFrame:
-    """The frame with times where it has milliseconds since 1970; 0 means never and becomes missing."""
-    keys = [column.key for column in table.columns if column.kind == "epoch_ms"]
-    return table.frame.assign(**{key: _times(table.frame[key]) for key in keys})
+def _for_screen(table: Table) -> pd.DataFrame:
+    """The frame with times where it has milliseconds since 1970, and hours where it has seconds."""
+    changes = {"epoch_ms": _times, "duration": _hours}
+    return table.frame.assign(
+        **{
+            column.key: changes[column.kind](table.frame[column.key])
+            for column in table.columns
+            if column.kind in changes
+        }
+    )
+
+
+def _hours(seconds: "pd.Series[Any]") -> "pd.Series[Any]":
+    return seconds.astype("Float64") / 3_600
 
 
 def _times(milliseconds: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Milliseconds since 1970 as times; 0 means never and becomes missing."""
     is_time = milliseconds.between(EPOCH_MS.start, EPOCH_MS.stop - 1) & (milliseconds != 0)
     known = milliseconds.where(is_time.fillna(False)).astype("Int64")
     values = known.to_numpy("int64", na_value=pd.NaT.value).astype("datetime64[ms]")
@@ -170,7 +180,7 @@ def _times(milliseconds: "pd.Series[Any]") -> "pd.Series[Any]":
 def _column_config(column: Column) -> Any:
     label = (
         f"{column.label} ({column.unit})"
-        if column.kind == "decimal" and column.unit
+        if column.kind in ("decimal", "float") and column.unit
         else column.label
     )
     hint = column.help or None
@@ -179,6 +189,10 @@ def _column_config(column: Column) -> Any:
         "int": lambda: st.column_config.NumberColumn(label, help=hint, format="localized"),
         "bytes": lambda: st.column_config.NumberColumn(label, help=hint, format="bytes"),
         "decimal": lambda: st.column_config.NumberColumn(label, help=hint, format="localized"),
+        "float": lambda: st.column_config.NumberColumn(label, help=hint, format="localized"),
+        "duration": lambda: st.column_config.NumberColumn(
+            f"{column.label} (hours)", help=hint, format="localized"
+        ),
         "percent": lambda: st.column_config.NumberColumn(label, help=hint, format="%.1f %%"),
         "date": lambda: st.column_config.DateColumn(label, help=hint, format="YYYY-MM-DD"),
         "datetime": lambda: st.column_config.DatetimeColumn(
