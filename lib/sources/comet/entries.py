@@ -1,0 +1,98 @@
+"""Reads one long member of a JSON reply entry by entry, so that no reply is held as objects at once."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+_space = re.compile(r"[ \t\n\r]*").match
+_decode = json.JSONDecoder().raw_decode
+
+
+def read_entries(raw: bytes, name: str, take: Callable[[str, Any], None]) -> dict[str, Any]:
+    """Hands every entry of one member to ``take``; other members are returned.
+
+    Between two entries other threads get their turn: the parser itself never lets go.
+
+    Args:
+        raw: a JSON object with that member: an object, an array, or null for no entries.
+        take: called with key and value; the key of an array's entry is empty.
+
+    Raises:
+        ValueError: not JSON, not an object, or without that member.
+    """
+    text = raw.decode("utf-8-sig")
+    others: dict[str, Any] = {}
+    found = False
+    at = _open(text, _after_space(text, 0), "{")
+    while at >= 0:
+        key, at = _key(text, at)
+        if key != name:
+            others[key], at = _decode(text, at)
+        else:
+            found = True
+            at = _entries(text, at, take)
+        at = _next(text, at, "}")
+    if not found:
+        raise ValueError(f"no member {name}")
+    return others
+
+
+def _entries(text: str, at: int, take: Callable[[str, Any], None]) -> int:
+    """Walks over an object or array; where it ends."""
+    opening = text[at : at + 1]
+    if opening not in ("{", "["):
+        value, end = _decode(text, at)
+        if value is not None:
+            raise ValueError("neither an object nor an array")
+        return end
+    closing = "}" if opening == "{" else "]"
+    end = _after_space(text, at + 1)
+    if text[end : end + 1] == closing:
+        return end + 1
+    at = end
+    while True:
+        key = ""
+        if closing == "}":
+            key, at = _key(text, at)
+        value, at = _decode(text, at)
+        take(key, value)
+        at = _after_space(text, at)
+        if text[at : at + 1] == closing:
+            return at + 1
+        at = _after_space(text, _expect(text, at, ","))
+
+
+def _open(text: str, at: int, opening: str) -> int:
+    """Where the first member begins; -1 for an object without any."""
+    at = _after_space(text, _expect(text, at, opening))
+    return -1 if text[at : at + 1] == "}" else at
+
+
+def _next(text: str, at: int, closing: str) -> int:
+    """Where the next member begins; -1 at the end of the object, which ends the text."""
+    at = _after_space(text, at)
+    if text[at : at + 1] != closing:
+        return _after_space(text, _expect(text, at, ","))
+    if _after_space(text, at + 1) != len(text):
+        raise ValueError("more than one value")
+    return -1
+
+
+def _key(text: str, at: int) -> tuple[str, int]:
+    """A member's name, and where its value begins."""
+    key, at = _decode(text, at)
+    if not isinstance(key, str):
+        raise ValueError("a name that is no text")
+    return key, _after_space(text, _expect(text, _after_space(text, at), ":"))
+
+
+def _expect(text: str, at: int, sign: str) -> int:
+    if text[at : at + 1] != sign:
+        raise ValueError(f"no {sign} at {at}")
+    return at + 1
+
+
+def _after_space(text: str, at: int) -> int:
+    match = _space(text, at)
+    return match.end() if match else at
