@@ -106,11 +106,8 @@ class KeyReader:
         split = pc.split_pattern(
             pa.array(keys, pa.binary()), b":", max_splits=_PARTS - 1, reverse=True
         )
-        flat = split.flatten()
-        if len(flat) != _PARTS * len(keys):
-            raise Unreadable("some key has too few parts")
-        place = np.arange(0, len(flat), _PARTS)
-        heads, metrics, periods = (flat.take(pa.array(place + part)) for part in range(_PARTS))
+        # A key of fewer parts is out of bounds, which is an ArrowInvalid too.
+        heads, metrics, periods = (pc.list_element(split, part) for part in range(_PARTS))
         if not pc.all(pc.starts_with(heads, _PREFIX), min_count=0).as_py():
             raise Unreadable("some key has too few parts")
         heads.cast(pa.string())  # refuses what is not UTF-8

@@ -123,9 +123,8 @@ def _plain_numbers(values: Sequence[bytes | None]) -> Numbers | None:
     """All values at once where all are runs of digits, as nearly every chunk is."""
     try:
         if b"".join(values).isdigit():  # type: ignore[arg-type]
-            numbers = pa.array(values, pa.binary()).cast(pa.string()).cast(pa.int64())
-            return np.asarray(numbers)
-    except (TypeError, pa.ArrowInvalid):  # one is missing, or empty, or larger than a counter
+            return np.fromiter(map(int, values), np.int64, len(values))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):  # one is missing, empty, or too large
         pass
     return None
 

@@ -1,7 +1,7 @@
 """Reads the counters: one pass over the keys, then their values in bounded, parallel chunks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, cast
@@ -26,7 +26,10 @@ Watch = Callable[[int, int, str], None]
 CHUNK = 1_000
 """Keys of one MGET, and of one SCAN: the server is held up for less than a millisecond by each."""
 
-SWEEP = 4_000
+WAITING = 128
+"""Chunks that may wait for a worker: the search for keys does not pause for their values."""
+
+SWEEP = 1_000
 """Keys that are read at once: few enough not to hold up other sessions."""
 
 CLUSTER_CHUNK = 5_000
@@ -81,7 +84,7 @@ async def _in_parallel(
     chunks: AsyncIterator[Chunk], read: Callable[[Chunk], Any], workers: int
 ) -> None:
     """Reads each chunk by one of so many workers; the queue keeps the pass from running ahead."""
-    queue: asyncio.Queue[Chunk | None] = asyncio.Queue(maxsize=2 * workers)
+    queue: asyncio.Queue[Chunk | None] = asyncio.Queue(maxsize=WAITING)
 
     async def work() -> None:
         while (chunk := await queue.get()) is not None:
@@ -157,12 +160,23 @@ class _Reading:
             async for key in self.client.scan_iter(match=f"{PREFIX}*", count=CHUNK):
                 yield [key]
             return
-        cursor = 0
-        while True:
-            cursor, keys = await self.client.scan(cursor, match=f"{PREFIX}*", count=CHUNK)
-            yield cast("list[bytes]", keys)
-            if not cursor:
-                return
+        cursor, ahead = 0, self._scan(0)
+        try:
+            while True:
+                cursor, keys = await ahead
+                if cursor:
+                    # Asked for before this page is read: the server searches meanwhile.
+                    ahead = self._scan(cursor)
+                    await asyncio.sleep(0)
+                yield keys
+                if not cursor:
+                    return
+        finally:
+            ahead.cancel()
+
+    def _scan(self, cursor: int) -> asyncio.Task[tuple[int, list[bytes]]]:
+        asked = self.client.scan(cursor, match=f"{PREFIX}*", count=CHUNK)
+        return asyncio.ensure_future(cast("Awaitable[tuple[int, list[bytes]]]", asked))
 
     async def guessed_chunks(
         self, tenants: tuple[str, ...], months: list[str]
