@@ -34,6 +34,10 @@ class InputError(DashboardError):
         self.parameter = parameter
 
 
+class AccessError(DashboardError):
+    """The visitor may not do this, or no longer."""
+
+
 class SourceError(DashboardError):
     """An upstream did not give what was asked of it.
 

@@ -1,13 +1,19 @@
 """Log lines on stderr, without secrets, whoever writes them."""
 
 import inspect
+import json
 import logging
 import sys
+from datetime import UTC
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from loguru import logger
 
 from lib.redaction import redact
+
+if TYPE_CHECKING:
+    from loguru import Message
 
 
 class _ToLoguru(logging.Handler):
@@ -36,17 +42,35 @@ _FORMAT = (
 )
 
 
-def _write(message: str) -> None:
+def _write(message: "Message") -> None:
     sys.stderr.write(redact(message))
     sys.stderr.flush()
 
 
+def _write_json(message: "Message") -> None:
+    record = message.record
+    line = {
+        "time": record["time"].astimezone(UTC).isoformat(timespec="milliseconds"),
+        "level": record["level"].name,
+        "name": record["name"],
+        # Redacted before it is written as JSON, whose escapes would hide a secret with quotes in it.
+        "message": redact(str(message)).rstrip(),
+    }
+    sys.stderr.write(f"{json.dumps(line)}\n")
+    sys.stderr.flush()
+
+
 @lru_cache(maxsize=1)
-def configure_logs(level: str) -> None:
-    """One redacting sink on stderr for loguru and the standard library; once per level."""
+def configure_logs(level: str, *, as_json: bool = False) -> None:
+    """One redacting sink on stderr for loguru and the standard library; once per level.
+
+    Args:
+        as_json: one JSON object a line, for whatever collects the logs of a host.
+    """
     logger.remove()
+    sink, form = (_write_json, "{message}") if as_json else (_write, _FORMAT)
     # diagnose would print the values of local variables, keys among them.
-    logger.add(_write, level=level, format=_FORMAT, diagnose=False, backtrace=False, colorize=False)
+    logger.add(sink, level=level, format=form, diagnose=False, backtrace=False, colorize=False)
     handler = _ToLoguru()
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in {*logging.root.manager.loggerDict, *_SERVER}:

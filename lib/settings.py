@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     SecretStr,
@@ -24,6 +23,7 @@ from pydantic import (
 
 from lib.errors import InputError, SettingsError
 from lib.redaction import remember_secret, remember_server_secret, remember_url
+from lib.sign_in import SignInSettings
 
 ROOT = Path(__file__).parent.parent
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -36,7 +36,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _OUR_HEADERS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
 
 
-class Settings(BaseModel):
+class Settings(SignInSettings):
     """What the environment says. Field names are the variables' names in lower case.
 
     ``devenv.sh.example`` lists every variable with its meaning.
@@ -339,6 +339,20 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         raise SettingsError(
             variable, f"{problem}.", "Set it in devenv.sh or the environment."
         ) from None
+
+
+def load_sign_in(folder: Path | None = None) -> Mapping[str, object]:
+    """The section ``[auth]`` of Streamlit's secrets files; empty without one.
+
+    Raises:
+        SettingsError: a file is there, but cannot be read.
+    """
+    places = (folder or ROOT) / ".streamlit", Path.home() / ".streamlit"
+    for place in places:  # Streamlit takes a whole section from the project's file, if it is there
+        section = _secrets(place / "secrets.toml").get("auth")
+        if section is not None:
+            return section if isinstance(section, dict) else {"auth": section}
+    return {}
 
 
 def _shell_lines(path: Path) -> dict[str, str | None]:

@@ -324,7 +324,7 @@ _KNOWN: dict[str, Column] = {
         Column("endpoint_type", "Endpoint"),
         Column("start_time", "Bucket start", "datetime", help="UTC"),
         *(Column(d.key, d.label, "bool" if d.boolean else "text") for d in DIMENSIONS.values()),
-        *(Column(name, label) for name, _, label in _NAMED.values()),
+        *(Column(name, label, personal=kind == "user") for name, kind, label in _NAMED.values()),
         *(
             Column(m.key, m.label, "bytes" if m.unit == "bytes" else "int", m.unit)
             for m in METRICS.values()

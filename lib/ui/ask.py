@@ -60,7 +60,7 @@ def ask(
     prefix = page.entry.prefix
     if source.demo:
         st.info(f"**Demo data.** {demo}", icon=":material/science:")
-    check_link(prefix, parameters)
+    check_link(prefix, parameters, people=page.visitor.may("personal"))
     with st.form(f"{prefix}_form"):
         question = form()
         again = st.form_submit_button(button, type="primary", icon=":material/refresh:")
@@ -71,13 +71,13 @@ def ask(
 
 def cache_controls(page: Page, upstream: str) -> None:
     """A button that empties the caches; in debug, how full they are."""
-    if st.button(
+    if page.visitor.may("operate") and st.button(
         "Clear cache",
         icon=":material/delete_sweep:",
         help=f"For everybody: the next fetch asks {upstream} for everything again.",
     ):
         page.runtime.clear()
         st.toast("The cache is empty.")
-    if page.settings.debug:
+    if page.settings.debug and page.visitor.may("operate"):
         counts = page.runtime.statistics()
         st.caption(f"Cache: {', '.join(f'{count:,} {what}' for what, count in counts.items())}")

@@ -110,7 +110,7 @@ def _source(page: Page) -> CometSource | ReportFiles:
     host = typed = ""
     with st.sidebar:
         st.subheader("Comet")
-        if settings.dashboard_demo != "on":
+        if settings.dashboard_demo != "on" and page.visitor.may("type"):
             if may_type_host(settings):
                 host = st.text_input(
                     "Comet server for this session",

@@ -10,6 +10,7 @@ import streamlit as st
 from lib.charts import distinct_labels
 from lib.errors import DashboardError, InputError
 from lib.periods import parse_day
+from lib.reports.personal import holds_address
 from lib.ui.text import literal
 
 _OWN = ("embed", "embed_options")
@@ -40,16 +41,29 @@ class Parameter:
     check: Callable[[list[str]], object] | None = None
 
 
-def check_link(prefix: str, parameters: Sequence[Parameter]) -> None:
+def check_link(prefix: str, parameters: Sequence[Parameter], *, people: bool = True) -> None:
     """Names everything in the opened link that cannot be followed.
 
     Streamlit drops such values without a word, and the page would show other numbers than the
     sender saw. The messages stay until ``forget_link_problems``.
+
+    Args:
+        people: whether the visitor may know who is who. If not, a filter by e-mail address is
+            dropped too: it would tell whose numbers stand under which pseudonym.
     """
     key = f"{prefix}{_PROBLEMS}"
+    given = set(st.query_params)
     if key not in st.session_state:
         st.session_state[key] = _problems(prefix, parameters)
     problems: list[str] = st.session_state[key]
+    for name in [] if people else list(st.query_params):
+        if any(map(holds_address, st.query_params.get_all(name))):
+            problems.append(
+                f"{literal(name[:60])} holds an e-mail address, and your role sees none."
+            )
+            del st.query_params[name]
+    if given != set(st.query_params):
+        st.rerun()  # else text inputs would still take what the link said
     if problems:
         lines = "\n".join(f"* {problem}" for problem in problems)
         st.warning(

@@ -8,6 +8,7 @@ from lib.exports.csv import Profile, to_csv, to_zip
 from lib.exports.json import to_json
 from lib.exports.pdf import to_pdf
 from lib.reports.report import Report
+from lib.ui.page import Page, opened
 
 _PROFILES: dict[str, Profile] = {
     "Excel": "excel",
@@ -17,6 +18,9 @@ _PROFILES: dict[str, Profile] = {
 
 def show_downloads(report: Report, prefix: str) -> None:
     """Buttons for CSV, JSON and PDF; an incomplete report asks for an explicit choice first."""
+    page = opened()
+    if not page.visitor.may("download"):
+        return
     with st.popover("Download", icon=":material/download:"):
         profile = _PROFILES[
             st.segmented_control(
@@ -52,7 +56,7 @@ def show_downloads(report: Report, prefix: str) -> None:
         for label, name, mime, build in rows:
             st.download_button(
                 label,
-                build,
+                _checked(page, report, name, build),
                 name,
                 mime,
                 key=f"{prefix}_download_{label.split()[0].strip(':').lower()}_{mime.split('/')[1]}",
@@ -60,3 +64,19 @@ def show_downloads(report: Report, prefix: str) -> None:
                 disabled=not agreed,
                 width="stretch",
             )
+
+
+def _checked(
+    page: Page, report: Report, name: str, build: Callable[[], bytes]
+) -> Callable[[], bytes]:
+    """A builder that asks again who is there: it runs when clicked, long after the page was drawn."""
+
+    def data() -> bytes:
+        visitor = page.sign_in.require("download", page.entry.name)
+        made = build()
+        lines = page.sign_in.trail(page.settings)
+        user = visitor.email or "local"
+        lines.note_download(report, made, user=user, page=page.entry.name, name=name)
+        return made
+
+    return data

@@ -8,6 +8,7 @@ import streamlit as st
 
 from lib.errors import DashboardError
 from lib.loader.progress import Progress
+from lib.reports.personal import hide_people
 from lib.reports.report import Report
 from lib.ui.ask import Asked, Source
 from lib.ui.page import Page
@@ -38,7 +39,8 @@ def load_report(
         fetch: runs on the loop and counts its requests.
         build: runs here, on what ``fetch`` brought.
     """
-    prefix, identity = page.entry.prefix, asked.identity
+    people = page.visitor.may("personal")
+    prefix, identity = page.entry.prefix, (asked.identity, people)
     shown: _Shown | None = st.session_state.get(f"{prefix}_shown")
     stopped = f"{prefix}_stopped"
     if asked.again:
@@ -71,5 +73,10 @@ def load_report(
         place.empty()
         raise
     place.empty()
+    lines = page.sign_in.trail(page.settings)
+    user = page.visitor.email or "local"
+    lines.note_report(report, user=user, page=page.entry.name)
+    if not people:
+        report = hide_people(report)
     st.session_state[f"{prefix}_shown"] = _Shown(identity, report)
     return report

@@ -77,7 +77,7 @@ def _source(page: Page) -> ApiSource:
     with st.sidebar:
         st.subheader("OpenAI")
         typed = ""
-        if settings.dashboard_demo != "on":
+        if settings.dashboard_demo != "on" and page.visitor.may("type"):
             typed = st.text_input(
                 "Admin key for this session",
                 type="password",

@@ -3,17 +3,20 @@
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import streamlit as st
 from loguru import logger
 from streamlit.navigation.page import StreamlitPage
 
+from lib.access import Refusal, Visitor
 from lib.errors import DashboardError, InputError, SettingsError
 from lib.logs import configure_logs
 from lib.redaction import redact
 from lib.settings import Settings, load_settings
 from lib.ui.runtime import Runtime, runtime
+from lib.ui.sign_in import SignIn, admit, current_sign_in
 from lib.ui.text import literal
 
 _BY_APP = "_menu_by_app"
@@ -62,29 +65,63 @@ ENTRIES = (
 
 @dataclass(frozen=True)
 class Page:
-    """What a page needs to know of its surroundings."""
+    """What a page needs to know of its surroundings, and who looks at it."""
 
     entry: Entry
     settings: Settings
     runtime: Runtime
+    sign_in: SignIn
+    visitor: Visitor
+
+
+_opened: ContextVar[Page] = ContextVar("opened page")
+
+
+def opened() -> Page:
+    """The page whose script runs in this thread.
+
+    Raises:
+        LookupError: none was opened, so nobody has checked who is there.
+    """
+    return _opened.get()
 
 
 def menu() -> StreamlitPage:
-    """The menu of all pages; the page to run."""
+    """The menu of the pages that the visitor may see; the page to run."""
     st.session_state[_BY_APP] = True
     return _navigation()
 
 
 def _navigation() -> StreamlitPage:
+    """All pages answer at their address, where they guard themselves; the menu shows some."""
+    seen = _seen()
     # No page is the default one: the default answers at "/" only, and links name their page for good.
     start = st.Page(_start, title=PRODUCT, default=True, visibility="hidden")
-    return st.navigation([start, *_pages().values()])
+    pages = _pages(seen).values()
+    return st.navigation([start, *pages], position="sidebar" if seen else "hidden")
 
 
-def _pages() -> dict[str, StreamlitPage]:
+def _seen() -> tuple[str, ...]:
+    """Names of the pages that whoever is here may see."""
+    try:
+        settings = load_settings()
+        visitor = current_sign_in(settings).visitor(settings)
+    except SettingsError:
+        return ()  # the page says what is wrong
+    names = (entry.name for entry in ENTRIES)
+    return (
+        () if isinstance(visitor, Refusal) else tuple(name for name in names if visitor.sees(name))
+    )
+
+
+def _pages(seen: tuple[str, ...]) -> dict[str, StreamlitPage]:
     return {
         entry.name: st.Page(
-            f"pages/{entry.name}.py", title=entry.title, icon=entry.icon, url_path=entry.name
+            f"pages/{entry.name}.py",
+            title=entry.title,
+            icon=entry.icon,
+            url_path=entry.name,
+            visibility="visible" if entry.name in seen else "hidden",
         )
         for entry in ENTRIES
     }
@@ -94,7 +131,9 @@ def _start() -> None:
     """Leads from "/" to the first page."""
     st.session_state.pop(_BY_APP, None)
     link = {key: st.query_params.get_all(key) for key in st.query_params}
-    st.switch_page(_pages()[ENTRIES[0].name], query_params=link)
+    seen = _seen()
+    first = seen[0] if seen else ENTRIES[0].name
+    st.switch_page(_pages(seen)[first], query_params=link)
 
 
 @contextmanager
@@ -110,18 +149,22 @@ def open_page(name: str) -> Iterator[Page]:
         _navigation()
     try:
         settings = load_settings()
+        sign_in = current_sign_in(settings)
+        configure_logs(settings.loguru_level, as_json=bool(sign_in.providers))
+        st.title(entry.title)
+        visitor = admit(sign_in, settings, name)
     except SettingsError as error:
         show_error(error)
         st.stop()
-    configure_logs(settings.loguru_level)
-    st.title(entry.title)
     st.caption(entry.about)
+    page = Page(entry, settings, runtime(), sign_in, visitor)
+    _opened.set(page)
     try:
-        yield Page(entry, settings, runtime())
+        yield page
     except DashboardError as error:
         logger.warning("{}: {}", type(error).__name__, error)
         show_error(error)
-        _show_traceback(settings)
+        _show_traceback(page)
     except Exception:  # noqa: BLE001 - the page's outermost edge: logged, and said without details
         logger.exception("The page {} failed", entry.name)
         st.error(
@@ -129,7 +172,7 @@ def open_page(name: str) -> Iterator[Page]:
             "Reload the page; if it stays, report it to whoever runs the dashboard.",
             icon=":material/error:",
         )
-        _show_traceback(settings)
+        _show_traceback(page)
 
 
 def show_error(error: DashboardError) -> None:
@@ -140,7 +183,7 @@ def show_error(error: DashboardError) -> None:
     box(f"{literal(redact(error.message))}{remedy}", icon=":material/error:")
 
 
-def _show_traceback(settings: Settings) -> None:
-    if settings.debug:
+def _show_traceback(page: Page) -> None:
+    if page.settings.debug and page.visitor.may("operate"):
         with st.expander("Traceback (LOGURU_LEVEL=DEBUG)"):
             st.code(redact(traceback.format_exc()), language=None, wrap_lines=True)
