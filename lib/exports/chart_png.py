@@ -20,7 +20,9 @@ FAINT = "#5B6875"
 
 CONFIG: dict[str, object] = {
     "background": "white",
-    "font": "DejaVu Sans",
+    # The first comes with vl-convert and is measured and drawn three times as fast as the second,
+    # which has the letters that the first lacks
+    "font": "Liberation Sans, DejaVu Sans",
     "range": {"category": list(PALETTE)},
     "mark": {"color": PALETTE[0]},
     "view": {"stroke": None},

@@ -235,7 +235,7 @@ def _spec(
         tallest = _tallest(sums) if most is None else most
         chart = draw_stacks(tidy, buckets, labels, measure.unit, most=tallest)
     return ChartSpec(
-        f"{measure.key}_{place}" + (f"_{number.split()[0]}" if number else ""),
+        f"{measure.key}_{place}" + (f"_{number.split(maxsplit=1)[0]}" if number else ""),
         heading,
         chart,
         f"{heading}, {axis.keys[0]} to {axis.keys[-1]} (UTC): {_trend(sums, axis, labels)}{part}.",
