@@ -6,6 +6,7 @@ import typer
 
 from lib.checks import Check
 from lib.cli.chargeback import chargeback_command, comet_checks
+from lib.cli.comet_usage import comet_usage_command
 from lib.cli.openai import openai_checks, openai_command
 from lib.cli.output import FAILED, or_exit
 from lib.cli.tenants import tenant_checks, tenants
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command("openai")(openai_command)
 app.add_typer(tenants, name="tenants")
 app.command("chargeback")(chargeback_command)
+app.command("comet-usage")(comet_usage_command)
 
 
 @app.callback()

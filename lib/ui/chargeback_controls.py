@@ -7,16 +7,13 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from lib.api_client import fingerprint
-from lib.errors import InputError
 from lib.loader.comet import (
     CometSource,
     load_chargeback,
     load_chargeback_files,
-    may_type_host,
 )
 from lib.loader.progress import Progress
 from lib.reports.report import Report
-from lib.settings import typed_comet_key
 from lib.sources.comet.answer import ChargebackAnswer
 from lib.sources.comet.files import LARGEST_FILE
 from lib.sources.comet.query import (
@@ -29,9 +26,9 @@ from lib.sources.comet.query import (
     days_of,
 )
 from lib.ui.ask import Asked, ask, cache_controls
+from lib.ui.comet_server import comet_server
 from lib.ui.controls import Parameter, pick_ids
 from lib.ui.page import Page
-from lib.upstreams import comet_upstream
 
 _KNOWN = "cmc_known"
 
@@ -106,26 +103,9 @@ def chargeback_link(query: ChargebackQuery) -> dict[str, object]:
 
 def _source(page: Page) -> CometSource | ReportFiles:
     """What to read: uploaded files before a typed server, that before what the server has."""
-    settings = page.settings
-    host = typed = ""
     with st.sidebar:
         st.subheader("Comet")
-        if settings.dashboard_demo != "on" and page.visitor.may("type"):
-            if may_type_host(settings):
-                host = st.text_input(
-                    "Comet server for this session",
-                    key="cmc_host",
-                    placeholder="https://comet.example.com",
-                    help="Not needed with a smart key, which names its server.",
-                )
-            typed = st.text_input(
-                "API key for this session",
-                type="password",
-                key="cmc_key",
-                placeholder="configured on the server" if settings.comet_api_key else "API key",
-                help="Of an organization admin. Used for this session only; never written to "
-                "disk, log or link.",
-            )
+        server = comet_server(page, "Of an organization admin.")
         uploads = st.file_uploader(
             "Saved reports (JSON)",
             type="json",
@@ -139,13 +119,7 @@ def _source(page: Page) -> CometSource | ReportFiles:
     if uploads:
         files = tuple((one.name, one.getvalue()) for one in uploads)
         return ReportFiles(fingerprint("files", *(one.file_id for one in uploads)), files)
-    key = typed_comet_key(typed) if typed and typed.strip() else None
-    host = (host or "").strip()
-    if host and key is None:
-        raise InputError(
-            "API key", "a server was typed, but no key for it.", "Type the key in the sidebar."
-        )
-    return comet_upstream(settings, host or None, key)
+    return server()
 
 
 def _form() -> Callable[[], ChargebackQuery]:

@@ -26,21 +26,33 @@ class _Shown:
     report: Report
 
 
+def shown_before(page: Page, asked: Asked[S, Q]) -> bool:
+    """Whether the report on the screen answers this very question."""
+    shown: _Shown | None = st.session_state.get(f"{page.entry.prefix}_shown")
+    return shown is not None and shown.identity == _identity(page, asked)
+
+
+def _identity(page: Page, asked: Asked[S, Q]) -> object:
+    return asked.identity, page.visitor.may("personal")
+
+
 def load_report(
     page: Page,
     asked: Asked[S, Q],
     *,
     fetch: Callable[[Progress], Awaitable[T]],
     build: Callable[[T], Report],
+    counted: str = "requests answered",
 ) -> Report:
     """The report of a question: the one already shown, unless the question is new or asked again.
 
     Args:
         fetch: runs on the loop and counts its requests.
         build: runs here, on what ``fetch`` brought.
+        counted: what the progress counts.
     """
     people = page.visitor.may("personal")
-    prefix, identity = page.entry.prefix, (asked.identity, people)
+    prefix, identity = page.entry.prefix, _identity(page, asked)
     shown: _Shown | None = st.session_state.get(f"{prefix}_shown")
     stopped = f"{prefix}_stopped"
     if asked.again:
@@ -64,7 +76,7 @@ def load_report(
     def draw() -> None:
         share = progress.done / progress.total if progress.total else 0.0
         what = progress.current.replace("_", " ") or "connecting"
-        bar.progress(share, f"{progress.done} of {progress.total} requests answered · {what}")
+        bar.progress(share, f"{progress.done} of {progress.total} {counted} · {what}")
 
     st.session_state.pop(f"{prefix}_shown", None)
     try:

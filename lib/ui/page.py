@@ -60,6 +60,13 @@ ENTRIES = (
         "cmc",
         "Who uses the Comet installation, and what workspaces and projects store. Times are UTC.",
     ),
+    Entry(
+        "comet_usage",
+        "Comet usage",
+        ":material/neurology:",
+        "cmu",
+        "Experiments, users, run time and GPU use over time. All times are UTC.",
+    ),
 )
 
 

@@ -1,0 +1,73 @@
+"""The command ``comet-usage``: experiments, users, run time and GPU use of a Comet server."""
+
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from lib.cache import Caches
+from lib.cli.output import AnyFormat, AnyProfile, Output, Until, given_day, write_report
+from lib.loader.comet_usage import load_comet_usage
+from lib.loader.progress import Progress
+from lib.reports.comet_usage import build_comet_usage
+from lib.reports.report import Report
+from lib.settings import Settings
+from lib.sources.comet.usage_query import (
+    GROUPS,
+    MAX_SERIES,
+    UNITS,
+    UTILISATIONS,
+    check_usage_query,
+)
+from lib.upstreams import comet_upstream
+
+
+def comet_usage_command(
+    target: Annotated[
+        list[str], typer.Argument(help="WORKSPACE or WORKSPACE/PROJECT; several count once each.")
+    ],
+    units: Annotated[str, typer.Option(help=f"{', '.join(UNITS)}.")] = UNITS[0],
+    since: Annotated[
+        str, typer.Option(help="First day, YYYY-MM-DD (UTC). Default: all time.")
+    ] = "",
+    until: Until = "",
+    include_archived: Annotated[
+        bool, typer.Option("--include-archived", help="Count archived experiments, too.")
+    ] = False,
+    utilisation: Annotated[
+        str, typer.Option(help=f"{', '.join(UTILISATIONS)}: of each GPU's samples.")
+    ] = UTILISATIONS[0],
+    group: Annotated[str, typer.Option(help=f"Series by {', '.join(GROUPS)}.")] = GROUPS[0],
+    max_series_per_chart: Annotated[
+        int, typer.Option(help="More series make several charts.")
+    ] = MAX_SERIES,
+    host: Annotated[str, typer.Option(help="The server, instead of the configured one.")] = "",
+    format: AnyFormat = None,
+    output: Output = None,
+    table: Annotated[str, typer.Option(help="Table of a CSV. Default: by_bucket.")] = "",
+    profile: AnyProfile = "excel",
+) -> None:
+    """Experiments, users, run time and GPU use of Comet workspaces and projects over time."""
+
+    async def load(settings: Settings, progress: Progress) -> Report:
+        now = datetime.now(UTC)
+        query = check_usage_query(
+            targets=target,
+            since=given_day("--since", since),
+            until=given_day("--until", until),
+            today=now.date(),
+            unit=units,
+            archived=include_archived,
+            utilisation=utilisation,
+            group=group,
+            max_series=max_series_per_chart,
+        )
+        source = comet_upstream(settings, host or None, by_operator=True)
+        async with aclosing(source.connect()) as client:
+            answer = await load_comet_usage(
+                source, client, query, caches=Caches(), progress=progress
+            )
+        return build_comet_usage(answer, query, now=now, demo=source.demo)
+
+    write_report(load, format, output, profile, table)

@@ -1,0 +1,177 @@
+"""The Comet usage page's inputs: which workspaces and projects, which time, and how it is drawn."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
+from functools import partial
+
+import streamlit as st
+
+from lib.errors import InputError
+from lib.loader.comet import CometSource
+from lib.loader.comet_usage import load_comet_usage, load_projects, load_workspaces
+from lib.loader.progress import Progress
+from lib.sources.comet.usage_answer import CometUsageAnswer
+from lib.sources.comet.usage_query import (
+    GROUPS,
+    MAX_SERIES,
+    UNITS,
+    UTILISATIONS,
+    CometUsageQuery,
+    check_usage_query,
+)
+from lib.ui.ask import Asked, ask, cache_controls
+from lib.ui.comet_server import comet_server
+from lib.ui.controls import Parameter, both_ends, check_days, date_range, pick_ids
+from lib.ui.load import shown_before
+from lib.ui.page import Page
+
+_SPANS = ("All time", "Date range")
+_DAYS = 365
+
+
+def usage_controls(page: Page) -> Asked[CometSource, CometUsageQuery]:
+    """Sidebar and form of the page; without a workspace it says how to choose one, and ends.
+
+    Raises:
+        SettingsError: no key anywhere, and no demo.
+        InputError: choices that cannot be asked for.
+    """
+    today = datetime.now(UTC).date()
+    with st.sidebar:
+        st.subheader("Comet")
+        source = comet_server(page, "Of a member of the workspaces.")()
+        targets = _targets(page, source)
+        cache_controls(page, "the Comet server")
+    return ask(
+        page,
+        source,
+        button="Fetch experiments",
+        demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
+        "devenv.sh.example), or type a key in the sidebar.",
+        parameters=_parameters(today),
+        form=lambda: _form(targets, today),
+    )
+
+
+def usage_answer(
+    page: Page, asked: Asked[CometSource, CometUsageQuery]
+) -> Callable[[Progress], Awaitable[CometUsageAnswer]]:
+    """What brings the answer; only the same question, asked again, asks for what is known."""
+    again = asked.again and shown_before(page, asked)
+    client, caches = page.runtime.client(asked.source), page.runtime.caches
+    return lambda progress: load_comet_usage(
+        asked.source, client, asked.query, caches=caches, progress=progress, again=again
+    )
+
+
+def usage_link(query: CometUsageQuery) -> dict[str, object]:
+    """Every control of the page as parameters of a link; a key is in none."""
+    period = query.period
+    days = [period.start.isoformat(), period.end.isoformat()] if period else []
+    return {
+        "cmu_workspaces": list(dict.fromkeys(one.partition("/")[0] for one in query.targets)),
+        "cmu_projects": [one for one in query.targets if "/" in one],
+        "cmu_span": _SPANS[1] if period else _SPANS[0],
+        **({"cmu_period": days} if days else {}),
+        "cmu_units": query.unit,
+        "cmu_group": query.group,
+        "cmu_utilisation": query.utilisation,
+        "cmu_archived": str(query.archived).lower(),
+        "cmu_series": query.max_series,
+    }
+
+
+def _targets(page: Page, source: CometSource) -> list[str]:
+    """Projects chosen, and whole workspaces of which none is; the lists are loaded when needed."""
+    client, caches = page.runtime.client(source), page.runtime.caches
+    load = partial(page.runtime.run, draw=lambda: None)
+    with st.spinner("Listing workspaces …"):
+        names = load(lambda: load_workspaces(source, client, caches=caches))
+    if source.demo and names and "cmu_workspaces" not in {*st.query_params, *st.session_state}:
+        st.query_params["cmu_workspaces"] = [names[0]]
+    workspaces = pick_ids("cmu_workspaces", "Workspaces", {one: one for one in names}, "Choose")
+    offered: dict[str, str] = {}
+    for workspace in workspaces:
+        try:
+            with st.spinner(f"Listing projects of {workspace} …"):
+                listed = load(partial(load_projects, source, client, workspace, caches=caches))
+        except InputError:
+            continue  # the question itself will say that there is no such workspace
+        offered |= {f"{workspace}/{one.name}": f"{workspace}/{one.name}" for one in listed}
+    projects = pick_ids("cmu_projects", "Projects", offered, "All of these workspaces")
+    whole = {*workspaces} - {one.partition("/")[0] for one in projects}
+    return [*(one for one in workspaces if one in whole), *projects]
+
+
+def _form(targets: list[str], today: date) -> Callable[[], CometUsageQuery]:
+    """Draws the inputs; what it returns checks them, once the form is complete."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        span = _choice("Experiments started", _SPANS, "cmu_span")
+        with st.container(width=300):
+            days = date_range("cmu_period", "Date range", today, _DAYS)
+        unit = _choice("Units", UNITS, "cmu_units")
+        archived = st.toggle("Archived, too", key="cmu_archived", bind="query-params")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        group = _choice("Series by", GROUPS, "cmu_group")
+        utilisation = _choice(
+            "GPU utilisation",
+            UTILISATIONS,
+            "cmu_utilisation",
+            "Of each GPU the mean or the largest sample; then the mean over GPUs and experiments.",
+        )
+        series = st.number_input(
+            "Series per chart",
+            1,
+            1_000,
+            MAX_SERIES,
+            key="cmu_series",
+            bind="query-params",
+            width=140,
+            help="On paper. The screen shows the largest, and the rest as one.",
+        )
+
+    def question() -> CometUsageQuery:
+        if not targets:
+            st.info("Choose one or more workspaces in the sidebar.", icon=":material/arrow_back:")
+            st.stop()
+        since, until = both_ends(days) if span == _SPANS[1] else (None, None)
+        return check_usage_query(
+            targets=targets,
+            since=since,
+            until=until,
+            today=today,
+            unit=unit,
+            archived=archived,
+            utilisation=utilisation,
+            group=group,
+            max_series=series,
+        )
+
+    return question
+
+
+def _choice(label: str, options: tuple[str, ...], key: str, hint: str | None = None) -> str:
+    chosen: str = st.segmented_control(
+        label,
+        options,
+        default=options[0],
+        required=True,
+        key=key,
+        bind="query-params",
+        help=hint,
+    )
+    return chosen
+
+
+def _parameters(today: date) -> tuple[Parameter, ...]:
+    return (
+        Parameter("cmu_workspaces"),
+        Parameter("cmu_projects"),
+        Parameter("cmu_span", _SPANS),
+        Parameter("cmu_period", check=check_days(today)),
+        Parameter("cmu_units", UNITS),
+        Parameter("cmu_group", GROUPS),
+        Parameter("cmu_utilisation", UTILISATIONS),
+        Parameter("cmu_archived", ("true", "false")),
+        Parameter("cmu_series"),
+    )
