@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
 
+from lib.demo.comet_faults import CometFaults, CometShape
+from lib.demo.comet_server import create_comet_app
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
+from tests import comet_page
+from tests.pages import VisitedPages
 from tests.replies import NOW
+from tests.servers import NOTHING, serve
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +36,39 @@ def stand_in(_one_stand_in: Starlette) -> Iterator[Starlette]:
     usual = state.org, state.admin_key
     yield _one_stand_in
     state.org, state.admin_key = usual
+
+
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads the settings of whoever runs it; its pages are those of a server in use."""
+    for name in (*NOTHING, "LOGURU_LEVEL", "DASHBOARD_DEMO"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", VisitedPages)
+
+
+@pytest.fixture(scope="session")
+def _one_comet_server() -> Starlette:
+    return create_comet_app(now=lambda: comet_page.NOW, api_key=comet_page.CANARY)
+
+
+@pytest.fixture
+def comet_served(_one_comet_server: Starlette) -> Iterator[comet_page.Served]:
+    """A healthy Comet server at an address that no other test has asked, and no settings of it."""
+    state = _one_comet_server.state
+    vars(state.faults).update(vars(CometFaults()))
+    state.shape = CometShape()
+    with serve(_one_comet_server) as url:
+        state.requests.clear()
+        yield _one_comet_server, url
+
+
+@pytest.fixture
+def comet_upstream(
+    comet_served: comet_page.Served, no_settings: None, monkeypatch: pytest.MonkeyPatch
+) -> Starlette:
+    """The same, configured."""
+    app, url = comet_served
+    monkeypatch.setenv("COMET_API_KEY", comet_page.CANARY)
+    monkeypatch.setenv("COMET_URL_OVERRIDE", url)
+    return app

@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ CHROMIUM_FLAGS = [
 ]
 
 
-_NOTHING = dict.fromkeys(
+NOTHING = dict.fromkeys(
     (
         "OPENAI_ADMIN_KEY",
         "REDIS_PRIMARY_ENDPOINT",
@@ -40,6 +40,12 @@ _NOTHING = dict.fromkeys(
         "COMET_INCLUDE_CUSTOM_CA_BUNDLE",
         "COMET_ALLOW_HEADER_NAME",
         "COMET_ALLOW_HEADER_VALUE",
+        "DASHBOARD_ALLOWED_DOMAINS",
+        "DASHBOARD_ALLOWED_GROUPS",
+        "DASHBOARD_VIEWERS",
+        "DASHBOARD_FINANCE",
+        "DASHBOARD_ADMINS",
+        "DASHBOARD_AUDIT",
     ),
     "",
 )
@@ -80,20 +86,33 @@ class Dashboard:
     log: Path
 
 
-@contextmanager
-def dashboard(folder: Path, **environ: str) -> Iterator[Dashboard]:
-    """`streamlit run app.py` with exactly these settings, fresh: nobody has opened it yet."""
+def free_port() -> int:
+    """A loopback port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def dashboard(
+    folder: Path, *, command: Sequence[str] = (), port: int = 0, **environ: str
+) -> Iterator[Dashboard]:
+    """`streamlit run app.py` with exactly these settings, fresh: nobody has opened it yet.
+
+    Args:
+        command: another way to serve it, without the port.
+        port: to listen on; a free one when 0.
+    """
+    port = port or free_port()
     log = folder / "dashboard.log"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    options = ["--server.port", str(port), "--server.headless", "true"]
+    command = command or ("streamlit", "run", "app.py", "--server.headless", "true")
+    options = ["--server.port" if command[0] == "streamlit" else "--port", str(port)]
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [*command, *options],
+            [sys.executable, "-m", *command, *options],
             cwd=ROOT,
-            env={**os.environ, **_NOTHING, "HOME": str(folder), **environ},
+            env={**os.environ, **NOTHING, "HOME": str(folder), **environ},
             stdout=sink,
             stderr=subprocess.STDOUT,
         )
