@@ -182,7 +182,7 @@ def test_a_control_database_that_is_down_ends_with_one_and_the_report_is_written
 def test_the_check_asks_redis_and_the_control_database(configured: str) -> None:
     done = CliRunner().invoke(app, ["check"])
     assert done.exit_code == 0, done.stdout
-    _, redis, control = done.stdout.splitlines()
+    _, redis, control, _ = done.stdout.splitlines()
     assert "reachable: yes, permitted: yes" in redis
     assert "reachable: yes, permitted: yes" in control
 
