@@ -93,7 +93,10 @@ async def fetch_service_accounts(client: ApiClient) -> frozenset[str] | None:
     Raises:
         SourceError: the server did not answer, or does not offer the list.
     """
-    reply = await client.get_json(SERVICE_ACCOUNTS_PATH, part="service-accounts")
+    try:
+        reply = await client.get_json(SERVICE_ACCOUNTS_PATH, part="service-accounts")
+    except SourceDenied as error:
+        raise _explained(error, None) from error
     if isinstance(reply, dict):
         reply = reply.get("serviceAccounts", reply.get("accounts"))
     if not isinstance(reply, list):
