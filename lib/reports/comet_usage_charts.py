@@ -145,16 +145,11 @@ def _series(rows: Rows, query: CometUsageQuery) -> tuple[Ints, list[str]]:
     else:
         pairs = zip(rows.projects["workspace"], rows.projects["project"], strict=True)
         codes, names = rows.project, [f"{workspace}/{project}" for workspace, project in pairs]
-    known = {str(at): _drawable(name) for at, name in enumerate(names)}
+    known = {str(at): name for at, name in enumerate(names)}
     labels = [*distinct_labels(known, (OTHER, NO_USER)).values(), NO_USER]
     used = np.bincount(codes, minlength=len(labels)) > 0
     numbers = (np.cumsum(used) - 1).astype(np.int64)
     return numbers[codes], [label for label, one in zip(labels, used, strict=True) if one]
-
-
-def _drawable(name: str) -> str:
-    """A lone surrogate is no text, and a chart with one would not be drawn at all."""
-    return name.encode("utf-8", "replace").decode()
 
 
 def _axis(query: CometUsageQuery, buckets: range, rows: Rows, most: int) -> _Axis:
