@@ -137,7 +137,7 @@ def plain_numbers(values: Any) -> list[Fraction]:
 def plain_span(record: dict[str, Any], run: int | None) -> tuple[Fraction, int] | None:
     moments = plain_numbers(record["timestamps"])
     if moments:
-        return (max(moments) - min(moments)) / 1000, 0
+        return abs(moments[-1] - moments[0]) / 1000, 0
     lasted = plain_numbers(record["durations"])
     if not lasted:
         return None
@@ -153,9 +153,10 @@ def plain_span(record: dict[str, Any], run: int | None) -> tuple[Fraction, int] 
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.booleans(), samples, times, times), max_size=6),
     st.none() | st.integers(1, 10**13),
+    st.sampled_from([None, 1, "\t "]),
 )
 def test_figures_are_those_of_a_slow_plain_computation(
-    drawn: list[tuple[int, bool, Any, Any, Any]], run: int | None
+    drawn: list[tuple[int, bool, Any, Any, Any]], run: int | None, indent: Any
 ) -> None:
     records = [
         series(
@@ -166,8 +167,9 @@ def test_figures_are_those_of_a_slow_plain_computation(
         )
         for gpu, memory, values, stamps, durations in drawn
     ]
-    skipped = Skipped()
-    found = gpu_figures(records, run, skipped)
+    reply = json.dumps({"experiments": {"k": {"metrics": records}}}, indent=indent)
+    answer = parse_metrics(reply.encode(), {"k": run})
+    found, skipped = answer.figures.get("k"), answer.skipped
 
     first: dict[str, dict[str, Any]] = {}
     for record in records:

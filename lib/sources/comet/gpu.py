@@ -157,7 +157,7 @@ def span_seconds(record: dict[str, Any], run_ms: int | None) -> tuple[float, int
     """
     moments = numbers(record.get("timestamps"))
     if moments:
-        return (max(moments) - min(moments)) / 1_000, TIMESTAMPS
+        return abs(moments[-1] - moments[0]) / 1_000, TIMESTAMPS
     durations = [one for one in numbers(record.get("durations")) if one >= 0]
     if not durations:
         return None
