@@ -30,13 +30,13 @@ class CometRest:
     Args:
         client: of that server, at any of its roots.
         roots: that it may have, the likelier first; once one has answered it is the only one left.
-        parsing: how many replies are read at once: threads take the processor from each other.
+        parsing: one reply is read at a time: threads would take the processor from each other.
         lanes: how many large replies are on their way or wait to be read.
     """
 
     client: ApiClient
     roots: list[str]
-    parsing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
+    parsing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     lanes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(12))
 
     async def get(
