@@ -188,9 +188,7 @@ def check_buckets(unit: CalendarUnit, first_ms: int, last_ms: int) -> range:
     if len(found) <= MOST_BUCKETS:
         return found
     coarser = CALENDAR_UNITS[: CALENDAR_UNITS.index(unit)]
-    fitting = [
-        one for one in coarser if len(bucket_range(one, first_ms, last_ms)) <= MOST_BUCKETS
-    ]
+    fitting = [one for one in coarser if len(bucket_range(one, first_ms, last_ms)) <= MOST_BUCKETS]
     use = f"Use {fitting[-1]}, or a shorter range." if fitting else "Choose a shorter range."
     days = f"{from_epoch(first_ms // 1_000):%Y-%m-%d} to {from_epoch(last_ms // 1_000):%Y-%m-%d}"
     raise InputError(

@@ -52,6 +52,13 @@ def test_each_width_takes_its_longest_range_and_not_a_day_more(width: str, most:
         check_period(start - timedelta(days=1), TODAY, TODAY, width)
 
 
+def test_a_range_that_costs_no_more_when_long_may_be_as_long_as_there_is_data() -> None:
+    since = date(2019, 1, 1)
+    assert check_period(since, TODAY, TODAY, width=None) == Period(since, TODAY)
+    with pytest.raises(InputError, match="future"):
+        check_period(since, TODAY + timedelta(days=1), TODAY, width=None)
+
+
 def test_a_range_before_there_was_anything_is_refused_so_that_one_can_compare() -> None:
     with pytest.raises(InputError, match="date range"):
         check_period(date(1, 1, 2), date(1, 1, 5), TODAY)

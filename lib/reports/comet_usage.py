@@ -48,7 +48,7 @@ def build_comet_usage(
     failed = _failed(answer)
     unknown = not len(rows) and not _answered(answer)
     sums = _sums(rows, unknown=unknown)
-    charts, coarser = usage_charts(rows, query, buckets)
+    charts, coarser = usage_charts(rows, query)
     filters = query.described()
     if query.period is None:
         filters = {"range": "all time", **filters}

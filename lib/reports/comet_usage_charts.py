@@ -96,26 +96,23 @@ class _Axis:
 
 
 def usage_charts(
-    rows: Rows, query: CometUsageQuery, buckets: range
+    rows: Rows, query: CometUsageQuery
 ) -> tuple[tuple[ChartSpec, ...], tuple[CalendarUnit, ...]]:
     """Charts of what there is data for: experiments, GPU utilisation, GPU memory and GPU hours.
 
     More series than have a colour of their own are drawn twice: for the screen the largest and the
     rest as one, for paper all of them, ``query.max_series`` a chart on one scale.
 
-    Args:
-        buckets: of the tables; a chart of more than it can show has a coarser unit.
-
     Returns:
-        The charts, and the coarser units that some of them have.
+        The charts, and the coarser units of those that cannot show as many buckets as were asked for.
     """
     if not len(rows):
         return (), ()
     codes, labels = _series(rows, query)
     few = min(MOST_SERIES, query.max_series)
     at_once = min(len(labels), query.max_series)
-    paper = _axis(query, buckets, rows, min(MOST_STEPS, _MOST_POINTS // at_once))
-    screen = _axis(query, buckets, rows, MOST_STEPS)
+    paper = _axis(query, rows, min(MOST_STEPS, _MOST_POINTS // at_once))
+    screen = _axis(query, rows, MOST_STEPS)
     specs: list[ChartSpec] = []
     for measure in _MEASURES:
         if measure.field and np.isnan(getattr(rows, measure.field)).all():
@@ -152,14 +149,12 @@ def _series(rows: Rows, query: CometUsageQuery) -> tuple[Ints, list[str]]:
     return numbers[codes], [label for label, one in zip(labels, used, strict=True) if one]
 
 
-def _axis(query: CometUsageQuery, buckets: range, rows: Rows, most: int) -> _Axis:
+def _axis(query: CometUsageQuery, rows: Rows, most: int) -> _Axis:
     """The finest unit, no finer than asked for, of which there are at most so many; else months."""
-    unit, found = query.unit, buckets
-    for unit in reversed(CALENDAR_UNITS[: CALENDAR_UNITS.index(query.unit) + 1]):
-        found = bucket_range(unit, *span_of(rows, query))
-        if len(found) <= most:
-            break
-    return _Axis(unit, found)
+    span = span_of(rows, query)
+    units = CALENDAR_UNITS[: CALENDAR_UNITS.index(query.unit) + 1]
+    axes = [_Axis(unit, bucket_range(unit, *span)) for unit in units]
+    return next((axis for axis in reversed(axes) if len(axis.buckets) <= most), axes[0])
 
 
 def _sums(rows: Rows, measure: _Measure, codes: Ints, series: int, axis: _Axis) -> _Sums:
