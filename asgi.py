@@ -1,0 +1,10 @@
+"""The dashboard as it is hosted: ``streamlit run asgi.py`` or ``uvicorn asgi:app``."""
+
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from lib.ui.entry import Doorman
+
+app = st.App(Path(__file__).parent / "app.py", middleware=[Middleware(Doorman)])
