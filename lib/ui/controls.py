@@ -150,9 +150,9 @@ def pick_ids(key: str, label: str, names: Mapping[str, str], placeholder: str) -
     Args:
         names: id to name. Ids of the link that are not among them are offered as they are.
     """
-    if key not in st.session_state:
-        linked = dict.fromkeys(st.query_params.get_all(key))
-        st.session_state[key] = [one for one in linked if one]
+    linked = [one for one in dict.fromkeys(st.query_params.get_all(key)) if one]
+    # Written back each time: once app.py runs what began as a page's file, the input is a new one.
+    st.session_state[key] = st.session_state.get(key, linked)
     labels = distinct_labels({**{one: one for one in st.session_state[key]}, **names})
     chosen: list[str] = st.multiselect(
         label,
