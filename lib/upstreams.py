@@ -1,17 +1,20 @@
 """Whom to ask: what is configured, or the demo's stand-ins."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import httpx
 from pydantic import SecretStr
 
 from lib.api_client import ApiSource, fingerprint
-from lib.demo import in_process
 from lib.errors import SettingsError
-from lib.loader.comet import CometSource, comet_source
-from lib.loader.openai import connect_openai
-from lib.loader.tenants import TenantSource, tenant_source
 from lib.settings import Settings
+
+if TYPE_CHECKING:
+    from lib.loader.comet import CometSource
+    from lib.loader.tenants import TenantSource
+
+# Each platform, and the demo, is imported where it is asked for: a command needs one of them.
 
 
 def openai_upstream(
@@ -27,6 +30,8 @@ def openai_upstream(
         SettingsError: no key anywhere, and no demo.
     """
     if key is None and settings.demo:
+        from lib.demo import in_process
+
         demo_key = SecretStr(in_process.OPENAI_KEY)
         return _openai(in_process.OPENAI_URL, demo_key, in_process.openai_transport())
     if key is None:
@@ -44,6 +49,8 @@ def openai_upstream(
 def _openai(
     base_url: str, key: SecretStr, stand_in: httpx.AsyncBaseTransport | None = None
 ) -> ApiSource:
+    from lib.loader.openai import connect_openai
+
     return ApiSource(
         fingerprint(base_url, key.get_secret_value()),
         lambda: connect_openai(base_url, key, transport=stand_in),
@@ -51,14 +58,18 @@ def _openai(
     )
 
 
-def tenant_upstream(settings: Settings) -> TenantSource:
+def tenant_upstream(settings: Settings) -> "TenantSource":
     """The configured Redis and control database, or the made-up ones.
 
     Raises:
         SettingsError: names the variable that cannot be used.
     """
+    from lib.loader.tenants import TenantSource, tenant_source
+
     if not settings.demo:
         return tenant_source(settings)
+    from lib.demo import in_process
+
     url = in_process.control_database_url()
     return TenantSource("demo", "demo.localhost", url, in_process.connect_redis, demo=True)
 
@@ -69,7 +80,7 @@ def comet_upstream(
     key: SecretStr | None = None,
     *,
     by_operator: bool = False,
-) -> CometSource:
+) -> "CometSource":
     """The configured Comet server, the one of a given host or key, or the made-up one.
 
     Args:
@@ -79,8 +90,12 @@ def comet_upstream(
         SettingsError: no key anywhere, and no demo; or a setting that cannot be used.
         InputError: the host cannot be used, or may not be chosen.
     """
+    from lib.loader.comet import comet_source
+
     if key is not None or host or not settings.demo:
         return comet_source(settings, host, key, by_operator=by_operator)
+    from lib.demo import in_process
+
     made_up = settings.model_copy(
         update={
             "comet_api_key": SecretStr(in_process.COMET_KEY),

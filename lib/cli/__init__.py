@@ -1,29 +1,62 @@
 """The same reports without a browser: ``python -m lib.cli``."""
 
 import asyncio
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperGroup
 
-from lib.checks import Check
-from lib.cli.chargeback import chargeback_command, comet_checks
-from lib.cli.comet_usage import comet_usage_command
-from lib.cli.openai import openai_checks, openai_command
 from lib.cli.output import FAILED, or_exit
-from lib.cli.tenants import tenant_checks, tenants
 from lib.errors import SettingsError
+from lib.readiness import check_ready
 from lib.redaction import redact
-from lib.settings import Settings
+from lib.settings import Settings, load_sign_in
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("openai")(openai_command)
-app.add_typer(tenants, name="tenants")
-app.command("chargeback")(chargeback_command)
-app.command("comet-usage")(comet_usage_command)
+if TYPE_CHECKING:
+    from lib.checks import Check
+
+_COMMANDS = {
+    "openai": ("openai", "openai_command"),
+    "tenants": ("tenants", "tenants"),
+    "chargeback": ("chargeback", "chargeback_command"),
+    "comet-usage": ("comet_usage", "comet_usage_command"),
+}
+_CHECKS = {"openai": "openai_checks", "tenants": "tenant_checks", "chargeback": "comet_checks"}
+"""Modules of this folder and what they have; imported when asked for, since each brings a platform."""
+
+_PLAIN: Mapping[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "rich_markup_mode": None,
+}
+
+
+class _Commands(TyperGroup):
+    """All commands, of which only the one that runs is imported."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*_COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        found = _imported(*_COMMANDS[cmd_name])
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(**_PLAIN)
+            alone.command(cmd_name)(found)
+            found = alone
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+
+def _imported(module: str, name: str) -> Any:
+    return getattr(import_module(f"lib.cli.{module}"), name)
+
+
+app = typer.Typer(cls=_Commands, no_args_is_help=True, **_PLAIN)
 
 
 @app.callback()
@@ -32,12 +65,20 @@ def _about() -> None:
 
 
 @app.command("check")
-def check_command() -> None:
+def check_command(
+    *,
+    ready: Annotated[
+        bool, typer.Option("--ready", help="Only what must be there before people sign in.")
+    ] = False,
+) -> None:
     """Says for each source whether it is configured, reachable and permitted.
 
     Ends with 1 when something configured stands in the way of a complete report, or nothing is configured.
     """
-    checks = or_exit(lambda settings: asyncio.run(_checks(settings)))
+    if ready:
+        checks = or_exit(lambda settings: asyncio.run(check_ready(settings, load_sign_in())))
+    else:
+        checks = or_exit(lambda settings: asyncio.run(_checks(settings)))
     mark = {True: "yes", False: "NO", None: "-"}
     for one in checks:
         facts = (
@@ -48,16 +89,19 @@ def check_command() -> None:
         line = ", ".join(f"{label}: {mark[value]}" for label, value in facts)
         typer.echo(redact(f"{one.source:<20} {line}" + (f"  {one.detail}" if one.detail else "")))
     configured = [one for one in checks if one.configured]
-    if not configured or not all(one.fine for one in configured):
+    wanted = checks if ready else configured
+    if not wanted or not all(one.fine for one in wanted):
         raise typer.Exit(FAILED)
 
 
-async def _checks(settings: Settings) -> list[Check]:
+async def _checks(settings: Settings) -> "list[Check]":
     """All sources, one after the other; a setting that cannot be used stops only its own."""
+    from lib.checks import Check  # noqa: PLC0415  # brings every platform
+
     found: list[Check] = []
-    for source in (openai_checks, tenant_checks, comet_checks):
+    for module, name in _CHECKS.items():
         try:
-            found += await source(settings)
+            found += await _imported(module, name)(settings)
         except SettingsError as error:
             there = getattr(settings, error.variable.lower(), None) is not None
             found.append(Check(error.variable, there, None, None, str(error)))
