@@ -1,6 +1,7 @@
 """The experiment report: what counts, what is unknown, what is said, and that every rendering holds it."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from io import BytesIO
 from typing import Any
@@ -106,6 +107,14 @@ def test_run_times_that_are_none_are_skipped_and_counted() -> None:
     assert report.totals["experiments_with_run_time"] == 2
     assert noted(report, "3 still running or without an end, 2 that end before or when they start")
     assert noted(report, "the duration that the client told stands in; experiments: 1.")
+
+
+def test_where_nobody_says_what_still_runs_the_note_admits_it() -> None:
+    answer = answer_of([run(ms(2024, 1, 5), None, duration_ms=HOUR)])
+    untold = replace(answer, experiments=answer.experiments.drop(columns="running"))
+    assert build(untold).totals["run_time_seconds"] == 3_600
+    assert noted(build(untold), "Those that still run may be among them.")
+    assert not noted(build(answer), "Those that still run")
 
 
 def test_archived_experiments_count_only_when_asked_for() -> None:

@@ -61,6 +61,7 @@ def _run_times(rows: Rows) -> Iterator[str]:
         yield (
             "Run time is end minus start. For want of an end, the duration that the client told "
             f"stands in; experiments: {skipped.from_duration:,}."
+            + ("" if skipped.tells_running else " Those that still run may be among them.")
         )
     parts = [
         f"{count:,} {what}"

@@ -45,6 +45,7 @@ class Skipped:
         running: still running, or without an end and a duration: no run time.
         not_positive: end before start, or at the same moment: no run time.
         from_duration: run time is the duration that the client told, for want of an end.
+        tells_running: the answer says which experiments still run.
     """
 
     no_start: int
@@ -52,6 +53,7 @@ class Skipped:
     running: int
     not_positive: int
     from_duration: int
+    tells_running: bool
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> R
         skipped=Skipped(
             no_start=int((~dated & wanted).sum()),
             archived=int((inside & archived & ~wanted).sum()),
+            tells_running="running" in frame,
             **skipped,
         ),
     )
