@@ -3,10 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup run check test bench lock
+.PHONY: setup run hosted-demo check test test-hosted bench lock
 
 run: .venv/.run
 	$(BIN)/streamlit run app.py
+
+# nginx, two replicas, sign-in and made-up data on loopback, from the files in hosting/.
+hosted-demo: .venv/.run
+	@$(BIN)/python -m lib.demo.hosted
 
 setup: .venv/.dev .venv/judges/.done
 
@@ -19,7 +23,12 @@ check: .venv/.dev
 test: setup
 	sh tests/system-packages.sh
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/hosting
+
+# The hosted dashboard behind nginx: links, faults, replicas, and two minutes of fifty people.
+test-hosted: .venv/.dev
+	sh tests/system-packages.sh
+	$(BIN)/python -m pytest tests/hosting
 
 bench: .venv/.dev
 	$(BIN)/python -m bench

@@ -6,6 +6,7 @@ command -v chromium >/dev/null || command -v google-chrome >/dev/null || [ -n "$
 have() { command -v "$1" >/dev/null || ls /usr/sbin/"$1" /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1; }
 have redis-server || [ -n "${USAGE_TEST_REDIS_URL:-}" ] || missing="$missing redis-server"
 have initdb || [ -n "${USAGE_TEST_POSTGRES_URL:-}" ] || missing="$missing postgresql"
+have nginx || missing="$missing nginx"
 command -v openssl >/dev/null || missing="$missing openssl"
 # The driver of the browser is a Node.js that wants this library, which a minimal Debian lacks.
 .venv/bin/python -m playwright --version >/dev/null 2>&1 || missing="$missing libatomic1"
