@@ -10,7 +10,6 @@ from typer.core import TyperGroup
 
 from lib.cli.output import FAILED, or_exit
 from lib.errors import SettingsError
-from lib.readiness import check_ready
 from lib.redaction import redact
 from lib.settings import Settings, load_sign_in
 
@@ -75,10 +74,7 @@ def check_command(
 
     Ends with 1 when something configured stands in the way of a complete report, or nothing is configured.
     """
-    if ready:
-        checks = or_exit(lambda settings: asyncio.run(check_ready(settings, load_sign_in())))
-    else:
-        checks = or_exit(lambda settings: asyncio.run(_checks(settings)))
+    checks = or_exit(lambda settings: asyncio.run((_ready if ready else _checks)(settings)))
     mark = {True: "yes", False: "NO", None: "-"}
     for one in checks:
         facts = (
@@ -92,6 +88,13 @@ def check_command(
     wanted = checks if ready else configured
     if not wanted or not all(one.fine for one in wanted):
         raise typer.Exit(FAILED)
+
+
+async def _ready(settings: Settings) -> "list[Check]":
+    """What must be there before people sign in."""
+    from lib.readiness import check_ready  # noqa: PLC0415  # brings every platform
+
+    return await check_ready(settings, load_sign_in())
 
 
 async def _checks(settings: Settings) -> "list[Check]":

@@ -1,6 +1,7 @@
 """Serves the stand-ins over HTTP: ``python -m lib.demo openai --port 8101``."""
 
 from datetime import UTC, datetime
+from secrets import token_hex
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import uvicorn
 from lib.demo.comet_faults import CometFaults, CometShape, old_server
 from lib.demo.comet_organisation import CometSize
 from lib.demo.comet_server import create_comet_app
+from lib.demo.oidc import CLIENT_ID, CLIENT_SECRET, DEMO_ROLES, create_oidc_app
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
 from lib.demo.organisation import make_organisation
@@ -85,6 +87,35 @@ def comet(
     )
     root = f"http://{host}:{port}{prefix}/clientlib/"
     typer.echo(f"COMET_URL_OVERRIDE={root} COMET_API_KEY={COMET_KEY}")
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, ws="none")
+
+
+@cli.command("sign-in")
+def sign_in(
+    *,
+    port: Annotated[int, typer.Option(help="Port to listen on.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    dashboard: Annotated[
+        str, typer.Option(help="Address of the dashboard that people sign in to.")
+    ] = "http://localhost:8501",
+) -> None:
+    """An OpenID Connect provider where a person is picked, without a password."""
+    back = f"{dashboard.rstrip('/')}/oauth2callback"
+    issuer = f"http://{host}:{port}"
+    app = create_oidc_app(issuer=issuer, redirect_uri=back)
+    section = {
+        "redirect_uri": back,
+        "cookie_secret": token_hex(),
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "server_metadata_url": f"{issuer}/.well-known/openid-configuration",
+    }
+    typer.echo("# .streamlit/secrets.toml\n[auth]")
+    for key, value in section.items():
+        typer.echo(f'{key} = "{value}"')
+    typer.echo("\n# devenv.sh")
+    for key, people in DEMO_ROLES.items():
+        typer.echo(f'export {key}="{people}"')
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, ws="none")
 
 
