@@ -87,7 +87,7 @@ def test_figures_hold_what_the_seed_prints() -> None:
         "gpu_memory_utilisation": None,
         "gpu_hours": None,
     }
-    assert figure_of(report, "date_range").label == "Date range 2024-01-01 to 2024-03-31"
+    assert figure_of(report, "date_range").label == "2024-01-01 to 2024-03-31"
     assert noted(report, "nothing is known of GPU hours")
 
 

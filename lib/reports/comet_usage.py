@@ -151,8 +151,8 @@ _FIGURES = (
 """Key of the sums, label, unit and explanation of the figures that are plain sums."""
 
 _GPU_FIGURES = (
-    ("gpu_utilisation", "Average GPU utilisation", "%"),
-    ("gpu_memory_utilisation", "Average GPU memory utilisation", "%"),
+    ("gpu_utilisation", "GPU use", "%"),
+    ("gpu_memory_utilisation", "GPU memory", "%"),
     ("gpu_hours", "GPU hours", "hours"),
 )
 
@@ -167,8 +167,8 @@ def _figures(
         key, label, value, unit, help_text = figure
         yield Figure(key, label, value, unit, help_text, incomplete=incomplete)
     of_gpu = {
-        "mean": " (mean of samples)",
-        "peak": " (mean of peaks)",
+        "mean": ", mean of samples",
+        "peak": ", mean of peaks",
     }[query.utilisation]
     for key, label, unit in _GPU_FIGURES:
         how = of_gpu if unit == "%" else ""
@@ -185,7 +185,7 @@ def _times(
     if days is None:
         yield "date_range", "Date range", None, "days", ""
         yield "time_span", "Time span", None, f"{unit}s", ""
-        yield "peak_bucket", f"Peak {unit}", None, "experiments", ""
+        yield "peak_bucket", f"Peak {unit}", None, "", ""
         return
     places = bucket_places(rows, unit, buckets)
     span = int(places.max() - places.min()) + 1
@@ -195,7 +195,7 @@ def _times(
     tied = f" Of {ties + 1} equal ones the earliest." if ties else ""
     yield (
         "date_range",
-        f"Date range {days.start} to {days.end}",
+        f"{days.start} to {days.end}",
         days.days,
         "days",
         "First to last start of an experiment, UTC.",
@@ -205,6 +205,6 @@ def _times(
         "peak_bucket",
         f"Peak {unit}: {bucket_key(unit, buckets[peak])}",
         int(counts[peak]),
-        "experiments",
+        "",
         f"Most experiments in one {unit} (UTC).{tied}",
     )
