@@ -101,27 +101,6 @@ _PROJECTS, _EXPERIMENTS, _SIZE = map(
 _COUNTS = (
     _Count("users", "Users", "users", _users, help="As listed, suspended and deleted ones too."),
     _Count(
-        "licensed_users",
-        "Licensed users",
-        "users",
-        lambda side: _users(side, side.marks["licensed"]),
-        same=lambda side: side.has("users", "suspended"),
-        help="Neither suspended nor deleted.",
-    ),
-    _Count(
-        "suspended_users",
-        "Suspended users",
-        "users",
-        lambda side: _users(side, side.marks["suspended"]),
-        same=lambda side: side.has("users", "suspended"),
-    ),
-    _Count(
-        "deleted_users",
-        "Deleted users",
-        "users",
-        lambda side: _users(side, side.marks["deleted"]),
-    ),
-    _Count(
         "active_users",
         "Active users ({active})",
         "users",
@@ -147,28 +126,12 @@ _COUNTS = (
     ),
     _Count(
         "new_users_percent",
-        "New users ({window}) of base",
+        "Growth of users ({window})",
         "percent",
         lambda side: _growth(side.marks, side.lists_users),
         same=None,
         total=False,
-        help="Of the users created before.",
-    ),
-    _Count(
-        "personal_accounts",
-        "Personal accounts",
-        "users",
-        lambda side: _accounts(side, service=False),
-        accounts=True,
-        help="Users that are not deleted and no programs.",
-    ),
-    _Count(
-        "service_accounts",
-        "Service accounts",
-        "users",
-        lambda side: _accounts(side, service=True),
-        accounts=True,
-        help="Users that are not deleted, and are programs.",
+        help="New users in percent of those created before.",
     ),
     _Count("workspaces", "Workspaces", "workspaces", _workspaces),
     _Count(
@@ -197,18 +160,55 @@ _COUNTS = (
     ),
     _Count(
         "new_workspaces_percent",
-        "New workspaces ({window}) of base",
+        "Growth of workspaces ({window})",
         "percent",
         lambda side: _growth(side.places, side.lists_workspaces),
         same=None,
         total=False,
-        help="Of the workspaces that are older, by the same proxy.",
+        help="New workspaces in percent of older ones, by the same proxy.",
     ),
     _Count("projects", "Projects", "projects", _PROJECTS[0], cells=_PROJECTS[1]),
     _Count("experiments", "Experiments", "experiments", _EXPERIMENTS[0], cells=_EXPERIMENTS[1]),
     _Count("total_size_mb", "Total size (MB)", "MB", _SIZE[0], cells=_SIZE[1]),
+    _Count(
+        "licensed_users",
+        "Licensed users",
+        "users",
+        lambda side: _users(side, side.marks["licensed"]),
+        same=lambda side: side.has("users", "suspended"),
+        help="Neither suspended nor deleted.",
+    ),
+    _Count(
+        "suspended_users",
+        "Suspended users",
+        "users",
+        lambda side: _users(side, side.marks["suspended"]),
+        same=lambda side: side.has("users", "suspended"),
+    ),
+    _Count(
+        "deleted_users",
+        "Deleted users",
+        "users",
+        lambda side: _users(side, side.marks["deleted"]),
+    ),
+    _Count(
+        "personal_accounts",
+        "Personal accounts",
+        "accounts",
+        lambda side: _accounts(side, service=False),
+        accounts=True,
+        help="Users that are not deleted and no programs.",
+    ),
+    _Count(
+        "service_accounts",
+        "Service accounts",
+        "accounts",
+        lambda side: _accounts(side, service=True),
+        accounts=True,
+        help="Users that are not deleted, and are programs.",
+    ),
 )
-"""All figures in the order shown."""
+"""All figures in the order shown: how many, how much, and then what kinds of users."""
 
 _FIRST = (
     *("users", "suspended_users", "deleted_users", "active_users"),
