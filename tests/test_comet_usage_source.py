@@ -132,6 +132,15 @@ def test_an_experiments_own_word_decides_whether_it_is_archived() -> None:
     assert page({"experimentKey": "a"}, archived=True).keys == ["a"]
 
 
+def test_what_still_runs_is_kept_apart_from_what_the_server_does_not_say() -> None:
+    said = {"a": True, "b": False, "c": None, "d": "yes"}
+    found = page(*({"experimentKey": key, "running": runs} for key, runs in said.items()))
+    frame, _ = experiments_frame([(CometProject("w", "p"), rows_of([found], {}, archived=False))])
+    assert frame["running"].astype(object).where(frame["running"].notna(), None).tolist() == [
+        *(True, False, None, None)
+    ]
+
+
 def test_half_characters_in_names_do_not_break_tables() -> None:
     found = page({"experimentKey": "a\ud800", "userName": "b\udfff"})
     frame, _ = experiments_frame([(CometProject("w", "p"), rows_of([found], {}, archived=False))])

@@ -110,7 +110,7 @@ def test_run_times_that_are_none_are_skipped_and_counted() -> None:
 
 
 def test_where_nobody_says_what_still_runs_the_note_admits_it() -> None:
-    answer = answer_of([run(ms(2024, 1, 5), None, duration_ms=HOUR)])
+    answer = answer_of([run(ms(2024, 1, 5), None, duration_ms=HOUR, running=False)])
     untold = replace(answer, experiments=answer.experiments.drop(columns="running"))
     assert build(untold).totals["run_time_seconds"] == 3_600
     assert noted(build(untold), "Those that still run may be among them.")

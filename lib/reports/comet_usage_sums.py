@@ -147,7 +147,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> R
         skipped=Skipped(
             no_start=int((~dated & wanted).sum()),
             archived=int((inside & archived & ~wanted).sum()),
-            tells_running="running" in frame,
+            tells_running="running" in frame and bool(frame["running"].notna().all()),
             **skipped,
         ),
     )

@@ -41,7 +41,8 @@ class CometProject:
 
 @dataclass
 class Page:
-    """A page of experiments, in lists of equal length; 0 stands for a moment that is not known.
+    """A page of experiments, in lists of equal length; 0 stands for a moment that is not known, None
+    for not knowing whether it still runs.
 
     Args:
         listed: entries of the page, whether usable or not.
@@ -59,6 +60,7 @@ class Page:
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
     durations: list[int] = field(default_factory=list)
+    running: list[bool | None] = field(default_factory=list)
 
     def runs(self) -> dict[str, int | None]:
         """How long each experiment ran, milliseconds; None where that is not known."""
@@ -194,6 +196,8 @@ def parse_experiments(raw: bytes, *, archived: bool, page: int, seen: set[str]) 
         found.starts.append(moment(entry.get("startTimeMillis")))
         found.ends.append(moment(entry.get("endTimeMillis")))
         found.durations.append(max(0, moment(entry.get("durationMillis"))))
+        runs = entry.get("running")
+        found.running.append(runs if isinstance(runs, bool) else None)
 
     others = read_entries(raw, "experiments", take)
     found.more = says_more(others, page)

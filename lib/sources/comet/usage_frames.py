@@ -31,6 +31,7 @@ class Rows:
         gpus: number of GPUs with samples; 0 for none.
         figures: of ``_FLOATS``, one row each; NaN where not known.
         rules: places in ``RULES``; -1 for none.
+        running: 1 while it runs, 0 when it does not, -1 where the server does not say.
         archived: whether they came as archived ones.
     """
 
@@ -41,12 +42,13 @@ class Rows:
     gpus: npt.NDArray[np.int16]
     figures: Floats
     rules: npt.NDArray[np.int8]
+    running: npt.NDArray[np.int8]
     archived: bool
 
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        arrays = (self.users, self.moments, self.gpus, self.figures, self.rules)
+        arrays = (self.users, self.moments, self.gpus, self.figures, self.rules, self.running)
         held = sum(array.nbytes for array in arrays) + self.keys.nbytes
         return held + 150 * len(self.names) + 2_000
 
@@ -71,6 +73,9 @@ def rows_of(pages: Sequence[Page], figures: dict[str, GpuFigures], *, archived: 
         np.array([min(one.gpus, 32_767) for one in of_gpus], dtype=np.int16),
         np.array([one[1:6] for one in of_gpus], dtype=np.float64).reshape(-1, len(_FLOATS)).T,
         np.array([-1 if one.rule is None else one.rule for one in of_gpus], dtype=np.int8),
+        np.array(
+            [-1 if runs is None else runs for page in pages for runs in page.running], dtype=np.int8
+        ),
         archived,
     )
 
@@ -106,6 +111,8 @@ def experiments_frame(parts: Sequence[tuple[CometProject, Rows]]) -> tuple[pd.Da
         frame[name] = pd.arrays.IntegerArray(column.copy(), column == 0)
     archived = np.repeat(np.array([rows.archived for _, rows in parts], dtype=bool), lengths)
     frame["archived"] = pd.arrays.BooleanArray(archived, np.zeros(len(archived), dtype=bool))
+    running = _joined([rows.running for _, rows in parts], np.int8)
+    frame["running"] = pd.arrays.BooleanArray(running == 1, running < 0)
     gpus = _joined([rows.gpus for _, rows in parts], np.int64)
     frame["gpus"] = pd.arrays.IntegerArray(gpus, gpus == 0)
     figures = _joined([rows.figures for _, rows in parts], np.float64, len(_FLOATS))
