@@ -11,7 +11,7 @@ from lib.demo.comet_faults import CometFaults, CometShape
 from lib.demo.comet_server import create_comet_app
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
-from tests import comet_page
+from tests import comet_page, comet_usage_page
 from tests.pages import VisitedPages
 from tests.replies import NOW
 from tests.servers import NOTHING, serve
@@ -72,3 +72,10 @@ def comet_upstream(
     monkeypatch.setenv("COMET_API_KEY", comet_page.CANARY)
     monkeypatch.setenv("COMET_URL_OVERRIDE", url)
     return app
+
+
+@pytest.fixture
+def lab(no_settings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[comet_usage_page.Lab]:
+    """A small Comet server, configured, whose experiments are counted."""
+    with comet_usage_page.served_lab(monkeypatch) as served:
+        yield served
