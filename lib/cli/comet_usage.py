@@ -25,7 +25,8 @@ from lib.upstreams import comet_upstream
 
 def comet_usage_command(
     target: Annotated[
-        list[str], typer.Argument(help="WORKSPACE or WORKSPACE/PROJECT; several count once each.")
+        list[str],
+        typer.Argument(metavar="WORKSPACE[/PROJECT]...", help="Several count once each."),
     ],
     units: Annotated[str, typer.Option(help=f"{', '.join(UNITS)}.")] = UNITS[0],
     since: Annotated[

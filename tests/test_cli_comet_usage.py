@@ -1,0 +1,179 @@
+"""The command ``comet-usage``: its options, its files, its exit codes, and no key in any of them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from lib.cli import app
+from tests.comet_page import CANARY
+from tests.comet_usage_page import PRESENT, Lab, served_lab
+
+JSON = ("--format", "json")
+
+pytestmark = pytest.mark.usefixtures("no_settings")
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, ["comet-usage", *words])
+
+
+def test_with_nothing_set_the_report_is_of_made_up_data_and_says_so() -> None:
+    done = run("vision")
+    assert done.exit_code == 0, done.stderr
+    assert "Comet usage charts" in done.stdout
+    assert "made-up demo data" in done.stderr
+
+
+def test_all_options_reach_the_report(lab: Lab) -> None:
+    first, second = lab.workspaces[:2]
+    project = lab.projects(second)[0]
+    since, until = ((PRESENT - timedelta(days=back)).date() for back in (200, 20))
+    lab.asked()
+    done = run(
+        *(first, f"{second}/{project}", "--units", "week", "--include-archived"),
+        *("--since", since.isoformat(), "--until", until.isoformat(), "--utilisation", "peak"),
+        *("--group", "user", "--max-series-per-chart", "3", *JSON),
+    )
+    assert (done.exit_code, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    assert report["period"] == {
+        "start": since.isoformat(),
+        "end": until.isoformat(),
+        "timezone": "UTC",
+    }
+    runs = [
+        one
+        for archived in (False, True)
+        for one in (
+            *lab.experiments(first, archived=archived),
+            *lab.experiments(second, project, archived=archived),
+        )
+        if since <= datetime.fromtimestamp(one["startTimeMillis"] / 1_000, UTC).date() <= until
+    ]
+    assert any(one["archived"] for one in runs), "else the option would show nothing"
+    assert report["totals"]["experiments"] == len(runs)
+    assert report["totals"]["users"] == len({one["userName"] for one in runs})
+    filters = report["filters"]
+    assert (filters["units"], filters["group"], filters["utilisation"]) == ("week", "user", "peak")
+    assert all("-W" in row["bucket"] for row in report["tables"]["by_bucket"])
+
+
+def test_a_target_given_twice_counts_once(lab: Lab) -> None:
+    name = lab.workspaces[0]
+    done = run(name, f"{name}/{lab.projects(name)[0]}", name, *JSON)
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["totals"]["experiments"] == len(lab.experiments(name))
+
+
+@pytest.mark.parametrize(("ending", "begins"), [("csv", b"\xef\xbb\xbf"), ("pdf", b"%PDF")])
+def test_the_ending_of_the_file_decides_its_format(
+    lab: Lab, tmp_path: Path, ending: str, begins: bytes
+) -> None:
+    path = tmp_path / f"x.{ending}"
+    done = run(lab.workspaces[0], "--output", str(path))
+    assert (done.exit_code, done.stdout) == (0, ""), done.stderr
+    assert path.read_bytes().startswith(begins)
+
+
+def test_any_table_can_be_had_as_csv(lab: Lab, tmp_path: Path) -> None:
+    path, name = tmp_path / "r.csv", lab.workspaces[0]
+    assert run(name, "--table", "by_project", "--output", str(path)).exit_code == 0
+    assert path.read_text("utf-8-sig").startswith("workspace,project,experiments,")
+    done = run(name, "--table", "planets", "--output", str(path))
+    assert done.exit_code == 2
+    assert "by_bucket, by_project, by_workspace, by_user" in done.stderr
+
+
+def test_a_misspelt_workspace_or_project_ends_with_two_and_the_name_that_is_meant(
+    lab: Lab,
+) -> None:
+    name = lab.workspaces[0]
+    project = lab.projects(name)[0]
+    for target, meant in ((f"{name}x", name), (f"{name}/{project}x", project)):
+        done = run(target)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert f"Did you mean {meant!r}" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--units", "decade"), "month, week, day, hour"),
+        (("--group", "planet"), "project, workspace, user"),
+        (("--utilisation", "median"), "mean, peak"),
+        (("--max-series-per-chart", "0"), "series"),
+        (("--since", "21.11.2025"), "YYYY-MM-DD"),
+        (("--since", "2025-02-01", "--until", "2025-01-01"), "Swap"),
+        (("--until", "2999-01-01", "--since", "2025-01-01"), "future"),
+        (("--host", "comet example"), "host"),
+        (("--output", "report.xlsx"), "--format"),
+        (("--nonsense",), "nonsense"),
+    ],
+)
+def test_misuse_is_named_on_stderr_with_exit_code_two(
+    lab: Lab, words: tuple[str, ...], said: str
+) -> None:
+    done = run("vision", *words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "experiments" not in lab.asked()
+
+
+def test_without_a_target_the_command_says_what_it_wants() -> None:
+    done = run()
+    assert done.exit_code == 2
+    assert "WORKSPACE[/PROJECT]" in done.stderr
+
+
+def test_a_missing_key_is_a_setting_to_correct(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DASHBOARD_DEMO", "off")
+    done = run("vision")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "COMET_API_KEY is not set" in done.stderr
+
+
+def test_a_server_that_refuses_ends_with_one_the_remedy_and_no_key(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGURU_LEVEL", "DEBUG")
+    name = lab.workspaces[0]
+    lab.app.state.faults.fail = {"experiments": 403}
+    done = run(name)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "answered 403" in done.stderr
+    assert CANARY not in done.output
+
+
+def test_a_project_that_fails_ends_with_one_and_the_report_of_the_others_is_written(
+    lab: Lab, tmp_path: Path
+) -> None:
+    name, path = lab.workspaces[0], tmp_path / "r.json"
+    lost, *others = lab.projects(name)
+    lab.app.state.faults.fail_project = {("experiments", lost): 403}
+    done = run(name, "--output", str(path))
+    assert done.exit_code == 1
+    assert "INCOMPLETE" in done.stderr
+    report = json.loads(path.read_text())
+    assert report["complete"] is False
+    assert report["totals"]["experiments"] == len(lab.experiments(name, *others))
+    assert CANARY not in path.read_text()
+
+
+def test_another_host_is_asked_instead_of_the_one_that_is_set(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = lab.workspaces[0]
+    lab.asked()
+    with pytest.MonkeyPatch.context() as other, served_lab(other) as second:
+        monkeypatch.setenv("COMET_URL_OVERRIDE", lab.url)
+        done = run(name, "--host", second.url)
+        assert done.exit_code == 0, done.stderr
+        assert "experiments" in second.asked()
+    assert lab.asked() == []
+    assert second.url.removeprefix("http://") in done.stdout
