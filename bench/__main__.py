@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from bench.caching import measure_caching
+from bench.chargeback import measure_chargeback
 from bench.files import measure_files
 from bench.load import measure_load
 from bench.memory import measure_memory
@@ -22,6 +23,7 @@ TOPICS: dict[str, Callable[[], Iterator[Row]]] = {
     "page": measure_page,
     "memory": measure_memory,
     "tenants": measure_tenants,
+    "chargeback": measure_chargeback,
 }
 
 
