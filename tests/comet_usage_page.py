@@ -73,10 +73,12 @@ class Lab:
 
 
 @contextmanager
-def served_lab(patch: pytest.MonkeyPatch, *, hostile_names: bool = False) -> Iterator[Lab]:
+def served_lab(
+    patch: pytest.MonkeyPatch, *, size: CometSize = SIZE, hostile_names: bool = False
+) -> Iterator[Lab]:
     """The server, healthy and configured; no other test has asked its address."""
     app = create_comet_app(
-        now=lambda: PRESENT, api_key=CANARY, size=SIZE, hostile_names=hostile_names
+        now=lambda: PRESENT, api_key=CANARY, size=size, hostile_names=hostile_names
     )
     with serve(app) as url:
         patch.setenv("COMET_API_KEY", CANARY)
