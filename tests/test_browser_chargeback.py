@@ -20,6 +20,8 @@ from tests.servers import CHROMIUM_FLAGS, Dashboard, chromium, dashboard
 
 SECONDS = 1_000
 MONTHS = ("2026-08", "2026-10")
+LARGE = 8_000_000
+"""Bytes more, as of a larger organisation: blanks after the JSON."""
 LINK = (
     "/comet_chargeback?cmc_month=2026-10&cmc_compare=2026-08&cmc_active=2w&cmc_window=2m"
     "&cmc_exclude=Z*&cmc_accounts=personal&cmc_workspaces=vision&cmc_workspaces=language"
@@ -77,7 +79,7 @@ def test_saved_reports_are_shown_compared_and_downloaded_as_they_are_on_the_scre
     upstream, url = comet_served
     names = {month: tmp_path / f"comet-chargeback-report-{month}.json" for month in MONTHS}
     for month, path in names.items():
-        path.write_bytes(saved(url, month))
+        path.write_bytes(saved(url, month) + b" " * LARGE)
     august, october = (json.loads(names[month].read_bytes()) for month in MONTHS)
     page.goto(f"{app.url}/comet_chargeback")
     expect(page.get_by_text("Sources (")).to_be_visible(timeout=60 * SECONDS)
@@ -85,12 +87,12 @@ def test_saved_reports_are_shown_compared_and_downloaded_as_they_are_on_the_scre
 
     uploader = page.get_by_test_id("stFileUploaderDropzoneInput")
     uploader.set_input_files([names["2026-08"]])
-    expect(page.get_by_text("2026-08-01 to 2026-08-31")).to_be_visible()
+    expect(page.get_by_text("2026-08-01 to 2026-08-31")).to_be_visible(timeout=60 * SECONDS)
     expect(page.get_by_role("tab", name="Changes")).to_have_count(0)
     assert card(page, "Users") == str(len(august["users"]["licensedUsers"]))
     uploader.set_input_files([names["2026-10"]])
-    expect(page.get_by_text("2026-10-01 to 2026-10-31")).to_be_visible()
-    expect(page.get_by_role("tab", name="Changes")).to_be_visible()
+    expect(page.get_by_text("2026-10-01 to 2026-10-31")).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_role("tab", name="Changes")).to_be_visible(timeout=60 * SECONDS)
     assert not upstream.state.requests, "files ask nobody"
     assert "canary" not in page.url
     users, places = october["users"]["licensedUsers"], october["workspaces"]
@@ -148,7 +150,7 @@ def test_a_server_that_never_answers_is_waited_for_until_stop(
         timeout=60 * SECONDS
     )
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("Stopped.")).to_be_visible()
+    expect(page.get_by_text("Stopped.")).to_be_visible(timeout=60 * SECONDS)
     upstream.state.faults.hang = set()
     page.get_by_role("button", name=FETCH).click()
     expect(page.get_by_text("Sources (")).to_be_visible(timeout=60 * SECONDS)
