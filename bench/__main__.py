@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from bench.caching import measure_caching
 from bench.chargeback import measure_chargeback
+from bench.comet_usage import measure_comet_usage
 from bench.files import measure_files
 from bench.load import measure_load
 from bench.memory import measure_memory
@@ -24,6 +25,7 @@ TOPICS: dict[str, Callable[[], Iterator[Row]]] = {
     "memory": measure_memory,
     "tenants": measure_tenants,
     "chargeback": measure_chargeback,
+    "comet-usage": measure_comet_usage,
 }
 
 
