@@ -1,7 +1,7 @@
 """Is a source configured, reachable and permitted? Asked with one small request each."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +16,8 @@ from lib.errors import (
 )
 from lib.settings import Settings
 from lib.sources.comet.chargeback import fetch_chargeback, fetch_service_accounts
+from lib.sources.comet.experiments import fetch_workspaces
+from lib.sources.comet.rest import CometRest
 from lib.sources.control_db import fetch_tenants
 from lib.sources.openai.names import MANAGEMENT_SCOPE, check_names
 from lib.sources.openai.usage import USAGE_SCOPE, Series, fetch_window
@@ -95,8 +97,14 @@ async def check_tenants(
     return found
 
 
-async def check_comet(client: ApiClient, *, configured: bool) -> list[Check]:
-    """The admin API of a Comet server, which needs the key of an organization admin."""
+async def check_comet(
+    client: ApiClient, rest_roots: Sequence[str], *, configured: bool
+) -> list[Check]:
+    """A Comet server's admin API, which needs the key of an organization admin, and its REST API.
+
+    Args:
+        rest_roots: where the REST API may be.
+    """
     suffix = "" if configured else " (demo data)"
 
     async def ask() -> None:
@@ -105,8 +113,13 @@ async def check_comet(client: ApiClient, *, configured: bool) -> list[Check]:
         except SourceRefused:  # older servers lack it
             await fetch_chargeback(client, None)
 
-    asked = f"{client.host}, admin API{suffix}"
-    return [await _check("comet:chargeback", configured, asked, ask())]
+    listing = fetch_workspaces(CometRest(client, list(rest_roots)))
+    return [
+        await _check("comet:chargeback", configured, f"{client.host}, admin API{suffix}", ask()),
+        await _check(
+            "comet:workspaces", configured, f"{client.host}, list of workspaces{suffix}", listing
+        ),
+    ]
 
 
 async def _check(source: str, configured: bool, asked: str, request: Awaitable[object]) -> Check:

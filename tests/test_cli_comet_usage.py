@@ -177,3 +177,15 @@ def test_another_host_is_asked_instead_of_the_one_that_is_set(
         assert "experiments" in second.asked()
     assert lab.asked() == []
     assert second.url.removeprefix("http://") in done.stdout
+
+
+@pytest.mark.parametrize("status", [None, 403])
+def test_the_check_asks_for_the_workspaces_which_takes_no_admin(
+    lab: Lab, status: int | None
+) -> None:
+    lab.app.state.faults.no_admin = True
+    lab.app.state.faults.fail = {"workspaces": status} if status else {}
+    done = CliRunner().invoke(app, ["check"])
+    (line,) = [one for one in done.stdout.splitlines() if one.startswith("comet:workspaces")]
+    assert f"configured: yes, reachable: yes, permitted: {'NO' if status else 'yes'}" in line
+    assert CANARY not in done.output

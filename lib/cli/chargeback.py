@@ -135,4 +135,4 @@ async def comet_checks(settings: Settings) -> list[Check]:
     """What stands in the way of the Comet reports."""
     source = comet_upstream(settings)
     async with aclosing(source.connect()) as client:
-        return await check_comet(client, configured=not source.demo)
+        return await check_comet(client, source.address.rest_roots, configured=not source.demo)
