@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 from starlette.applications import Starlette
 
 from lib.demo.comet_faults import CometFaults, CometShape
@@ -15,6 +16,8 @@ from tests import comet_page, comet_usage_page
 from tests.pages import VisitedPages
 from tests.replies import NOW
 from tests.servers import NOTHING, serve
+
+expect.set_options(timeout=60_000)  # the library's five seconds are short for a busy machine
 
 
 @pytest.fixture(scope="session")
