@@ -135,7 +135,7 @@ _FIGURES = (
     ("run_time_seconds", "Total run time", "seconds", "From start to end."),
     (
         "average_run_time_seconds",
-        "Average run time per experiment",
+        "Average run time",
         "seconds",
         "Over the experiments with a run time.",
     ),
