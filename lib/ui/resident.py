@@ -1,0 +1,23 @@
+"""What stays in memory for good, set apart from what sessions leave behind."""
+
+import gc
+import pkgutil
+from importlib import import_module
+
+import lib
+
+_ROOMS = ("lib.ui", "lib.loader", "lib.reports", "lib.charts", "lib.exports", "lib.upstreams")
+"""Everything that pages import, so that no visitor waits for it."""
+
+
+def settle() -> None:
+    """Imports what all pages need, and takes it out of the garbage collector's rounds.
+
+    Streamlit collects all garbage after every run of a page, which walks every object of the
+    process and stops all sessions meanwhile: with many people that took more than their pages.
+    """
+    for module in pkgutil.walk_packages(lib.__path__, "lib."):
+        if module.name.startswith(_ROOMS):
+            import_module(module.name)
+    gc.collect()
+    gc.freeze()
