@@ -19,6 +19,8 @@ from pathlib import Path
 import httpx
 import uvicorn
 from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.types import Message, Receive, Scope, Send
 
 from bench.standin import ROOT, Counting, free_port, process, wait_until_up
 from bench.table import Row, at_least, at_most, equal, info, spread
@@ -86,7 +88,48 @@ def _serve(port: int, latency: float, projects: int, experiments: int) -> None:
             points=4 if large else 60,
         ),
     )
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False, ws="none")
+    served = _Remembering(app) if latency == LATENCY_SECONDS else app
+    uvicorn.run(
+        served, host="127.0.0.1", port=port, log_level="warning", access_log=False, ws="none"
+    )
+
+
+class _Remembering:
+    """Answers the same question from memory, after the same latency: making up samples takes longer
+    than either side's work, and both would wait for it."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+        self._known: dict[tuple[str, bytes, bytes], list[Message]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = b""
+        more = True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        question = (scope["path"], scope["query_string"], body)
+        if question in self._known:
+            await asyncio.sleep(LATENCY_SECONDS)
+            for message in self._known[question]:
+                await send(message)
+            return
+        answer: list[Message] = []
+
+        async def replay() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def note(message: Message) -> None:
+            answer.append(message)
+            await send(message)
+
+        await self._app(scope, replay, note)
+        if answer and answer[0].get("status") == 200:
+            self._known[question] = answer
 
 
 def _workspaces(url: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from lib.errors import DashboardError, InputError, SettingsError
+from lib.exports.chart_engine import engine
 from lib.exports.csv import Profile, to_csv, to_zip
 from lib.exports.json import to_json
 from lib.exports.pdf import to_pdf
@@ -73,6 +74,8 @@ def write_report(
         load: checks what was asked for, then asks for it; counts its requests.
     """
     form = _format_of(format, output)  # before anything is asked for
+    if form == "pdf":
+        engine.start()  # it gets ready while the sources are asked
     report = or_exit(lambda settings: _with_progress(lambda progress: load(settings, progress)))
     _write(report, form, output, profile, table)
     if not report.complete:

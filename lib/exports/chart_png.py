@@ -6,10 +6,10 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from functools import cache
-from pathlib import Path
 
 import altair as alt
+
+from lib.exports.chart_engine import engine
 
 PALETTE = (
     *("#1F5FA8", "#2A9D8F", "#D9822B", "#7A5195", "#B8414B", "#6B7A8F", "#8AA34F", "#3BA3D0"),
@@ -41,8 +41,6 @@ CONFIG: dict[str, object] = {
 WIDTH, HEIGHT = 500, 175
 """Pixels of a chart that leaves its width to its place: with a legend of five lines, two rows fit a page."""
 
-SCALE = 2
-FONTS = Path(__file__).parents[1] / "fonts"
 KEPT = 48
 """Pictures kept, about 40 kB each."""
 
@@ -107,21 +105,6 @@ def _under(base: Mapping[str, object], own: Mapping[str, object]) -> dict[str, o
     return merged
 
 
-def _draw(spec: str) -> bytes:
-    import vl_convert  # noqa: PLC0415  # starts a JavaScript engine; only paper needs it
-
-    _register_fonts()
-    return vl_convert.vegalite_to_png(spec, scale=SCALE, allowed_base_urls=[])
-
-
-@cache
-def _register_fonts() -> None:
-    """Once a process: each call would read the fonts again."""
-    import vl_convert  # noqa: PLC0415
-
-    vl_convert.register_font_directory(str(FONTS))
-
-
 class _Pictures:
     """The last ``KEPT`` pictures by the hash of their spec; safe to share between threads."""
 
@@ -145,4 +128,4 @@ class _Pictures:
         return picture
 
 
-_pictures = _Pictures(_draw, KEPT)
+_pictures = _Pictures(engine.draw, KEPT)

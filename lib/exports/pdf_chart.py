@@ -5,7 +5,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lib.exports.chart_png import SCALE, WIDTH, chart_png
+from lib.exports.chart_engine import SCALE
+from lib.exports.chart_png import WIDTH, chart_png
 from lib.exports.pdf_page import LEADING, POINT, Page
 from lib.reports.report import ChartSpec
 

@@ -9,7 +9,7 @@ from fpdf.bidi import BidiParagraph
 from fpdf.enums import TextDirection
 from fpdf.fonts import TTFFont
 
-from lib.exports.chart_png import FONTS
+from lib.exports.chart_engine import FONTS
 from lib.exports.formats import mark, moment, utc, visible
 from lib.reports.report import Report
 
