@@ -48,7 +48,12 @@ def measure_tenants() -> Iterator[Row]:
     )
     yield info("sequential GET, keys per second", f"{1 / statistics.median(found['get']):,.0f}")
     yield at_most("longest stall of the event loop meanwhile", found["stall"], 0.25, " s")
-    yield at_most("commands of a load that blocked Redis for over 2 ms", found["slow"], 0)
+    # A command that asks for too much is slow in every run; the machine's own pauses hit any.
+    yield at_most(
+        "commands that blocked Redis for over 2 ms, in the calmest load", [min(found["slow"])], 0
+    )
+    yield info("... in every load, of 960 commands", spread(found["slow"], digits=0))
+    yield info("... microseconds of a SCAN / an MGET on average", _means(found))
     yield at_most("memory added by a load and its report", found["memory"], 150, " MB")
     with redis_cluster() as nodes:
         seconds = asyncio.run(_measure_cluster(nodes[0], keys[:CLUSTER_KEYS]))
@@ -56,6 +61,10 @@ def measure_tenants() -> Iterator[Row]:
         f"{CLUSTER_KEYS:,} counters on a cluster of three nodes, report included",
         spread(seconds, " s"),
     )
+
+
+def _means(found: dict[str, list[float]]) -> str:
+    return " / ".join(f"{statistics.median(found[name]):,.0f}" for name in ("scan", "mget"))
 
 
 def _form(tenant: int) -> str:
@@ -70,7 +79,7 @@ async def _measure(server: Server, keys: list[bytes]) -> dict[str, list[float]]:
     client = await source.connect(IN_FLIGHT)
     plain = Redis.from_url(server.tcp)  # what a first script connects with
     found: dict[str, list[float]] = {
-        name: [] for name in ("ours", "bare", "stall", "memory", "get", "slow")
+        name: [] for name in ("ours", "bare", "stall", "memory", "get", "slow", "scan", "mget")
     }
     for _ in range(RUNS):
         began = time.perf_counter()
@@ -78,6 +87,7 @@ async def _measure(server: Server, keys: list[bytes]) -> dict[str, list[float]]:
             await plain.get(key)
         found["get"].append((time.perf_counter() - began) / GETS)
         await plain.slowlog_reset()
+        await plain.config_resetstat()
         before, began = _resident(), time.perf_counter()
         watch = asyncio.create_task(_longest_stall())
         report = await _load(source, client, watch.cancel)
@@ -85,6 +95,9 @@ async def _measure(server: Server, keys: list[bytes]) -> dict[str, list[float]]:
         found["memory"].append(_resident() - before)
         found["stall"].append(await watch)
         found["slow"].append(float(await plain.slowlog_len()))
+        commands = await plain.info("commandstats")
+        for name in ("scan", "mget"):
+            found[name].append(float(commands[f"cmdstat_{name}"]["usec_per_call"]))
         assert report.totals["tenants_with_usage"] == TENANTS
         del report
         began = time.perf_counter()
