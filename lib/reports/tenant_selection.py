@@ -163,12 +163,12 @@ def find_ambiguous(counters: pd.DataFrame) -> pd.DataFrame:
     order = [*_GROUP, "period"]
     rows = rows.astype(dict.fromkeys(order, "str")).sort_values(order, ignore_index=True)
     keys = PREFIX + rows["tenant_id"] + ":" + rows["metric"] + ":" + rows["period"]
-    starts = starts_of(rows[_GROUP])
+    starts = _starts_of(rows[_GROUP])
     group_of = rows.index.isin(starts).cumsum()
     sums = rows.groupby(group_of)[["value", "own_period"]].sum()
     counts = np.diff([*starts, len(rows)])
     found = rows.loc[starts, _GROUP].assign(
-        keys=joined(keys, starts),
+        keys=joined(keys.tolist(), starts),
         problem=[
             f"month counter beside {own} of own periods" if own < count else f"{own} own periods"
             for own, count in zip(sums["own_period"], counts, strict=True)
@@ -178,13 +178,12 @@ def find_ambiguous(counters: pd.DataFrame) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
-def starts_of(sorted_rows: pd.DataFrame) -> list[int]:
+def _starts_of(sorted_rows: pd.DataFrame) -> list[int]:
     """Where a new value begins."""
     changed = (sorted_rows != sorted_rows.shift()).any(axis=1)
     return [int(place) for place in np.flatnonzero(changed)]
 
 
-def joined(column: "pd.Series[Any]", starts: Sequence[int]) -> list[str]:
+def joined(every: Sequence[str], starts: Sequence[int]) -> list[str]:
     """The texts from each start to the next as one."""
-    every = column.tolist()
     return [", ".join(every[first:end]) for first, end in pairwise([*starts, len(every)])]

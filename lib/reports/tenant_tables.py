@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib.reports.report import Column, Number, Table
-from lib.reports.tenant_selection import Selection, joined, present, starts_of, texts
+from lib.reports.tenant_selection import Selection, joined, present, texts
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.tables import METRICS
 
@@ -123,10 +123,22 @@ def _months(counters: pd.DataFrame, index: "pd.Index[Any]") -> pd.DataFrame:
 
 
 def _own_periods(counters: pd.DataFrame) -> "pd.Series[Any]":
-    own = counters.loc[counters["own_period"], ["tenant_id", "period"]].drop_duplicates()
-    own = own.astype("str").sort_values(["tenant_id", "period"], ignore_index=True)
-    starts = starts_of(own[["tenant_id"]])
-    return pd.Series(joined(own["period"], starts), own["tenant_id"].iloc[starts], "str")
+    own = counters[counters["own_period"]]
+    names = texts(own["period"])
+    ordered = sorted(names)
+    place = {name: at for at, name in enumerate(ordered)}
+    rank = np.array([place[name] for name in names], dtype=np.int64)
+    width = max(1, len(names))
+    owner = own["tenant_id"].cat.codes.to_numpy().astype(np.int64)
+    pairs = np.unique(owner * width + rank[own["period"].cat.codes])
+    owners, periods = np.divmod(pairs, width)
+    starts = [int(at) for at in np.flatnonzero(np.diff(owners, prepend=-1))]
+    tenants = texts(own["tenant_id"])
+    return pd.Series(
+        joined([ordered[at] for at in periods], starts),
+        [tenants[at] for at in owners[starts]],
+        "str",
+    )
 
 
 def tenants_table(

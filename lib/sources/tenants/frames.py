@@ -89,14 +89,11 @@ class Collected:
         last = _last_of_each(codes, [len(text) for text in texts])
         frame = pd.DataFrame(
             {
-                column: pd.Categorical.from_codes(code[last], categories=text)
+                column: _categories(code[last], text)
                 for column, code, text in zip(_TEXT_COLUMNS, codes, texts, strict=True)
             }
         )
         frame["value"] = values[last]
-        for column in _TEXT_COLUMNS:
-            # A metric whose every counter is bad is not one that is counted.
-            frame[column] = frame[column].cat.remove_unused_categories()
         rows = sorted(self._anomalies.items())
         anomalies = pd.DataFrame(
             [row for _, row in rows], columns=list(ANOMALY_COLUMNS), dtype="str"
@@ -134,6 +131,13 @@ def _last_of_each(codes: Sequence[Any], sizes: Sequence[int]) -> Any:
     tenant, metric, period = codes
     whole = (tenant.astype(np.int64) * sizes[1] + metric) * sizes[2] + period
     return ~pd.Series(whole).duplicated(keep="last").to_numpy()
+
+
+def _categories(codes: Any, texts: "pd.Index[str]") -> "pd.Categorical[Any]":
+    """Without those that no row has: a metric whose every counter is bad is not one that is counted."""
+    column = pd.Categorical.from_codes(codes, categories=texts)
+    used = np.bincount(codes, minlength=len(texts))
+    return column if used.all() else column.remove_unused_categories()
 
 
 def _text(names: Iterable[str]) -> "pd.Index[str]":
