@@ -14,8 +14,9 @@ from tests.servers import CHROMIUM_FLAGS, chromium
 Start = Callable[..., Stack]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # Not for the whole run: Playwright keeps an event loop going in this thread.
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         yield launched
