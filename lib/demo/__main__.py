@@ -21,6 +21,17 @@ COMET_KEY = "comet-demo-key"
 cli = typer.Typer(add_completion=False, no_args_is_help=True)
 
 
+Port = Annotated[int, typer.Option(help="Port to listen on.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Seed = Annotated[int, typer.Option(help="Decides everything that is made up.")]
+Latency = Annotated[float, typer.Option(help="Seconds that every answer waits.")]
+HostileNames = Annotated[
+    bool, typer.Option("--hostile-names", help="Names that break careless tables.")
+]
+Now = Annotated[str, typer.Option(help="A fixed present, ISO 8601; the clock if empty.")]
+"""Options that mean the same for every stand-in."""
+
+
 @cli.callback()
 def choose() -> None:
     """Stand-in upstreams that speak the real protocols."""
@@ -29,14 +40,12 @@ def choose() -> None:
 @cli.command()
 def openai(
     *,
-    port: Annotated[int, typer.Option(help="Port to listen on.")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    seed: Annotated[int, typer.Option(help="Decides everything that is made up.")] = 7,
-    latency: Annotated[float, typer.Option(help="Seconds that every answer waits.")] = 0.0,
-    hostile_names: Annotated[
-        bool, typer.Option("--hostile-names", help="Names that break careless tables.")
-    ] = False,
-    now: Annotated[str, typer.Option(help="A fixed present, ISO 8601; the clock if empty.")] = "",
+    port: Port,
+    host: Host = "127.0.0.1",
+    seed: Seed = 7,
+    latency: Latency = 0.0,
+    hostile_names: HostileNames = False,
+    now: Now = "",
 ) -> None:
     """OpenAI's organization usage, costs and look-ups."""
     present = parse_now(now) if now else None
@@ -53,14 +62,12 @@ def openai(
 @cli.command()
 def comet(
     *,
-    port: Annotated[int, typer.Option(help="Port to listen on.")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    seed: Annotated[int, typer.Option(help="Decides everything that is made up.")] = 7,
-    latency: Annotated[float, typer.Option(help="Seconds that every answer waits.")] = 0.0,
-    hostile_names: Annotated[
-        bool, typer.Option("--hostile-names", help="Names that break careless tables.")
-    ] = False,
-    now: Annotated[str, typer.Option(help="A fixed present, ISO 8601; the clock if empty.")] = "",
+    port: Port,
+    host: Host = "127.0.0.1",
+    seed: Seed = 7,
+    latency: Latency = 0.0,
+    hostile_names: HostileNames = False,
+    now: Now = "",
     prefix: Annotated[str, typer.Option(help="Path of the deployment, such as /comet.")] = "",
     old: Annotated[bool, typer.Option("--old", help="A server of 2024: by month only.")] = False,
     users: Annotated[int, typer.Option(help="Users and service accounts.")] = 60,
@@ -93,8 +100,8 @@ def comet(
 @cli.command("sign-in")
 def sign_in(
     *,
-    port: Annotated[int, typer.Option(help="Port to listen on.")],
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Port,
+    host: Host = "127.0.0.1",
     dashboard: Annotated[
         str, typer.Option(help="Address of the dashboard that people sign in to.")
     ] = "http://localhost:8501",
