@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect, sync_playwright
 from starlette.applications import Starlette
 
 from lib.demo.comet_faults import CometFaults, CometShape
@@ -15,9 +15,18 @@ from lib.demo.openai_server import create_openai_app
 from tests import comet_page, comet_usage_page
 from tests.pages import VisitedPages
 from tests.replies import NOW
-from tests.servers import NOTHING, serve
+from tests.servers import CHROMIUM_FLAGS, NOTHING, chromium, serve
 
 expect.set_options(timeout=60_000)  # the library's five seconds are short for a busy machine
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser. Of a module, not the session: its event loop must be gone before others' tests."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture(scope="session")

@@ -11,27 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 from starlette.applications import Starlette
 
 from lib.demo.openai_server import create_openai_app
 from tests.redis_servers import redis_server
-from tests.servers import CHROMIUM_FLAGS, Dashboard, chromium, dashboard, serve
+from tests.servers import Dashboard, dashboard, serve
 
 CANARY = "sk-admin-canary0123456789abcdef"
 LINK = (
     "/openai_usage?oai_period=2026-10-01&oai_period=2026-10-07&oai_group=project_id&oai_group=model"
 )
 SECONDS = 1_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

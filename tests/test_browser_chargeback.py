@@ -11,12 +11,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 from starlette.applications import Starlette
 
 from tests.comet_page import CANARY, FETCH, Served, asked, saved
-from tests.servers import CHROMIUM_FLAGS, Dashboard, chromium, dashboard
+from tests.servers import Dashboard, dashboard
 
 SECONDS = 1_000
 MONTHS = ("2026-08", "2026-10")
@@ -33,14 +33,6 @@ def app(comet_served: Served, tmp_path: Path) -> Iterator[Dashboard]:
     settings = {"COMET_API_KEY": CANARY, "COMET_URL_OVERRIDE": comet_served[1]}
     with dashboard(tmp_path, **settings) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

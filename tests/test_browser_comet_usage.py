@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
 from tests.comet_page import CANARY
 from tests.comet_usage_page import FETCH, Lab
-from tests.servers import CHROMIUM_FLAGS, Dashboard, chromium, dashboard
+from tests.servers import Dashboard, dashboard
 from tests.test_browser_chargeback import card, download
 
 SECONDS = 1_000
@@ -24,14 +24,6 @@ def app(lab: Lab, tmp_path: Path) -> Iterator[Dashboard]:
     settings = {"COMET_API_KEY": CANARY, "COMET_URL_OVERRIDE": lab.url}
     with dashboard(tmp_path, **settings) as running:
         yield running
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        yield launched
-        launched.close()
 
 
 def loaded(page: Page) -> None:

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from lib.access import PAGES, ROLES
 from lib.demo.organisation import make_organisation
 from lib.ui.page import ENTRIES, Entry
 from tests.hosted import CLIENT_SECRET, COOKIE_SECRET, UVICORN, Hosted, hosted, sign_in
-from tests.servers import CHROMIUM_FLAGS, chromium
 from tests.test_browser import download, frames_of, loaded
 
 MINUTE = 60_000
@@ -31,14 +30,6 @@ DATA = {
     "tenant_usage": ("Data as of", "Tenants with usage", "TOTAL"),
 }
 """What a page's frames hold once it shows its data, and never before."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

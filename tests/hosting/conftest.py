@@ -4,23 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 from lib.demo.hosted import Stack, hosted_stack, nginx_binary
 from lib.errors import SettingsError
 from tests.missing import missing
-from tests.servers import CHROMIUM_FLAGS, chromium
 
 Start = Callable[..., Stack]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # Not for the whole run: Playwright keeps an event loop going in this thread.
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
