@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -190,11 +191,19 @@ class Caches:
             self.lookups[key] = found
         return found
 
-    async def document(self, key: Hashable, fetch: Callable[[], Awaitable[Document]]) -> Any:
+    async def document(
+        self, key: Hashable, fetch: Callable[[], Awaitable[Document]], *, anew: bool = False
+    ) -> Any:
         """The content of a document, fetched at most once at a time.
 
         Failures are not kept, nor is one that is larger than all documents together may be.
+
+        Args:
+            anew: a kept one is dropped; one that is already on its way is shared all the same.
         """
+        if anew:
+            with suppress(KeyError):
+                del self.documents[key]
         try:
             known = self.documents[key]
         except KeyError:

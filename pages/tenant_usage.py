@@ -7,7 +7,7 @@ import streamlit as st
 from lib.reports.tenant_usage import build_tenant_usage
 from lib.ui.controls import copy_link
 from lib.ui.downloads import show_downloads
-from lib.ui.load import load_report
+from lib.ui.load import load_report, shown_before
 from lib.ui.page import open_page
 from lib.ui.show import show_report
 from lib.ui.tenant_controls import remember_tenants, tenant_controls, tenant_link
@@ -15,10 +15,11 @@ from lib.ui.tenant_controls import remember_tenants, tenant_controls, tenant_lin
 with open_page("tenant_usage") as page:
     asked = tenant_controls(page)
     source, query, runtime = asked.source, asked.query, page.runtime
+    anew = asked.again and shown_before(page, asked)
     report = load_report(
         page,
         asked,
-        fetch=lambda progress: runtime.load_tenants(source, query, progress),
+        fetch=lambda progress: runtime.load_tenants(source, query, progress, anew=anew),
         build=lambda answer: build_tenant_usage(
             answer, query, now=datetime.now(UTC), demo=source.demo
         ),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner, Result
 
@@ -81,6 +82,19 @@ def test_a_configured_redis_is_read_and_its_whole_months_are_said(configured: st
     assert figures(at)["Average requests per tenant"] == "1,070"
     assert "2026-10" in texts(at.markdown)
     assert "<b>" not in "".join(str(one.value) for one in at.markdown)
+
+
+def test_another_session_shares_the_read_and_the_button_reads_anew(configured: str) -> None:
+    assert figures(open_link(**MONTHS))["Requests"] == "2,140"
+    with redis.Redis.from_url(f"redis://{configured.rpartition('@')[2]}") as client:
+        client.incrby("usage:acme:requests:2026-10", 1_000)
+    at = open_link(
+        **MONTHS
+    ).run()  # its first run knows the page by its file, where inputs have other ids
+    assert figures(at)["Requests"] == "2,140"
+    next(one for one in at.button if one.label == "Fetch tenant usage").click().run()
+    assert figures(at)["Requests"] == "3,140"
+    assert figures(open_link(**MONTHS))["Requests"] == "3,140"
 
 
 def test_a_redis_that_is_down_gives_one_error_with_the_remedy(

@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import SecretStr
 
 from lib.api_client import fingerprint
-from lib.cache import Caches
+from lib.cache import OPEN_SECONDS, Caches, Document
 from lib.errors import DashboardError, InputError, SettingsError, SourceError
 from lib.loader.progress import Progress
 from lib.settings import Settings
@@ -88,29 +88,25 @@ async def load_tenants(
     caches: Caches,
     max_parallel: int = IN_FLIGHT,
     progress: Progress | None = None,
+    anew: bool = False,
 ) -> TenantAnswer:
     """Counters and tenants at once. Without the list, tenants are those that have counters.
 
     Args:
         client: what ``source.connect`` gave on this event loop.
+        anew: read again, however young what others have read is.
 
     Raises:
         SourceError: Redis did not answer; a report without counters would be an empty one.
         InputError: a tenant that neither side knows.
     """
-    progress = progress or Progress()
-    listing = asyncio.create_task(_tenants(source.control_url))
+    load = _Load(source, client, query, caches, max_parallel, progress or Progress(), anew)
+    listing = asyncio.create_task(load.listing())
     try:
-        key = (source.scope, "counters", query.first_month, query.last_month, query.tenants)
-        flights = caches.flights
-        task = flights.current(key) or flights.start(
-            [key], lambda: _counters(client, query, max_parallel, progress)
-        )
-        counters: Counters = await flights.join(task)
-        tenants = await listing
+        counters, read_at = await load.counters()
+        tenants, listed_at = await listing
     finally:
         listing.cancel()
-    now = datetime.now(UTC)
     listed = None if isinstance(tenants, DashboardError) else tenants
     _check_known(query, counters, listed)
     return TenantAnswer(
@@ -118,48 +114,86 @@ async def load_tenants(
         counters.anomalies,
         listed,
         (
-            SourceStatus(REDIS, "ok", now, len(counters.counters)),
-            _listing_status(tenants, now),
+            SourceStatus(REDIS, "ok", read_at, len(counters.counters)),
+            _listing_status(tenants, listed_at),
         ),
         (),
         source.host,
     )
 
 
-async def _counters(
-    client: Any, query: TenantQuery, max_parallel: int, progress: Progress
-) -> Counters:
-    def watch(done: int, total: int, what: str) -> None:
-        progress.done, progress.total, progress.current = done, total, what
+@dataclass(frozen=True)
+class _Load:
+    """One load: who is asked for what, what others have read already, and who watches."""
 
-    return await fetch_counters(
-        client,
-        first_month=query.first_month,
-        last_month=query.last_month,
-        tenants=query.tenants,
-        max_parallel=max_parallel,
-        progress=watch,
-    )
+    source: TenantSource
+    client: Any
+    query: TenantQuery
+    caches: Caches
+    max_parallel: int
+    progress: Progress
+    anew: bool
+
+    async def counters(self) -> tuple[Counters, datetime]:
+        """The counters and when their reading began: none of them is older than that."""
+
+        async def fetch() -> Document:
+            began = datetime.now(UTC)
+            found = await fetch_counters(
+                self.client,
+                first_month=self.query.first_month,
+                last_month=self.query.last_month,
+                tenants=self.query.tenants,
+                max_parallel=self.max_parallel,
+                progress=self._watch,
+            )
+            size = _size(found.counters) + _size(found.anomalies)
+            return Document((found, began), size, OPEN_SECONDS)
+
+        months = self.query.first_month, self.query.last_month
+        key = (self.source.scope, "counters", *months, self.query.tenants)
+        kept: tuple[Counters, datetime] = await self.caches.document(key, fetch, anew=self.anew)
+        return kept
+
+    async def listing(self) -> tuple[pd.DataFrame | SourceError | None, datetime | None]:
+        """The list of tenants and when it was asked for; its failure costs the list only."""
+        url = self.source.control_url
+        if url is None:
+            return None, None
+
+        async def fetch() -> Document:
+            began = datetime.now(UTC)
+            found = await asyncio.to_thread(fetch_tenants, url)
+            return Document((found, began), _size(found), OPEN_SECONDS)
+
+        key = (self.source.scope, "tenants")
+        try:
+            kept: tuple[pd.DataFrame, datetime] = await self.caches.document(
+                key, fetch, anew=self.anew
+            )
+        except SourceError as error:
+            return error, None
+        return kept
+
+    def _watch(self, done: int, total: int, what: str) -> None:
+        self.progress.done, self.progress.total, self.progress.current = done, total, what
 
 
-async def _tenants(control_url: str | None) -> pd.DataFrame | SourceError | None:
-    """The list; its failure costs the list only."""
-    if control_url is None:
-        return None
-    try:
-        return await asyncio.to_thread(fetch_tenants, control_url)
-    except SourceError as error:
-        return error
+def _size(frame: pd.DataFrame) -> int:
+    """About how many bytes a frame takes, texts included."""
+    return int(frame.memory_usage(deep=True).sum())
 
 
-def _listing_status(tenants: pd.DataFrame | SourceError | None, now: datetime) -> SourceStatus:
+def _listing_status(
+    tenants: pd.DataFrame | SourceError | None, asked_at: datetime | None
+) -> SourceStatus:
     if tenants is None:
         detail = "Not configured: the tenants are those that have counters."
         return SourceStatus(CONTROL, "skipped", detail=detail)
     if isinstance(tenants, SourceError):
         detail = f"{tenants.detail} The tenants are those that have counters."
         return SourceStatus(CONTROL, "failed", None, None, detail, tenants.remedy)
-    return SourceStatus(CONTROL, "ok", now, len(tenants))
+    return SourceStatus(CONTROL, "ok", asked_at, len(tenants))
 
 
 def _check_known(query: TenantQuery, counters: Counters, listed: pd.DataFrame | None) -> None:

@@ -70,13 +70,15 @@ class Runtime:
         return self._portal.call(client)
 
     async def load_tenants(
-        self, source: TenantSource, query: TenantQuery, progress: Progress
+        self, source: TenantSource, query: TenantQuery, progress: Progress, *, anew: bool = False
     ) -> TenantAnswer:
         """Runs on the loop; one Redis client per source, made once."""
         if source.scope not in self._redis:
             self._redis[source.scope] = await source.connect(IN_FLIGHT)
         client = self._redis[source.scope]
-        return await load_tenants(source, client, query, caches=self.caches, progress=progress)
+        return await load_tenants(
+            source, client, query, caches=self.caches, progress=progress, anew=anew
+        )
 
     def clear(self) -> None:
         """Forgets all data of all sessions; clients stay."""
