@@ -29,6 +29,9 @@ PAGES: Mapping[str, Role] = {
 }
 """Page to the least role that sees it; a page that is not listed is for admins."""
 
+UPLOADS = "comet_chargeback"
+"""The page that takes files; whoever does not see it sends none."""
+
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 

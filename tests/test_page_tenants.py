@@ -88,9 +88,8 @@ def test_another_session_shares_the_read_and_the_button_reads_anew(configured: s
     assert figures(open_link(**MONTHS))["Requests"] == "2,140"
     with redis.Redis.from_url(f"redis://{configured.rpartition('@')[2]}") as client:
         client.incrby("usage:acme:requests:2026-10", 1_000)
-    at = open_link(
-        **MONTHS
-    ).run()  # its first run knows the page by its file, where inputs have other ids
+    # The first run knows the page by its file, later ones by its address: inputs get other ids.
+    at = open_link(**MONTHS).run()
     assert figures(at)["Requests"] == "2,140"
     next(one for one in at.button if one.label == "Fetch tenant usage").click().run()
     assert figures(at)["Requests"] == "3,140"

@@ -17,7 +17,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 # Pinned with Streamlit's version; a test signs in and out through it.
 from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
 
-from lib.access import Visitor
+from lib.access import UPLOADS, Visitor
 from lib.errors import SettingsError
 from lib.logs import configure_logs
 from lib.settings import load_settings, load_sign_in
@@ -39,7 +39,7 @@ _HEADERS = {
 
 
 class Doorman:
-    """ASGI middleware: guards files, remembers the link a sign-in began at, hardens cookies."""
+    """ASGI middleware: guards files, both ways; remembers the link a sign-in began at; hardens cookies."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -60,10 +60,12 @@ class Doorman:
             await PlainTextResponse("Not found", 404)(scope, receive, send)
             return
         private = path.startswith("/media/")
+        # Streamlit takes files from every session, and whoever is not signed in has one, too.
+        guarded = private or path.startswith("/_stcore/upload_file")
         note = ""
-        if private or path == "/auth/login" or safe_link(request.url.path):
+        if guarded or path == "/auth/login" or safe_link(request.url.path):
             visitor = await run_sync(_visitor, request)
-            if private and not (visitor and visitor.may("download")):
+            if guarded and not (visitor and _may_pass(visitor, download=private)):
                 await PlainTextResponse("Sign in first", 403)(scope, receive, send)
                 return
             note = "" if visitor else _link_to_note(request, path)
@@ -128,6 +130,11 @@ def _visitor(request: Request) -> Visitor | None:
     except SettingsError:
         return None
     return visitor if isinstance(visitor, Visitor) else None
+
+
+def _may_pass(visitor: Visitor, *, download: bool) -> bool:
+    """Whether files go to this visitor, or come from them."""
+    return visitor.may("download") if download else visitor.sees(UPLOADS)
 
 
 def _claims(request: Request) -> Mapping[str, object]:
