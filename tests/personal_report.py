@@ -2,10 +2,9 @@
 
 from datetime import UTC, date, datetime
 
-import altair as alt
 import pandas as pd
 
-from lib.charts import draw_ranking, draw_split_ranking
+from lib.charts import Buckets, Levels, Ranking
 from lib.periods import Period
 from lib.reports.report import ChartSpec, Column, Figure, Report, SourceStatus, Table
 
@@ -34,14 +33,17 @@ def make_report() -> Report:
         {"label": ["ann@company.com (user-1)", "Bob Miller"], "value": [2.0, 1.0]}
     )
     shares = ranked.assign(series=["ann@company.com", f"{LONG[:37]}…"])
+    lines = pd.DataFrame(
+        {"bucket": "2026-10", "series": ["ann@company.com", "Bob Miller"], "value": [1.0, 2.0]}
+    )
     charts = (
-        ChartSpec("top", "Top", draw_ranking(ranked, "USD"), "Top: Bob Miller leads."),
-        ChartSpec("split", "Split", draw_split_ranking(shares, "USD"), f"Of {LONG[:37]}…"),
+        ChartSpec("top", "Top", Ranking(ranked, "USD"), "Top: Bob Miller leads."),
+        ChartSpec("split", "Split", Ranking(shares, "USD"), f"Of {LONG[:37]}…"),
         ChartSpec(
-            "layers",
-            "Layers",
-            alt.layer(draw_ranking(ranked, "USD"), draw_ranking(ranked, "USD")),
-            "Two layers",
+            "lines",
+            "Lines",
+            Levels(lines, Buckets(("2026-10",), "month"), ("Bob Miller", "ann@company.com")),
+            "Two lines",
         ),
     )
     people = Table("people", "People", frame, columns, {"cost": 4}, note="Paid by Bob Miller.")

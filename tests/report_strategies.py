@@ -3,10 +3,10 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-import altair as alt
 import pandas as pd
 from hypothesis import strategies as st
 
+from lib.charts import Buckets, Stacks
 from lib.periods import Period
 from lib.reports.report import (
     ChartSpec,
@@ -123,8 +123,9 @@ def report(**changes: object) -> Report:
 
 def chart(title: str = "Cost per day") -> ChartSpec:
     """A small bar chart."""
-    frame = pd.DataFrame({"day": [1, 2, 3], "cost": [3.0, 1.0, 2.0], "who": ["a", "b", "a"]})
-    drawn = alt.Chart(frame).mark_bar().encode(x="day:O", y="cost:Q", color="who:N")
+    keys = ("2026-10", "2026-11", "2026-12")
+    frame = pd.DataFrame({"bucket": keys, "series": ["a", "b", "a"], "value": [3.0, 1.0, 2.0]})
+    drawn = Stacks(frame, Buckets(keys, "month"), ("a", "b"), "USD", 3.0)
     return ChartSpec("cost", title, drawn, "Cost fell, then rose.")
 
 

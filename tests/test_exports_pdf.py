@@ -2,24 +2,21 @@
 
 import gc
 import io
-import json
 import re
 import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 
-import altair as alt
 import pandas as pd
 import pytest
 from hypothesis import Phase, given, settings
 from pypdf import PdfReader
 
 from lib.exports import formats
-from lib.exports.chart_png import CONFIG, PALETTE, _Pictures, chart_png, drawable, themed
 from lib.exports.pdf import to_pdf
 from lib.exports.pdf_table import MAX_ROWS
-from lib.reports.report import ChartSpec, Column, Figure, Table
+from lib.reports.report import Column, Figure, Table
 from tests.report_strategies import FAILED, HOSTILE, NOW, OK, chart, report, reports, row, table
 
 # Shrinking would render hundreds of documents; the report that failed is printed as it is
@@ -155,53 +152,9 @@ def test_charts_come_with_title_and_sentence():
     made = report(charts=(chart("Cost per day"), chart("Cost per week"), chart("Cost per month")))
     reader = document(made)
     text = "\n".join(page.extract_text() for page in reader.pages)
-    assert sum(len(page.images) for page in reader.pages) >= 1
     assert text.count("Cost fell, then rose.") == 3
     for title in ("Cost per day", "Cost per week", "Cost per month"):
         assert title in text
-
-
-def test_a_chart_that_cannot_be_drawn_leaves_its_sentence():
-    broken = alt.Chart.from_dict({"data": {"values": []}, "mark": "bar"}, validate=False)
-    broken.mark = "nonsense"
-    spec = ChartSpec("odd", "Odd chart", broken, "Nothing happened.")
-    text = text_of(report(charts=(spec,)))
-    assert "Odd chart" in text
-    assert "Nothing happened. (This chart could not be drawn.)" in text
-
-
-def test_the_chart_theme_lies_under_what_a_chart_sets_itself():
-    spec = themed({"mark": "bar", "width": "container", "config": {"font": "Mono"}})
-    assert spec["config"]["font"] == "Mono"
-    assert spec["config"]["range"]["category"] == list(PALETTE)
-    assert isinstance(spec["width"], int)
-    screen = themed({"mark": "bar", "height": 380})
-    assert (screen["width"], screen["height"]) == (spec["width"], spec["height"])
-    assert themed({"mark": "bar", "height": {"step": 24}})["height"] == {"step": 24}
-    own = themed({"mark": "bar", "width": 99, "config": {"range": {"category": ["red"]}}})
-    assert own["config"]["range"]["category"] == ["red"]
-    assert own["width"] == 99
-    assert CONFIG["range"] == {"category": list(PALETTE)}
-
-
-def test_a_chart_is_drawn_once_for_the_same_spec_and_the_cache_is_bounded():
-    drawn = []
-    pictures = _Pictures(lambda spec: drawn.append(spec) or spec.encode(), 2)
-    assert [pictures.get(spec) for spec in ("a", "b", "a", "c", "a", "b")] == [
-        b"a",
-        b"b",
-        b"a",
-        b"c",
-        b"a",
-        b"b",
-    ]
-    assert drawn == ["a", "b", "c", "b"]
-
-
-def test_charts_of_more_than_five_thousand_rows_are_drawn():
-    frame = pd.DataFrame({"x": range(6_000), "y": range(6_000)})
-    png = chart_png(alt.Chart(frame).mark_line().encode(x="x:Q", y="y:Q"))
-    assert png.startswith(b"\x89PNG")
 
 
 def test_the_same_report_gives_the_same_bytes():
@@ -225,7 +178,7 @@ def test_a_time_in_another_zone_is_written_in_utc():
 def test_importing_the_exports_loads_neither_the_slow_nor_the_forbidden():
     code = (
         "import sys; from lib.exports import csv, formats, json, pdf, terminal; "
-        "print({'fpdf', 'vl_convert', 'httpx', 'redis', 'psycopg', 'cachetools', 'streamlit'}"
+        "print({'fpdf', 'altair', 'httpx', 'redis', 'psycopg', 'cachetools', 'streamlit'}"
         " & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -240,15 +193,3 @@ def test_a_bare_report_is_one_page():
 def test_a_huge_figure_and_a_long_label_stay_within_their_card():
     huge = Figure("cost", "A label " * 20, Decimal("1E+40"), "USD")
     assert "$10" + ",000" * 13 + ".00" in text_of(report(figures=(huge,)))
-
-
-def test_a_name_that_xml_cannot_hold_does_not_end_the_process():
-    names = ["\x04", "\b\f\x1b", "\ufffe", "🚀", 'a\\u0004 "b"\n']
-    frame = pd.DataFrame({"who": names, "cost": range(len(names))})
-    drawn = alt.Chart(frame).mark_bar().encode(x="cost:Q", y="who:N")
-    assert chart_png(drawn).startswith(b"\x89PNG")
-
-
-def test_only_what_xml_cannot_hold_is_replaced():
-    given = json.dumps(["\x04", "\b", "\ud83d", "🚀", "é", "a\\u0004", "\t\n"])
-    assert json.loads(drawable(given)) == ["?", "?", "?", "🚀", "é", "a\\u0004", "\t\n"]

@@ -10,6 +10,7 @@ from lib.reports.openai_tables import NOT_SPLIT, UNALLOCATED
 from lib.reports.openai_usage import build_openai_usage
 from lib.reports.report import Report
 from lib.status import SourceStatus
+from lib.ui.altair_charts import altair_chart
 from tests.replies import DAY, MONDAY, NOW, answer_of, ask, cost
 
 IDS = [f"proj-{number:02d}" for number in range(len(HOSTILE_NAMES))]
@@ -38,7 +39,7 @@ def test_hostile_and_equal_names_stay_as_they_are_and_apart() -> None:
         assert set(found["project_name"]) == set(HOSTILE_NAMES)
         assert set(found["project_id"]) == set(IDS)
     (ranking,) = [chart for chart in report.charts if chart.key == "top_projects"]
-    (points,) = ranking.chart.to_dict()["datasets"].values()
+    (points,) = altair_chart(ranking.chart).to_dict()["datasets"].values()
     assert len({point["label"] for point in points}) == len(points) == 10
 
 
@@ -54,7 +55,7 @@ def test_a_project_named_like_a_row_of_ours_is_not_mixed_with_it(name: str) -> N
     assert "proj-named" in set(named["project_id"].dropna())
     assert {*frame.loc[frame["project_id"].isna(), "project_name"]} == {UNALLOCATED}
     for chart in report.charts:
-        (points,) = chart.chart.to_dict()["datasets"].values()
+        (points,) = altair_chart(chart.chart).to_dict()["datasets"].values()
         if chart.key == "tokens_by_project":
             assert sum(point["value"] or 0 for point in points) == 10 * len(projects)
 

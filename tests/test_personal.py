@@ -12,6 +12,7 @@ from lib.exports.pdf import to_pdf
 from lib.exports.terminal import to_terminal
 from lib.reports.personal import hide_people, holds_address, pseudonym
 from lib.reports.report import Report
+from lib.ui.altair_charts import altair_chart
 from tests.personal_report import LONG, make_report
 
 NAMES = ("ann@company.com", "Bob Miller", LONG, LONG[:20], "company.com")
@@ -26,7 +27,7 @@ def renderings(report: Report) -> dict[str, str]:
         "json": to_json(report).decode(),
         "pdf": "\n".join(page.extract_text() for page in PdfReader(BytesIO(to_pdf(report))).pages),
         "terminal": to_terminal(report, width=400, colour=False),
-        "charts": "\n".join(spec.chart.to_json() for spec in report.charts),
+        "charts": "\n".join(altair_chart(spec.chart).to_json() for spec in report.charts),
         "sentences": repr(
             (
                 report.notes,
@@ -67,7 +68,7 @@ def test_one_person_has_one_pseudonym_everywhere() -> None:
     frame = hidden.table("people").frame
     assert frame["members"].tolist()[:2] == [f"{ann}, {bob}", bob]
     assert frame["key"].tolist() == [f"key of {ann}", "key-2", long]
-    assert f"{ann} (user-1)" in hidden.charts[0].chart.to_json()
+    assert f"{ann} (user-1)" in altair_chart(hidden.charts[0].chart).to_json()
     assert hidden.charts[1].alt == f"Of {long}"
     assert hidden.notes == (f"{bob} and {ann} left; Bobby stays.",)
     assert len({ann, bob, long}) == 3

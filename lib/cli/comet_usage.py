@@ -2,16 +2,13 @@
 
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lib.cache import Caches
 from lib.cli.output import AnyFormat, AnyProfile, Output, Until, given_day, write_report
-from lib.loader.comet_usage import load_comet_usage
 from lib.loader.progress import Progress
-from lib.reports.comet_usage import build_comet_usage
-from lib.reports.report import Report
 from lib.settings import Settings
 from lib.sources.comet.usage_query import (
     GROUPS,
@@ -21,6 +18,9 @@ from lib.sources.comet.usage_query import (
     check_usage_query,
 )
 from lib.upstreams import comet_upstream
+
+if TYPE_CHECKING:
+    from lib.reports.report import Report
 
 
 def comet_usage_command(
@@ -51,7 +51,11 @@ def comet_usage_command(
 ) -> None:
     """Experiments, users, run time and GPU use of Comet workspaces and projects over time."""
 
-    async def load(settings: Settings, progress: Progress) -> Report:
+    async def load(settings: Settings, progress: Progress) -> "Report":
+        # Late, since pandas takes a while: the printer has been started by now
+        from lib.loader.comet_usage import load_comet_usage  # noqa: PLC0415
+        from lib.reports.comet_usage import build_comet_usage  # noqa: PLC0415
+
         now = datetime.now(UTC)
         query = check_usage_query(
             targets=target,

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from loguru import logger
@@ -14,17 +14,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from lib.errors import DashboardError, InputError, SettingsError
-from lib.exports.chart_engine import engine
-from lib.exports.csv import Profile, to_csv, to_zip
-from lib.exports.json import to_json
-from lib.exports.pdf import to_pdf
-from lib.exports.terminal import to_terminal
+from lib.exports import Profile
+from lib.exports.printer import printer
 from lib.loader.progress import Progress
 from lib.logs import configure_logs
 from lib.periods import parse_day
 from lib.redaction import redact
-from lib.reports.report import Report
 from lib.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from lib.reports.report import Report
 
 T = TypeVar("T")
 
@@ -62,7 +61,7 @@ def or_exit(work: Callable[[Settings], T]) -> T:
 
 
 def write_report(
-    load: Callable[[Settings, Progress], Awaitable[Report]],
+    load: Callable[[Settings, Progress], Awaitable["Report"]],
     format: Format | None,
     output: Path | None,
     profile: Profile = "excel",
@@ -75,7 +74,7 @@ def write_report(
     """
     form = _format_of(format, output)  # before anything is asked for
     if form == "pdf":
-        engine.start()  # it gets ready while the sources are asked
+        printer.start()  # it gets ready while the sources are asked
     report = or_exit(lambda settings: _with_progress(lambda progress: load(settings, progress)))
     _write(report, form, output, profile, table)
     if not report.complete:
@@ -129,18 +128,11 @@ def _with_progress(work: Callable[[Progress], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def _write(report: Report, form: Format, output: Path | None, profile: Profile, table: str) -> None:
+def _write(
+    report: "Report", form: Format, output: Path | None, profile: Profile, table: str
+) -> None:
     """Writes the report to a file or standard output, and says on stderr what it is not."""
-    if form == "table":
-        terminal = output is None and sys.stdout.isatty()
-        width = Console().width if terminal else None
-        data = (to_terminal(report, width=width, colour=terminal) + "\n").encode()
-    elif form == "csv":
-        data = to_csv(report, _table(report, table), profile)
-    elif form == "zip":
-        data = to_zip(report, profile)
-    else:
-        data = to_json(report) if form == "json" else to_pdf(report)
+    data = _data(report, form, output, profile, table)
     if not report.complete or report.demo:
         said = "made-up demo data" if report.demo else ""
         said += " and " if report.demo and not report.complete else ""
@@ -154,6 +146,29 @@ def _write(report: Report, form: Format, output: Path | None, profile: Profile, 
         write_file(output, data)
 
 
+def _data(
+    report: "Report", form: Format, output: Path | None, profile: Profile, table: str
+) -> bytes:
+    """The report in its form. What makes the forms is imported late: the printer has a head start."""
+    if form == "pdf":
+        return printer.print(report)
+    if form == "table":
+        from lib.exports.terminal import to_terminal  # noqa: PLC0415
+
+        terminal = output is None and sys.stdout.isatty()
+        width = Console().width if terminal else None
+        return (to_terminal(report, width=width, colour=terminal) + "\n").encode()
+    if form == "json":
+        from lib.exports.json import to_json  # noqa: PLC0415
+
+        return to_json(report)
+    from lib.exports.csv import to_csv, to_zip  # noqa: PLC0415
+
+    if form == "zip":
+        return to_zip(report, profile)
+    return to_csv(report, _table(report, table), profile)
+
+
 def write_file(path: Path, data: bytes) -> None:
     """Writes a file; ends with one line and an exit code when that fails."""
     try:
@@ -163,7 +178,7 @@ def write_file(path: Path, data: bytes) -> None:
         raise typer.Exit(FAILED) from None
 
 
-def _table(report: Report, key: str) -> str:
+def _table(report: "Report", key: str) -> str:
     known = [table.key for table in report.tables]
     if key and key not in known:
         typer.echo(f"Error: --table {key[:40]}: unknown. Use {', '.join(known)}.", err=True)

@@ -6,8 +6,8 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from typing import Literal
 
+from lib.exports import Profile
 from lib.exports.formats import utc
 from lib.exports.values import (
     Plain,
@@ -19,9 +19,6 @@ from lib.exports.values import (
     stamp,
 )
 from lib.reports.report import Report, Table
-
-Profile = Literal["excel", "machine"]
-"""``excel``: UTF-8 with BOM, CRLF, text that could run as a formula disarmed. ``machine``: raw UTF-8, LF."""
 
 FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
 """First characters that make a spreadsheet run or swallow a cell (OWASP, CSV injection)."""

@@ -14,7 +14,7 @@ GAP = 3.0
 
 
 def to_pdf(report: Report) -> bytes:
-    """The report on paper; the same bytes for the same report and the same charts.
+    """The report on paper; the same bytes for the same report.
 
     Tables hold at most ``pdf_table.MAX_ROWS`` rows and the columns that fit; what is left out is
     said, with the CSV as the place to find it. Names are drawn as they are: no markup is interpreted,

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from fpdf import FPDF
@@ -9,10 +10,10 @@ from fpdf.bidi import BidiParagraph
 from fpdf.enums import TextDirection
 from fpdf.fonts import TTFFont
 
-from lib.exports.chart_engine import FONTS
 from lib.exports.formats import mark, moment, utc, visible
 from lib.reports.report import Report
 
+FONTS = Path(__file__).parents[1] / "fonts"
 FAMILY = "DejaVu"
 LEADING = 1.35
 """Distance of two lines, in font sizes."""

@@ -10,10 +10,9 @@ import pandas as pd
 from lib.charts import (
     OTHER,
     STEPS,
+    OverTime,
+    Ranking,
     distinct_labels,
-    draw_over_time,
-    draw_ranking,
-    draw_split_ranking,
     fold,
 )
 from lib.periods import Period
@@ -69,7 +68,7 @@ def _sizes(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
     title = "Size by workspace"
     sentence = f"{title}: {'; '.join(parts)}."
     yield ChartSpec(
-        "size_by_workspace", title, draw_ranking(ranked, "MB"), sentence, "Size", "workspace"
+        "size_by_workspace", title, Ranking(ranked, "MB"), sentence, "Size", "workspace"
     )
 
 
@@ -103,7 +102,7 @@ def _months(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
     yield ChartSpec(
         "users_per_month",
         title,
-        draw_over_time(folded, _MONTH, "users"),
+        OverTime(folded, _MONTH, "users"),
         f"{title}, {first} to {last} (UTC): {_came_and_went(counts, created, deleted)}.",
         "Users per month",
         "created and deleted",
@@ -174,7 +173,7 @@ def _interactions(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
         f"({_shown(ui[first])} UI, {_shown(sdk[first])} SDK); of the {both.sum():,.0f} of all users, "
         f"{sdk.sum() / both.sum():.0%} came through the SDK. Counts are over the users' lives."
     )
-    chart = draw_split_ranking(frame, "interactions")
+    chart = Ranking(frame, "interactions")
     yield ChartSpec("ui_and_sdk_usage", title, chart, sentence, "UI and SDK usage", "users")
 
 
@@ -211,7 +210,7 @@ def _bars(key: str, title: str, counts: dict[str, int], unit: str, side: Side) -
     by = side.seen_by.label if side.seen_by else ""
     numbers = ", ".join(f"{label.lower()} {value:,}" for label, value in counts.items())
     sentence = f"{title}: {numbers} {unit}{share}, by {by}."
-    return ChartSpec(key, title, draw_ranking(frame, unit), sentence, "Active against total", unit)
+    return ChartSpec(key, title, Ranking(frame, unit), sentence, "Active against total", unit)
 
 
 _PLATFORMS = ("EM only", "Opik only", "both", "neither")
@@ -232,7 +231,7 @@ def _platforms(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
         numbers = ", ".join(f"{name} {value:,}" for name, value in counts.items())
         sentence = f"{title}: {numbers}; {top} is most common, {counts[top] / len(marks):.0%}."
         yield ChartSpec(
-            f"platforms_of_{unit}", title, draw_ranking(frame, unit), sentence, "Platforms", unit
+            f"platforms_of_{unit}", title, Ranking(frame, unit), sentence, "Platforms", unit
         )
 
 

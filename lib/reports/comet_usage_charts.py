@@ -14,9 +14,10 @@ from lib.charts import (
     MOST_STEPS,
     OTHER,
     Buckets,
+    Chart,
+    Levels,
+    Stacks,
     distinct_labels,
-    draw_levels,
-    draw_stacks,
 )
 from lib.periods import CALENDAR_UNITS, CalendarUnit, bucket_key, bucket_range
 from lib.reports.comet_usage_sums import Floats, Ints, Rows, bucket_places, span_of
@@ -219,11 +220,12 @@ def _spec(
     )
     buckets = Buckets(axis.keys, axis.unit, wide)
     tidy = _tidy(sums, axis, labels)
+    chart: Chart
     if measure.is_level:
-        chart = draw_levels(tidy, buckets, labels)
+        chart = Levels(tidy, buckets, (*labels,))
     else:
         tallest = _tallest(sums) if most is None else most
-        chart = draw_stacks(tidy, buckets, labels, measure.unit, most=tallest)
+        chart = Stacks(tidy, buckets, (*labels,), measure.unit, tallest)
     return ChartSpec(
         f"{measure.key}_{place}" + (f"_{number.split(maxsplit=1)[0]}" if number else ""),
         heading,

@@ -8,11 +8,11 @@ import pandas as pd
 
 from lib.charts import (
     OTHER,
+    OverTime,
+    Ranking,
     Step,
     choose_step,
     distinct_labels,
-    draw_over_time,
-    draw_ranking,
     fold,
 )
 from lib.periods import SECONDS
@@ -150,9 +150,7 @@ def _over_time(
     group = f"{row.group} per {step.name}"
     title = f"{group} by {row.by}"
     sentence = f"{title}, {query.period}: {_trend(folded, step, unit)}"
-    yield ChartSpec(
-        row.key, title, draw_over_time(folded, step, unit), sentence, group=group, by=row.by
-    )
+    yield ChartSpec(row.key, title, OverTime(folded, step, unit), sentence, group=group, by=row.by)
 
 
 def _trend(folded: pd.DataFrame, step: Step, unit: str) -> str:
@@ -193,7 +191,7 @@ def _ranking(
         f"{title}: {first['label']} leads with {_amount(float(first['value']), unit)}, "
         f"{len(ranked)} shown."
     )
-    chart = draw_ranking(ranked[["label", "value"]], unit)
+    chart = Ranking(ranked[["label", "value"]], unit)
     yield ChartSpec(ranking.key, title, chart, sentence, group="Largest", by=ranking.by)
 
 

@@ -7,10 +7,9 @@ from hashlib import blake2b
 from secrets import token_bytes
 from typing import Any, TypeVar
 
-import altair as alt
 import pandas as pd
 
-from lib.charts import OTHER, distinct_labels
+from lib.charts import OTHER, Chart, Levels, Stacks, distinct_labels
 from lib.reports.report import Report, Table
 
 T = TypeVar("T")
@@ -20,6 +19,9 @@ _ADDRESS = re.compile(r"[^\s,;:<>()\[\]{}\"'|]+@[^\s,;:<>()\[\]{}\"'|]*")
 _SUFFIX = re.compile(r"(?: \([^()]*\))+$")
 _SHORTEST_NAME = 3
 _NOBODY = ("Unallocated", "(not split)", OTHER, "")
+_OURS = frozenset({"kind", "main_table", "key", "place", "unit", "status"})
+"""Fields of a report and its parts that programs go by: never a name, even if somebody is called so."""
+
 _SALT = token_bytes(16)
 """Of this process: nobody can compare a pseudonym with that of an address they know."""
 
@@ -51,6 +53,8 @@ def hide_people(report: Report) -> Report:
         suffix = _SUFFIX.search(text)
         if suffix and text[: suffix.start()] in known:
             return known[text[: suffix.start()]] + suffix.group()
+        if "/" in text:  # Comet names somebody's own workspace like the person: ada/churn
+            text = "/".join(known.get(part, part) for part in text.split("/"))
         return _ADDRESS.sub(lambda found: pseudonym(found.group()), text)
 
     # The longest first: one name may be part of another.
@@ -66,7 +70,7 @@ def hide_people(report: Report) -> Report:
     rest = {
         field.name: _hidden(getattr(report, field.name), cell, sentence)
         for field in fields(report)
-        if field.init and field.name != "tables"
+        if field.init and field.name not in ("tables", *_OURS)
     }
     return replace(report, tables=tables, **rest)
 
@@ -108,8 +112,11 @@ def _hidden_frame(
                     masks[value] = mask
         if masks:
             plain = column.astype(object).map(lambda one, masks=masks: masks.get(one, one))
-            categorical = isinstance(column.dtype, pd.CategoricalDtype)
-            changed[key] = plain.astype("category") if categorical else plain.astype(column.dtype)
+            dtype = column.dtype
+            if isinstance(dtype, pd.CategoricalDtype):
+                order = dict.fromkeys(masks.get(one, one) for one in dtype.categories)
+                dtype = pd.CategoricalDtype([*order], dtype.ordered)
+            changed[key] = plain.astype(dtype)
     return frame.assign(**changed) if changed else frame
 
 
@@ -119,8 +126,8 @@ def _hidden(value: Any, cell: Callable[[str], str], sentence: Callable[[str], st
         return sentence(value)
     if isinstance(value, pd.DataFrame):
         return _hidden_frame(value, cell)
-    if isinstance(value, alt.SchemaBase):
-        return _hidden_chart(value, cell, sentence)
+    if isinstance(value, Chart):
+        return _hidden_chart(value, cell)
     return _hidden_parts(value, cell, sentence)
 
 
@@ -130,16 +137,17 @@ def _hidden_parts(value: Any, cell: Callable[[str], str], sentence: Callable[[st
     if isinstance(value, tuple | list):
         return type(value)(_hidden(one, cell, sentence) for one in value)
     if is_dataclass(value) and not isinstance(value, type):
-        parts = {field.name: getattr(value, field.name) for field in fields(value) if field.init}
-        return replace(value, **{name: _hidden(one, cell, sentence) for name, one in parts.items()})
+        names = [one.name for one in fields(value) if one.init and one.name not in _OURS]
+        parts = {name: _hidden(getattr(value, name), cell, sentence) for name in names}
+        return replace(value, **parts)
     return value
 
 
-def _hidden_chart(
-    chart: alt.SchemaBase, cell: Callable[[str], str], sentence: Callable[[str], str]
-) -> alt.SchemaBase:
-    """A chart's data and everything that its specification says."""
-    copied = chart.copy(deep=False)
-    for name, one in vars(chart)["_kwds"].items():
-        copied._kwds[name] = _hidden(one, cell, sentence)
-    return copied
+def _hidden_chart(chart: Chart, cell: Callable[[str], str]) -> Chart:
+    """A chart whose bars, lines and legend name nobody; its axis and units name none anyway."""
+    named = chart.frame.columns.intersection(["label", "series"])
+    hidden = _hidden_frame(chart.frame[named], cell)
+    frame = chart.frame.assign(**{key: hidden[key] for key in named})
+    if isinstance(chart, Stacks | Levels):
+        return replace(chart, frame=frame, series=(*map(cell, chart.series),))
+    return replace(chart, frame=frame)

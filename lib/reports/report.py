@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-import altair as alt
 import pandas as pd
 
+from lib.charts import Chart
 from lib.periods import Period
 from lib.status import SourceStatus
 
@@ -135,7 +135,7 @@ class ChartSpec:
 
     key: str
     title: str
-    chart: alt.Chart | alt.LayerChart
+    chart: Chart
     alt: str
     group: str = ""
     by: str = ""

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
-from lib.charts import STEPS, choose_step, distinct_labels, draw_over_time, draw_ranking, fold
+from lib.charts import STEPS, OverTime, Ranking, choose_step, distinct_labels, fold
 from lib.reports.report import ChartSpec, Figure, Report, SourceStatus
 from lib.reports.tenant_selection import Selection, select
 from lib.reports.tenant_tables import (
@@ -196,7 +196,7 @@ def _charts(tenants: pd.DataFrame, months: pd.DataFrame, query: TenantQuery) -> 
         title = f"{group} by {by}" if len(metrics) > 1 else group
         months_named = f"{query.first_month} to {query.last_month} (UTC)"
         sentence = f"{title}, {months_named}: {_trend(folded, unit)}"
-        yield ChartSpec(key, title, draw_over_time(folded, step, unit), sentence, group, by)
+        yield ChartSpec(key, title, OverTime(folded, step, unit), sentence, group, by)
     yield from _ranking(tenants)
 
 
@@ -247,7 +247,7 @@ def _ranking(tenants: pd.DataFrame) -> Iterator[ChartSpec]:
     sentence = (
         f"{title}: {first['label']} leads with {first['value']:,.0f} tokens, {len(ranked)} shown."
     )
-    chart = draw_ranking(ranked, "tokens")
+    chart = Ranking(ranked, "tokens")
     yield ChartSpec("top_tenants", title, chart, sentence, group="Largest", by="tenants")
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from lib.exports.csv import Profile, to_csv, to_zip
+from lib.exports import Profile
+from lib.exports.csv import to_csv, to_zip
 from lib.exports.json import to_json
-from lib.exports.pdf import to_pdf
+from lib.exports.printer import printer
 from lib.reports.report import Report
 from lib.ui.page import Page, opened
 
@@ -51,7 +52,7 @@ def show_downloads(report: Report, prefix: str) -> None:
                 lambda: to_zip(report, profile),
             ),
             ("JSON", report.file_name("json"), "application/json", lambda: to_json(report)),
-            ("PDF", report.file_name("pdf"), "application/pdf", lambda: to_pdf(report)),
+            ("PDF", report.file_name("pdf"), "application/pdf", lambda: printer.print(report)),
         )
         for label, name, mime, build in rows:
             st.download_button(

@@ -1,34 +1,33 @@
-"""Draws charts in a process of its own: ``python -m lib.exports.chart_engine``.
+"""Prints reports as PDF in a process of its own: ``python -m lib.exports.printer``.
 
-The engine keeps Python's lock while it draws, so other visitors would wait for each chart, and what
-makes it stop ends its whole process.
+Laying out pages is a second of work during which other visitors would wait, and libraries to import
+that a command can have imported while it waits for its sources.
 """
 
 import atexit
 import os
+import pickle
 import struct
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lib.reports.report import Report
 
 _ROOT = Path(__file__).parents[2]
-FONTS = Path(__file__).parents[1] / "fonts"
-SCALE = 2
-
 _LENGTH = struct.Struct("!?I")
 _LONGEST_SECONDS = 120
-_FIRST = '{"data": {"values": [{"x": 1}]}, "mark": "text", "encoding": {"text": {"field": "x"}}}'
-"""Drawn at the start, since the first chart of a process takes most of a second."""
-
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
-"""All that the engine gets of the environment: it draws names, and needs no keys."""
+"""All that the process gets of the environment: it draws names, and needs no keys."""
 
 
-class ChartEngine:
-    """One process that draws, started when first needed and again when it ended; for all threads."""
+class Printer:
+    """One process that prints, started when first needed and again when it ended; for all threads."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -39,29 +38,30 @@ class ChartEngine:
         with self._lock:
             self._running()
 
-    def draw(self, spec: str) -> bytes:
-        """A Vega-Lite spec as PNG.
+    def print(self, report: "Report") -> bytes:
+        """The report as PDF; see ``to_pdf``.
 
         Raises:
-            ValueError: it cannot be drawn.
+            RuntimeError: it could not be printed.
         """
+        sent = pickle.dumps(report, pickle.HIGHEST_PROTOCOL)
         with self._lock:
             process = self._running()
             watchdog = threading.Timer(_LONGEST_SECONDS, process.kill)
             watchdog.start()
             try:
-                _send(_pipe(process.stdin), True, spec.encode("ascii", "backslashreplace"))
-                drawn, data = _receive(_pipe(process.stdout))
+                _send(_pipe(process.stdin), True, sent)
+                printed, data = _receive(_pipe(process.stdout))
             except (OSError, EOFError):
                 self._end()
-                raise ValueError("the chart ended its engine") from None
+                raise RuntimeError("the process that prints ended while it printed") from None
             except BaseException:
                 self._end()  # an answer that nobody waited for would be taken for the next one's
                 raise
             finally:
                 watchdog.cancel()
-        if not drawn:
-            raise ValueError(data.decode("utf-8", "replace"))
+        if not printed:
+            raise RuntimeError(data.decode("utf-8", "replace"))
         return data
 
     def stop(self) -> None:
@@ -73,7 +73,7 @@ class ChartEngine:
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "lib.exports.chart_engine"],
+                [sys.executable, "-m", "lib.exports.printer"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -122,28 +122,26 @@ def _receive(pipe: IO[bytes]) -> tuple[bool, bytes]:
 
 
 def _serve() -> None:
-    """Draws what comes in until the other side closes."""
-    import vl_convert  # noqa: PLC0415 - starts a JavaScript engine, in this process only
+    """Prints what comes in until the other side closes."""
+    from lib.exports.pdf import to_pdf  # noqa: PLC0415
 
-    vl_convert.register_font_directory(str(FONTS))
-    vl_convert.vegalite_to_png(_FIRST, scale=SCALE, allowed_base_urls=[])
     while True:
         try:
-            _, spec = _receive(sys.stdin.buffer)
+            _, sent = _receive(sys.stdin.buffer)
         except EOFError:
             return
         try:
-            data = vl_convert.vegalite_to_png(spec.decode(), scale=SCALE, allowed_base_urls=[])
-        except ValueError as error:
-            _send(sys.stdout.buffer, False, str(error)[:2_000].encode())
+            data = to_pdf(pickle.loads(sent))  # noqa: S301 - from the process that started this one
+        except Exception:  # noqa: BLE001 - told to the other side, whatever it is
+            _send(sys.stdout.buffer, False, traceback.format_exc().encode()[-8_000:])
         else:
             _send(sys.stdout.buffer, True, data)
 
 
-engine = ChartEngine()
+printer = Printer()
 """The one of this process."""
 
-atexit.register(engine.stop)
+atexit.register(printer.stop)
 
 if __name__ == "__main__":
     _serve()

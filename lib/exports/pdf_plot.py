@@ -1,0 +1,220 @@
+"""Draws charts in lines and rectangles: sharp at any size, and their words can be searched for."""
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from lib.exports.pdf_page import LEADING, POINT, Align, Page
+from lib.exports.plot import Plot
+from lib.exports.ticks import tick_text
+
+SIZE = 6.5
+LINE = SIZE * POINT * LEADING
+AROUND = 2 * LINE + 2.8
+"""Millimetres of the words above a plot and of those below it."""
+
+PLOT_HEIGHT, WIDE_PLOT_HEIGHT, LEAST_PLOT_HEIGHT = 44.0, 92.0, 20.0
+BAR_HEIGHT, LEAST_BAR_HEIGHT = 5.6, LINE
+_FILLED = 0.86
+"""Part of its place that a bar takes."""
+
+_MOST_DOTS = 80
+"""On longer lines only points without neighbours are marked: the line shows all others."""
+
+_MOST_LEGEND_COLUMNS = 5
+_SWATCH = 2.2
+_LABELS_SHARE = 0.4
+"""Of a ranking's width, at most, for the names beside its bars."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle on a page, in millimetres from its upper left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        return self.top + self.height
+
+
+def plot_height(page: Page, plot: Plot, width: float) -> float:
+    """The height at which nothing of a plot is pressed together."""
+    upright = WIDE_PLOT_HEIGHT if plot.wide else PLOT_HEIGHT
+    room = BAR_HEIGHT * len(plot.places) if plot.kind == "rows" else upright
+    return room + AROUND + LINE * _legend(page, plot, width)[0]
+
+
+def least_height(page: Page, plot: Plot, width: float) -> float:
+    """The height below which a plot cannot be read."""
+    rows = plot.kind == "rows"
+    room = LEAST_BAR_HEIGHT * len(plot.places) if rows else LEAST_PLOT_HEIGHT
+    return room + AROUND + LINE * _legend(page, plot, width)[0]
+
+
+def draw_plot(page: Page, plot: Plot, box: Box) -> None:
+    """A plot with its scale, its labels and its legend, all within the box."""
+    rows, columns = _legend(page, plot, box.width)
+    beside = _beside(page, plot, box.width)
+    inner = Box(
+        box.left + beside,
+        box.top + LINE + 1.2,
+        box.width - beside - 2.0,
+        box.height - AROUND - LINE * rows,
+    )
+    _text(page, box.left, box.top, plot.caption, width=box.width)
+    if plot.kind == "rows":
+        _draw_lying_scale(page, plot, inner)
+        _draw_names(page, plot, inner, beside)
+        _draw_lying_bars(page, plot, inner)
+    else:
+        _draw_scale(page, plot, inner, beside)
+        _draw_places(page, plot, inner)
+        (_draw_bars if plot.kind == "bars" else _draw_lines)(page, plot, inner)
+    if rows:
+        legend = Box(box.left, inner.bottom + LINE + 1.6, box.width, LINE * rows)
+        _draw_legend(page, plot, legend, columns)
+
+
+def _beside(page: Page, plot: Plot, width: float) -> float:
+    """Millimetres of the words on the left."""
+    words = plot.places if plot.kind == "rows" else [tick_text(mark) for mark in plot.marks]
+    widest = max((page.measure(word, size=SIZE) for word in words), default=0.0)
+    return min(widest + 1.5, width * _LABELS_SHARE)
+
+
+# Upright
+
+
+def _draw_scale(page: Page, plot: Plot, box: Box, beside: float) -> None:
+    for mark in plot.marks:
+        y = box.bottom - plot.share(mark) * box.height
+        _line(page, (box.left, y), (box.right, y), strong=mark == 0)
+        width = beside - 1.0
+        _text(page, box.left - beside, y - LINE / 2, tick_text(mark), width=width, right=True)
+
+
+def _draw_places(page: Page, plot: Plot, box: Box) -> None:
+    """As many labels below the places as stand clear of each other."""
+    slot = box.width / max(len(plot.places), 1)
+    widths = [page.measure(place, size=SIZE) for place in plot.places]
+    every = int((max(widths, default=0.0) + 2.5) // slot) + 1
+    for at in range(0, len(plot.places), every):
+        middle = box.left + (at + 0.5) * slot
+        left = min(max(middle - widths[at] / 2, box.left - 4.0), box.right + 2.0 - widths[at])
+        _text(page, left, box.bottom + 0.8, plot.places[at])
+
+
+def _draw_bars(page: Page, plot: Plot, box: Box) -> None:
+    slot = box.width / max(len(plot.places), 1)
+    colours = plot.colours
+    for series, parts in groupby(plot.parts(), key=lambda part: part.series):
+        page.set_fill_color(colours[series])
+        for part in parts:
+            low, high = plot.share(part.low), plot.share(part.high)
+            left = box.left + (part.place + (1 - _FILLED) / 2) * slot
+            top = box.bottom - high * box.height
+            page.rect(left, top, slot * _FILLED, (high - low) * box.height, style="F")
+
+
+def _draw_lines(page: Page, plot: Plot, box: Box) -> None:
+    slot = box.width / max(len(plot.places), 1)
+    page.set_line_width(0.35)
+    for series, colour in enumerate(plot.colours):
+        page.set_draw_color(colour)
+        page.set_fill_color(colour)
+        for run in plot.runs(series):
+            points = [
+                (
+                    box.left + (at + 0.5) * slot,
+                    box.bottom - plot.share(float(plot.values[at, series])) * box.height,
+                )
+                for at in run
+            ]
+            if len(points) > 1:
+                page.polyline(points)
+            if len(points) == 1 or len(plot.places) <= _MOST_DOTS:
+                for x, y in points:
+                    page.circle(x, y, 0.5, style="F")
+
+
+# Lying
+
+
+def _draw_lying_scale(page: Page, plot: Plot, box: Box) -> None:
+    for mark in plot.marks:
+        x = box.left + plot.share(mark) * box.width
+        _line(page, (x, box.top), (x, box.bottom), strong=mark == 0)
+        text = tick_text(mark)
+        width = page.measure(text, size=SIZE)
+        _text(page, min(x - width / 2, box.right + 2.0 - width), box.bottom + 0.8, text)
+
+
+def _draw_names(page: Page, plot: Plot, box: Box, beside: float) -> None:
+    slot = box.height / max(len(plot.places), 1)
+    left, width = box.left - beside, beside - 1.5
+    for at, name in enumerate(plot.places):
+        top = box.top + (at + 0.5) * slot - LINE / 2
+        _text(page, left, top, name, width=width, colour=page.INK, right=True)
+
+
+def _draw_lying_bars(page: Page, plot: Plot, box: Box) -> None:
+    slot = box.height / max(len(plot.places), 1)
+    colours = plot.colours
+    for part in plot.parts():
+        low, high = plot.share(part.low), plot.share(part.high)
+        page.set_fill_color(colours[part.series])
+        top = box.top + (part.place + (1 - _FILLED) / 2) * slot
+        left = box.left + low * box.width
+        page.rect(left, top, (high - low) * box.width, slot * _FILLED, style="F")
+
+
+# Legend
+
+
+def _legend(page: Page, plot: Plot, width: float) -> tuple[int, int]:
+    """Rows and columns of the legend; a single series needs none."""
+    if len(plot.series) < 2:
+        return 0, 0
+    widest = max(page.measure(name, size=SIZE) for name in plot.series) + _SWATCH + 5.0
+    columns = min(max(int(width // widest), 1), _MOST_LEGEND_COLUMNS, len(plot.series))
+    return -(-len(plot.series) // columns), columns
+
+
+def _draw_legend(page: Page, plot: Plot, box: Box, columns: int) -> None:
+    width = box.width / columns
+    for at, (name, colour) in enumerate(zip(plot.series, plot.colours, strict=True)):
+        row, column = divmod(at, columns)
+        left, top = box.left + column * width, box.top + row * LINE
+        page.set_fill_color(colour)
+        page.rect(left, top + (LINE - _SWATCH) / 2, _SWATCH, _SWATCH, style="F")
+        room = width - _SWATCH - 2.4
+        _text(page, left + _SWATCH + 1.2, top, name, width=room, colour=page.INK)
+
+
+def _text(
+    page: Page,
+    left: float,
+    top: float,
+    text: str,
+    *,
+    width: float | None = None,
+    colour: str = Page.FAINT,
+    right: bool = False,
+) -> None:
+    align: Align = "right" if right else "left"
+    page.put(left, top + 0.3, text, size=SIZE, colour=colour, width=width, align=align)
+
+
+def _line(
+    page: Page, start: tuple[float, float], end: tuple[float, float], *, strong: bool
+) -> None:
+    page.set_draw_color(page.RULE if strong else page.HAIRLINE)
+    page.set_line_width(0.2 if strong else 0.1)
+    page.line(*start, *end)

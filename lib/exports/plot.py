@@ -1,0 +1,170 @@
+"""Charts as grids of numbers: what is drawn where on paper, before anything is drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import singledispatch
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lib.charts import (
+    MOST_COLOURS,
+    Chart,
+    Levels,
+    OverTime,
+    Ranking,
+    Stacks,
+    hue,
+    is_fractional,
+)
+from lib.exports.ticks import ticks
+
+PALETTE = (
+    *("#1F5FA8", "#2A9D8F", "#D9822B", "#7A5195", "#B8414B", "#6B7A8F", "#8AA34F", "#3BA3D0"),
+    "#BAC4D0",  # the ninth is "Other"
+)
+
+Grid = npt.NDArray[np.float64]
+
+
+class Part(NamedTuple):
+    """One part of a stacked bar, from its lower to its upper end."""
+
+    place: int
+    series: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What stands in a chart.
+
+    Args:
+        kind: upright bars, lines, or bars that lie in rows.
+        places: what is written along the axis of bars or points, in order.
+        series: names of the columns of ``values``; a single one needs no legend.
+        values: one row each place; NaN where there is nothing to draw.
+        marks: of the scale, from its lower to its upper end.
+        caption: what is measured.
+        wide: made for a page's whole width.
+    """
+
+    kind: Literal["bars", "lines", "rows"]
+    places: Sequence[str]
+    series: Sequence[str]
+    values: Grid
+    marks: Sequence[float]
+    caption: str
+    wide: bool = False
+
+    @property
+    def colours(self) -> list[str]:
+        """One each series: the theme's, or as many others as are needed."""
+        if len(self.series) <= MOST_COLOURS:
+            return [*PALETTE[: len(self.series)]]
+        return [hue(place) for place in range(len(self.series))]
+
+    def share(self, value: float) -> float:
+        """How far up the scale a value lies, from 0 to 1."""
+        low, high = self.marks[0], self.marks[-1]
+        return (value - low) / (high - low)
+
+    def parts(self) -> list[Part]:
+        """The parts of all bars, series by series; what is below 0 hangs from it."""
+        parts = []
+        ends = np.zeros((len(self.places), 2))
+        for series in range(len(self.series)):
+            column = self.values[:, series]
+            for at in np.flatnonzero(np.nan_to_num(column)):
+                value = float(column[at])
+                before = float(ends[at, int(value > 0)])
+                ends[at, int(value > 0)] = after = before + value
+                parts.append(Part(int(at), series, min(before, after), max(before, after)))
+        return parts
+
+    def runs(self, series: int) -> list[list[int]]:
+        """Places of neighbours that have a value: a line goes through each run, and none between."""
+        known = np.flatnonzero(~np.isnan(self.values[:, series]))
+        if not len(known):
+            return []
+        return [run.tolist() for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1)]
+
+
+@singledispatch
+def plot_of(chart: Chart) -> Plot:
+    """What stands in a chart."""
+    raise TypeError(f"no drawing of {type(chart).__name__}")
+
+
+@plot_of.register
+def _over_time(chart: OverTime) -> Plot:
+    times = pd.DatetimeIndex(chart.frame["time"].drop_duplicates())
+    series = [str(name) for name in chart.frame["series"].cat.categories]
+    rows = times.get_indexer(pd.DatetimeIndex(chart.frame["time"]))
+    values = _grid(rows, chart.frame["series"].cat.codes.to_numpy(), chart.frame["value"])
+    caption = f"{chart.unit} by {chart.step.name} (UTC)"
+    places = [*times.strftime(chart.step.form)]
+    return Plot("bars", places, series, values, _stack_marks(values, chart.unit), caption)
+
+
+@plot_of.register
+def _ranking(chart: Ranking) -> Plot:
+    labels = [*dict.fromkeys(chart.frame["label"])]
+    names = [*chart.frame["series"]] if chart.is_split else [""] * len(chart.frame)
+    series = [*dict.fromkeys(names)]
+    values = _grid(
+        _places(labels, [*chart.frame["label"]]), _places(series, names), chart.frame["value"]
+    )
+    return Plot("rows", labels, series, values, _stack_marks(values, chart.unit), chart.unit)
+
+
+@plot_of.register
+def _stacks(chart: Stacks) -> Plot:
+    marks = ticks(0.0, chart.most if chart.most > 0 else 1.0, whole=not is_fractional(chart.unit))
+    return _over_buckets(chart, "bars", marks)
+
+
+@plot_of.register
+def _levels(chart: Levels) -> Plot:
+    return _over_buckets(chart, "lines", ticks(0.0, 100.0))
+
+
+def _over_buckets(
+    chart: Stacks | Levels, kind: Literal["bars", "lines"], marks: Sequence[float]
+) -> Plot:
+    buckets, series = chart.buckets, chart.series
+    rows = _places(buckets.keys, [*chart.frame["bucket"]])
+    columns = _places(series, [*chart.frame["series"]])
+    values = _grid(rows, columns, chart.frame["value"], (len(buckets.keys), len(series)))
+    caption = f"{chart.unit} by {buckets.unit} (UTC)"
+    return Plot(kind, buckets.keys, series, values, marks, caption, buckets.wide)
+
+
+def _places(order: Sequence[str], names: Sequence[str]) -> npt.NDArray[np.int64]:
+    place = {name: at for at, name in enumerate(order)}
+    return np.array([place[name] for name in names], dtype=np.int64)
+
+
+def _grid(
+    rows: npt.NDArray[np.integer],
+    columns: npt.NDArray[np.integer],
+    numbers: "pd.Series[float]",
+    size: tuple[int, int] | None = None,
+) -> Grid:
+    """The numbers at their places; without a size as large as they need."""
+    if size is None:
+        size = (int(rows.max(initial=-1)) + 1, int(columns.max(initial=-1)) + 1)
+    values = np.full(size, np.nan)
+    values[rows, columns] = numbers.to_numpy("float64", na_value=np.nan)
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _stack_marks(values: Grid, unit: str) -> list[float]:
+    known = np.nan_to_num(values)
+    low = float(np.minimum(known, 0).sum(1).min(initial=0.0))
+    high = float(np.maximum(known, 0).sum(1).max(initial=0.0))
+    return ticks(low, high if high > low else low + 1.0, whole=not is_fractional(unit))

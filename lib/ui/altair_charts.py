@@ -1,0 +1,201 @@
+"""Charts on the screen: a chart's data in, an Altair chart out, coloured by the theme of the page."""
+
+from collections.abc import Sequence
+from functools import singledispatch
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from lib.charts import (
+    MOST_COLOURS,
+    Buckets,
+    Chart,
+    Levels,
+    OverTime,
+    Ranking,
+    Stacks,
+    hue,
+    is_fractional,
+)
+
+_HEIGHT = 380
+
+_TIME_UNITS = {
+    "minute": alt.TimeUnitParams(unit="yearmonthdatehoursminutes", utc=True),
+    "hour": alt.TimeUnitParams(unit="yearmonthdatehours", utc=True),
+    "day": alt.TimeUnitParams(unit="yearmonthdate", utc=True),
+    "month": alt.TimeUnitParams(unit="yearmonth", utc=True),
+}
+
+_LABELS = {"month": 10, "week": 9, "day": 7, "hour": 6}
+"""Labels that fit on an axis of buckets."""
+
+
+@singledispatch
+def altair_chart(chart: Chart) -> alt.Chart:
+    """A chart for the screen, with the exact values of what the pointer is on."""
+    raise TypeError(f"no drawing of {type(chart).__name__}")
+
+
+@altair_chart.register
+def _over_time(chart: OverTime) -> alt.Chart:
+    order = list(chart.frame["series"].cat.categories)
+    rank = {name: place for place, name in enumerate(order)}
+    data = chart.frame.assign(
+        series=chart.frame["series"].astype(str),
+        rank=[rank[name] for name in chart.frame["series"]],
+    )
+    unit = _TIME_UNITS[chart.step.name]
+    axis = alt.Axis(format=chart.step.form, labelOverlap=True, labelAngle=0)
+    drawn: alt.Chart = (
+        alt.Chart(data)
+        .mark_bar()
+        .encode(
+            x=alt.X("time:O", timeUnit=unit, title=None, axis=axis),
+            y=alt.Y("value:Q", title=chart.unit, axis=alt.Axis(format="~s", tickCount=5)),
+            color=alt.Color("series:N", sort=order, title=None, legend=_legend(len(order))),
+            order=alt.Order("rank:Q"),
+            tooltip=[
+                alt.Tooltip("time:T", timeUnit=unit, title=f"{chart.step.name} (UTC)"),
+                alt.Tooltip("series:N", title="of"),
+                alt.Tooltip("value:Q", title=chart.unit, format=_form(chart.unit)),
+            ],
+        )
+        .properties(height=_HEIGHT)
+    )
+    return drawn
+
+
+@altair_chart.register
+def _ranking(chart: Ranking) -> alt.Chart:
+    tooltip = [
+        alt.Tooltip("label:N", title="of"),
+        alt.Tooltip("value:Q", title=chart.unit, format=_form(chart.unit)),
+    ]
+    parts = {}
+    if chart.is_split:
+        order = [*dict.fromkeys(chart.frame["series"])]
+        legend = _legend(len(order))
+        parts["color"] = alt.Color("series:N", sort=order, title=None, legend=legend)
+        tooltip.insert(1, alt.Tooltip("series:N", title="part"))
+    labels = [*dict.fromkeys(chart.frame["label"])]
+    drawn: alt.Chart = (
+        alt.Chart(chart.frame)
+        .mark_bar()
+        .encode(
+            x=alt.X("value:Q", title=chart.unit, axis=alt.Axis(format="~s", tickCount=5)),
+            y=alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=240)),
+            tooltip=tooltip,
+            **parts,
+        )
+        .properties(height=alt.Step(24))
+    )
+    return drawn
+
+
+@altair_chart.register
+def _stacks(chart: Stacks) -> alt.Chart:
+    rank = {name: place for place, name in enumerate(chart.series)}
+    data = chart.frame.assign(rank=chart.frame["series"].map(rank).astype("int64"))
+    domain = [0, chart.most] if chart.most > 0 else [0, 1]
+    drawn: alt.Chart = (
+        alt.Chart(data)
+        .mark_bar()
+        .encode(
+            x=_bucket_axis(chart.buckets),
+            y=alt.Y(
+                "value:Q",
+                title=chart.unit,
+                scale=alt.Scale(domain=domain, nice=chart.most > 0),
+                axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1),
+            ),
+            color=_series_colours(chart.series),
+            order=alt.Order("rank:Q"),
+            tooltip=_bucket_tooltips(chart.buckets, chart.unit, _form(chart.unit)),
+        )
+        .properties(height=_HEIGHT)
+    )
+    return drawn
+
+
+@altair_chart.register
+def _levels(chart: Levels) -> alt.Chart:
+    drawn: alt.Chart = (
+        alt.Chart(_broken_lines(chart.frame, chart.buckets.keys))
+        .mark_line(point=alt.OverlayMarkDef(size=16), strokeWidth=1.5)
+        .encode(
+            x=_bucket_axis(chart.buckets),
+            y=alt.Y(
+                "value:Q",
+                title=chart.unit,
+                scale=alt.Scale(domain=[0, 100]),
+                axis=alt.Axis(tickCount=5),
+            ),
+            color=_series_colours(chart.series),
+            tooltip=_bucket_tooltips(chart.buckets, chart.unit, ".1f"),
+        )
+        .properties(height=_HEIGHT)
+    )
+    return drawn
+
+
+def _broken_lines(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The known values, and a null after each run of buckets that have one: that ends the line."""
+    place = {key: at for at, key in enumerate(keys)}
+    known = frame.dropna(subset="value")
+    known = known.assign(at=known["bucket"].map(place).astype("int64"))
+    known = known.sort_values(["series", "at"], ignore_index=True)
+    following = known.shift(-1)
+    ends = (following["series"] == known["series"]) & (following["at"] > known["at"] + 1)
+    breaks = known[ends]
+    nulls = breaks.assign(
+        bucket=[keys[at + 1] for at in breaks["at"]], at=breaks["at"] + 1, value=np.nan
+    )
+    both = pd.concat([known, nulls]) if len(nulls) else known
+    return both.sort_values(["series", "at"], ignore_index=True)[["bucket", "series", "value"]]
+
+
+def _bucket_axis(buckets: Buckets) -> alt.X:
+    every = -(-len(buckets.keys) // _LABELS.get(buckets.unit, 8)) or 1
+    axis = alt.Axis(values=[*buckets.keys[::every]], labelAngle=0, labelOverlap=True)
+    return alt.X(
+        "bucket:O",
+        title=f"{buckets.unit} (UTC)",
+        axis=axis,
+        scale=alt.Scale(domain=[*buckets.keys]),
+    )
+
+
+def _series_colours(series: Sequence[str]) -> alt.Color:
+    scale = alt.Scale(domain=[*series])
+    if len(series) > MOST_COLOURS:
+        scale = alt.Scale(domain=[*series], range=[*map(hue, range(len(series)))])
+    legend = _legend(len(series))
+    return alt.Color("series:N", sort=[*series], title=None, legend=legend, scale=scale)
+
+
+def _bucket_tooltips(buckets: Buckets, unit: str, form: str) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("bucket:O", title=f"{buckets.unit} (UTC)"),
+        alt.Tooltip("series:N", title="of"),
+        alt.Tooltip("value:Q", title=unit, format=form),
+    ]
+
+
+def _form(unit: str) -> str:
+    return ",.2f" if is_fractional(unit) else ",.0f"
+
+
+def _legend(series: int) -> alt.Legend | None:
+    if series <= 1:
+        return None
+    return alt.Legend(
+        orient="bottom",
+        columns=2,
+        labelLimit=180,
+        symbolLimit=series,  # without one of its own a legend ends after thirty
+        symbolType="square",
+        offset=6,
+        rowPadding=3,
+    )
