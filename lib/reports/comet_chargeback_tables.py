@@ -156,7 +156,10 @@ def _unknown(name: str, cells: "pd.Series[Any]", taken: set[str]) -> Column:
     if pd.api.types.is_integer_dtype(cells.dtype):
         return Column(key, name, "int", help=hint)
     held = next((one for one in values_of(cells) if one is not None), None)
-    return Column(key, name, "decimal" if isinstance(held, Decimal) else "text", help=hint)
+    if isinstance(held, Decimal):
+        return Column(key, name, "decimal", help=hint)
+    # Nobody knows what it says: it may be whoever created or owns a workspace
+    return Column(key, name, help=hint, personal=True)
 
 
 _NEVER = "UTC; 0 means never."
@@ -164,8 +167,8 @@ _COLUMNS: Mapping[str, Mapping[str, Column]] = {
     of: {column.key: column for column in columns}
     for of, columns in {
         "users": (
-            Column("username", "User"),
-            Column("email", "E-mail"),
+            Column("username", "User", personal=True),
+            Column("email", "E-mail", personal=True),
             Column("created_at", "Created", "epoch_ms", help="UTC"),
             Column("deletedAt", "Deleted", "epoch_ms", help="UTC; only of deleted users."),
             Column("suspended", "Suspended", "bool"),
@@ -189,8 +192,8 @@ _COLUMNS: Mapping[str, Mapping[str, Column]] = {
         ),
         "members": (
             Column("workspace", "Workspace"),
-            Column("userName", "User"),
-            Column("email", "E-mail"),
+            Column("userName", "User", personal=True),
+            Column("email", "E-mail", personal=True),
             Column("numberOfExperiments", "Experiments", "int"),
             Column("totalSizeInMb", "Size (MB)", "decimal", "MB"),
         ),

@@ -55,7 +55,9 @@ FRAMES: Mapping[Kind, tuple[str, tuple[str, ...]]] = {
 }
 """Each kind of record: its frame, and the columns that tell one record from another."""
 
-_NAMES = {("project", "workspace"): "workspace"}
+_NAMES = {("project", "workspace"): "workspace", ("user", "username"): "user"}
+"""Where a record's names stand in the rows, unless under ``name``: people have a column of their own."""
+
 _STATUS = "suspended"
 
 
@@ -80,9 +82,10 @@ def compare(before: Side, after: Side) -> Comparison:
     """What is new, gone and changed. A record that was renamed is gone under one name, new under the other.
 
     Returns:
-        Rows with ``kind``, ``workspace`` (of a project), ``name``, ``change`` (``new``, ``gone`` or
-        ``changed``), ``fields`` (those that differ), ``status_before``, ``status_after``, and per
-        amount ``_before``, ``_after`` and ``_difference``, which counts what is not there as nothing.
+        Rows with ``kind``, ``workspace`` (of a project), ``name`` (of a workspace or project),
+        ``user`` (of a user), ``change`` (``new``, ``gone`` or ``changed``), ``fields`` (those that
+        differ), ``status_before``, ``status_after``, and per amount ``_before``, ``_after`` and
+        ``_difference``, which counts what is not there as nothing.
     """
     parts, counts = [], {}
     unlike: list[tuple[Kind, str]] = []
@@ -273,7 +276,8 @@ def _typed(cells: "pd.Series[Any]", column: Column) -> "pd.Series[Any]":
 def _columns() -> Iterator[Column]:
     yield Column("kind", "Kind")
     yield Column("workspace", "Workspace", help="Of a project.")
-    yield Column("name", "Name")
+    yield Column("name", "Name", help="Of a workspace or project.")
+    yield Column("user", "User", help="Of a user.", personal=True)
     yield Column("change", "Change")
     yield Column("fields", "Changed fields")
     yield Column("status_before", "Status before")
@@ -287,7 +291,7 @@ def _columns() -> Iterator[Column]:
 _COLUMNS = tuple(_columns())
 _ALWAYS = ("kind", "workspace", "name", "change", "fields")
 _BRIEF = (
-    *("kind", "workspace", "name", "change", "fields"),
+    *("kind", "workspace", "name", "user", "change", "fields"),
     *("size_mb_before", "size_mb_after", "size_mb_difference", "experiments_difference"),
     *("ui_usage_difference", "sdk_usage_difference"),
 )

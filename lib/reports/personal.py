@@ -17,7 +17,7 @@ T = TypeVar("T")
 # Whatever surrounds an @: a label may have been cut off within the domain.
 _ADDRESS = re.compile(r"[^\s,;:<>()\[\]{}\"'|]+@[^\s,;:<>()\[\]{}\"'|]*")
 _SUFFIX = re.compile(r"(?: \([^()]*\))+$")
-_SHORTEST_NAME = 3
+_SHORTEST_NAME = 2
 _NOBODY = ("Unallocated", "(not split)", OTHER, "")
 _OURS = frozenset({"kind", "main_table", "key", "place", "unit", "status"})
 """Fields of a report and its parts that programs go by: never a name, even if somebody is called so."""
