@@ -143,9 +143,9 @@ def refuse_page(visitor: Visitor, page: str) -> Refusal | None:
 
 
 def identity_of(claims: Mapping[str, object]) -> str:
-    """A short name for one sign-in, which tells nothing about the person."""
+    """A name for one sign-in, fit for a file, which tells nothing about the person."""
     parts = (claims.get(key) for key in ("iss", "sub", "iat", "nonce"))
-    return sha256(repr([str(part) for part in parts]).encode()).hexdigest()[:16]
+    return sha256(repr([str(part) for part in parts]).encode()).hexdigest()
 
 
 def _moment(seconds: object) -> datetime | None:

@@ -7,6 +7,7 @@ import httpx
 
 from lib.audit import OFF, STDOUT, Trail
 from lib.checks import Check
+from lib.ended import Ended
 from lib.errors import SettingsError
 from lib.settings import Settings
 from lib.sign_in import check_sign_in
@@ -21,7 +22,7 @@ async def check_ready(
     *,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> list[Check]:
-    """What must be there before anybody comes: sign-in, its provider, people with roles, audit trail.
+    """What must be there before anybody comes: sign-in and sign-out, the provider, roles, audit trail.
 
     The platforms themselves may be down: the dashboard then says so on its pages.
 
@@ -43,7 +44,7 @@ async def check_ready(
             assert isinstance(one, Mapping)  # check_sign_in refuses anything else
             url = str(one["server_metadata_url"])
             found.append(await _provider(client, f"sign-in{name and ':'}{name}", url))
-    return [*found, _roles(settings), _audit(settings)]
+    return [*found, _roles(settings), _audit(settings), _sign_out(settings)]
 
 
 async def _provider(client: httpx.AsyncClient, source: str, url: str) -> Check:
@@ -89,3 +90,19 @@ def _audit(settings: Settings) -> Check:
     except SettingsError as error:
         return Check("audit", True, False, None, str(error))
     return Check("audit", True, True, True, place if place == STDOUT else Path(place).name)
+
+
+def _sign_out(settings: Settings) -> Check:
+    """Whether a sign-out can be told to all replicas; one process needs no telling."""
+    place = settings.dashboard_state_dir
+    if not place:
+        detail = (
+            "DASHBOARD_STATE_DIR is not set: signing out holds at the replica that was asked, "
+            "until it restarts."
+        )
+        return Check("sign-out", True, None, True, detail)
+    try:
+        Ended(place).check()
+    except SettingsError as error:
+        return Check("sign-out", True, False, None, str(error))
+    return Check("sign-out", True, True, True, "holds at every replica and after a restart")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ class SignInSettings(BaseModel):
     dashboard_session_hours: float = Field(default=12, gt=0, le=168)
     dashboard_contact: str = "whoever runs this dashboard"
     dashboard_audit: str = ""
+    dashboard_state_dir: str = ""
 
     @field_validator("dashboard_allowed_domains", mode="after")
     @classmethod
@@ -47,6 +49,13 @@ class SignInSettings(BaseModel):
         if not all(_DOMAIN.fullmatch(one) for one in domains):
             raise ValueError("holds something that is no domain; it looks like company.com, b.org")
         return domains
+
+    @field_validator("dashboard_state_dir", mode="after")
+    @classmethod
+    def _usable_folder(cls, value: str) -> str:
+        if value and not Path(value).is_absolute():
+            raise ValueError("is not an absolute path, by which all replicas find the same folder")
+        return value
 
     @field_validator("dashboard_viewers", "dashboard_finance", "dashboard_admins", mode="after")
     @classmethod

@@ -45,6 +45,7 @@ NOTHING = dict.fromkeys(
         "DASHBOARD_VIEWERS",
         "DASHBOARD_FINANCE",
         "DASHBOARD_ADMINS",
+        "DASHBOARD_STATE_DIR",
         "DASHBOARD_AUDIT",
     ),
     "",

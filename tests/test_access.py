@@ -278,6 +278,7 @@ def test_the_secrets_of_auth_are_masked_from_then_on() -> None:
         ("DASHBOARD_SESSION_HOURS", "0"),
         ("DASHBOARD_SESSION_HOURS", "169"),
         ("DASHBOARD_SESSION_HOURS", "nan"),
+        ("DASHBOARD_STATE_DIR", "state"),
     ],
 )
 def test_a_setting_that_would_let_anybody_in_is_refused(variable: str, value: str) -> None:

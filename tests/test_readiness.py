@@ -54,6 +54,8 @@ async def test_with_sign_in_people_and_an_audit_trail_it_is_ready() -> None:
         ({"dashboard_viewers": ()}, "DASHBOARD_VIEWERS"),
         ({"dashboard_audit": "off"}, "DASHBOARD_AUDIT"),
         ({"dashboard_audit": "/dev/null/audit"}, "DASHBOARD_AUDIT"),
+        ({"dashboard_state_dir": "/no/such/folder"}, "DASHBOARD_STATE_DIR"),
+        ({"dashboard_state_dir": "/proc"}, "DASHBOARD_STATE_DIR"),
     ],
 )
 async def test_a_setting_that_is_missing_or_unusable_is_named(
@@ -61,6 +63,18 @@ async def test_a_setting_that_is_missing_or_unusable_is_named(
 ) -> None:
     (trouble,) = await troubles(AUTH, **changed)
     assert named in trouble.detail
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_it_says_how_far_a_sign_out_reaches(shared: bool, tmp_path: Path) -> None:
+    place = {"dashboard_state_dir": str(tmp_path)} if shared else {}
+    provider = create_oidc_app(issuer=ISSUER, redirect_uri=str(AUTH["redirect_uri"]))
+    found = await check_ready(
+        Settings.model_validate(READY | place), AUTH, transport=httpx.ASGITransport(provider)
+    )
+    (check,) = [one for one in found if one.source == "sign-out"]
+    assert check.fine
+    assert ("at every replica" if shared else "DASHBOARD_STATE_DIR is not set") in check.detail
 
 
 async def test_without_auth_it_is_not_ready_even_on_a_laptop() -> None:

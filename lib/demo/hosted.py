@@ -156,6 +156,7 @@ def hosted_stack(
         )
         _write_secrets(folder, url, provider.state.issuer, client_secret)
         stack = Stack(url, f"http://localhost:{plain_port}", certificate, provider, folder)
+        (folder / "state").mkdir(mode=0o700)
         settings = _environ(folder, environ or {})
         for number, own_port in enumerate(ports[:replicas], 1):
             replica = Replica(own_port, settings, folder / f"dashboard-{number}.log")
@@ -190,6 +191,7 @@ def _environ(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
         "HOME": str(folder),
         "STREAMLIT_SERVER_ALLOWED_HOSTS": "localhost",
         "STREAMLIT_BROWSER_SERVER_ADDRESS": "localhost",
+        "DASHBOARD_STATE_DIR": str(folder / "state"),
         "DASHBOARD_DEMO": "on",
         **DEMO_ROLES,
         "DASHBOARD_CONTACT": CONTACT,

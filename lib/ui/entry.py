@@ -70,7 +70,7 @@ class Doorman:
                 return
             note = "" if visitor else _link_to_note(request, path)
         if path == "/auth/logout":
-            end(_claims(request))
+            await run_sync(end, _claims(request))
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":

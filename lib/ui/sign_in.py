@@ -7,10 +7,12 @@ from threading import Event, Lock
 
 import streamlit as st
 from cachetools import TTLCache
+from loguru import logger
 from streamlit.auth_util import get_secrets_auth_section
 
 from lib.access import LOCAL, Refusal, Right, Visitor, decide, identity_of, refuse_page
 from lib.audit import OFF, STDOUT, Trail, trail
+from lib.ended import ended_in
 from lib.errors import AccessError, SettingsError
 from lib.settings import Settings, load_settings, load_sign_in
 from lib.sign_in import check_sign_in
@@ -20,7 +22,6 @@ _LONGEST_SESSION_SECONDS = 168 * 3_600
 _MOST_SESSIONS = 100_000
 
 _lock = Lock()
-_ended: TTLCache[str, bool] = TTLCache(_MOST_SESSIONS, _LONGEST_SESSION_SECONDS)
 _noted: TTLCache[str, bool] = TTLCache(_MOST_SESSIONS, _LONGEST_SESSION_SECONDS)
 
 doorman_present = Event()
@@ -40,11 +41,15 @@ class SignIn:
     claims: Mapping[str, object]
 
     def visitor(self, settings: Settings) -> Visitor | Refusal:
-        """Who it is, by the settings and the clock of this moment."""
+        """Who it is, by the settings and the clock of this moment.
+
+        Raises:
+            SettingsError: nobody can tell whether it was signed out.
+        """
         if not self.providers:
             return LOCAL
-        with _lock:
-            return decide(self.claims, settings, now=datetime.now(UTC), ended=_ended)
+        ended = ended_in(settings.dashboard_state_dir)
+        return decide(self.claims, settings, now=datetime.now(UTC), ended=ended)
 
     def require(self, right: Right, page: str) -> Visitor:
         """Judges again, for what happens after the page was drawn.
@@ -104,8 +109,12 @@ def admit(sign_in: SignIn, settings: Settings, page: str) -> Visitor:
 
 def end(claims: Mapping[str, object]) -> None:
     """This sign-in is over, in every tab and for every copy of its cookie."""
-    with _lock:
-        _ended[identity_of(claims)] = True
+    if not claims:
+        return
+    try:
+        ended_in(load_settings().dashboard_state_dir).add(identity_of(claims))
+    except SettingsError as error:
+        logger.error("A sign-out could not be kept: {}", error)
 
 
 def _note_once(sign_in: SignIn, settings: Settings, who: Visitor | Refusal, page: str) -> None:
