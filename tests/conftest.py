@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, expect, sync_playwright
 from starlette.applications import Starlette
 
@@ -16,6 +17,10 @@ from tests import comet_page, comet_usage_page
 from tests.pages import VisitedPages
 from tests.replies import NOW
 from tests.servers import CHROMIUM_FLAGS, NOTHING, chromium, serve
+
+# How long an example takes says how busy the machine is, and nothing about the law it tests
+settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("laws")
 
 expect.set_options(timeout=60_000)  # the library's five seconds are short for a busy machine
 
