@@ -1,5 +1,6 @@
 """Charts: few enough points, no value lost, gaps that stay gaps, labels that differ, UTC."""
 
+import gc
 import json
 from datetime import date, timedelta
 from typing import Any
@@ -21,7 +22,8 @@ from lib.charts import (
     fold,
 )
 from lib.periods import SECONDS, Period
-from lib.ui.altair_charts import altair_chart
+from lib.ui import altair_charts
+from lib.ui.altair_charts import altair_chart, drawn_once
 
 START = date(2025, 11, 21)
 
@@ -209,3 +211,13 @@ def test_a_name_that_is_unique_is_shown_as_it_is_and_a_shared_one_with_its_id() 
     assert labels["proj_00000001"] == "One"
     assert labels["proj_00000002"] == "Two (00000002)"
     assert labels["proj_3"] == "Two (proj_3)"
+
+
+def test_a_chart_is_drawn_once_and_forgotten_with_its_report() -> None:
+    ranking = Ranking(pd.DataFrame({"label": ["a"], "value": [1.0]}), "USD")
+    first = drawn_once(ranking)
+    assert drawn_once(ranking) is first
+    kept = len(altair_charts._drawn)
+    del ranking
+    gc.collect()
+    assert len(altair_charts._drawn) < kept

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import singledispatch
+from weakref import finalize
 
 import altair as alt
 import numpy as np
@@ -30,6 +31,18 @@ _TIME_UNITS = {
 
 _LABELS = {"month": 10, "week": 9, "day": 7, "hour": 6}
 """Labels that fit on an axis of buckets."""
+
+
+_drawn: dict[int, alt.Chart] = {}
+
+
+def drawn_once(chart: Chart) -> alt.Chart:
+    """The same as ``altair_chart``, drawn anew only for another chart: every click shows all of them."""
+    key = id(chart)
+    if key not in _drawn:
+        _drawn[key] = altair_chart(chart)
+        finalize(chart, _drawn.pop, key, None)
+    return _drawn[key]
 
 
 @singledispatch
