@@ -23,7 +23,7 @@ from lib.charts import (
 )
 from lib.periods import SECONDS, Period
 from lib.ui import altair_charts
-from lib.ui.altair_charts import altair_chart, drawn_once
+from lib.ui.altair_charts import altair_chart, drawing
 
 START = date(2025, 11, 21)
 
@@ -215,9 +215,20 @@ def test_a_name_that_is_unique_is_shown_as_it_is_and_a_shared_one_with_its_id() 
 
 def test_a_chart_is_drawn_once_and_forgotten_with_its_report() -> None:
     ranking = Ranking(pd.DataFrame({"label": ["a"], "value": [1.0]}), "USD")
-    first = drawn_once(ranking)
-    assert drawn_once(ranking) is first
-    kept = len(altair_charts._drawn)
+    first = drawing(ranking)
+    assert drawing(ranking) is first
+    kept = len(altair_charts._drawings)
     del ranking
     gc.collect()
-    assert len(altair_charts._drawn) < kept
+    assert len(altair_charts._drawings) < kept
+
+
+def test_a_drawing_is_what_altair_makes_of_a_chart_with_its_data_apart() -> None:
+    ranking = Ranking(pd.DataFrame({"label": ["a", "b"], "value": [1.0, 2.0]}), "USD")
+    data, spec = drawing(ranking)
+    whole = altair_chart(ranking).to_dict()  # checks it against the schema
+    assert [whole["datasets"][whole["data"]["name"]]] == [data.to_dict("records")]
+    assert spec == {key: part for key, part in whole.items() if key not in _OF_DATA_AND_THEME}
+
+
+_OF_DATA_AND_THEME = ("data", "datasets", "config")

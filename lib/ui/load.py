@@ -1,11 +1,13 @@
 """Loads a report with progress, a stop button, and the last one kept until something is asked anew."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import TypeVar
 
 import streamlit as st
 
+from lib.cache import OPEN_SECONDS
 from lib.errors import DashboardError
 from lib.loader.progress import Progress
 from lib.reports.personal import hide_people
@@ -18,12 +20,19 @@ Q = TypeVar("Q")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Shown:
-    """What a session looks at: files built from it later hold the very same numbers."""
+    """What sessions look at: files built from it later hold the very same numbers.
 
-    identity: object
+    Args:
+        filters: with the names that ``report`` may hide; for the audit trail.
+        loaded: by the monotonic clock.
+    """
+
+    identity: Hashable
     report: Report
+    filters: Mapping[str, object]
+    loaded: float = field(default_factory=monotonic)
 
 
 def shown_before(page: Page, asked: Asked[S, Q]) -> bool:
@@ -32,8 +41,8 @@ def shown_before(page: Page, asked: Asked[S, Q]) -> bool:
     return shown is not None and shown.identity == _identity(page, asked)
 
 
-def _identity(page: Page, asked: Asked[S, Q]) -> object:
-    return asked.identity, page.visitor.may("personal")
+def _identity(page: Page, asked: Asked[S, Q]) -> Hashable:
+    return page.entry.name, asked.identity, page.visitor.may("personal")
 
 
 def load_report(
@@ -46,19 +55,53 @@ def load_report(
 ) -> Report:
     """The report of a question: the one already shown, unless the question is new or asked again.
 
+    As long as young data counts as fresh, sessions with the same question share one report.
+
     Args:
         fetch: runs on the loop and counts its requests.
         build: runs here, on what ``fetch`` brought.
         counted: what the progress counts.
     """
-    people = page.visitor.may("personal")
     prefix, identity = page.entry.prefix, _identity(page, asked)
     shown: _Shown | None = st.session_state.get(f"{prefix}_shown")
-    stopped = f"{prefix}_stopped"
-    if asked.again:
-        st.session_state.pop(stopped, None)
-    elif shown is not None and shown.identity == identity:
+    if not asked.again and shown is not None and shown.identity == identity:
         return shown.report
+    shown = None if asked.again else _shown_to_others(page, identity)
+    if shown is None:
+        report = _built(page, identity, fetch, build, counted, again=asked.again)
+        hidden = report if page.visitor.may("personal") else hide_people(report)
+        shown = _Shown(identity, hidden, report.filters)
+        if report.complete:
+            page.runtime.shown[identity] = shown
+    lines = page.sign_in.trail(page.settings)
+    named = replace(shown.report, filters=shown.filters)
+    lines.note_report(named, user=page.visitor.email or "local", page=page.entry.name)
+    st.session_state[f"{prefix}_shown"] = shown
+    return shown.report
+
+
+def _shown_to_others(page: Page, identity: Hashable) -> _Shown | None:
+    """A complete report that answered the same question a moment ago."""
+    shown = page.runtime.shown.get(identity)
+    if isinstance(shown, _Shown) and monotonic() - shown.loaded < OPEN_SECONDS:
+        return shown
+    return None
+
+
+def _built(
+    page: Page,
+    identity: Hashable,
+    fetch: Callable[[Progress], Awaitable[T]],
+    build: Callable[[T], Report],
+    counted: str,
+    *,
+    again: bool,
+) -> Report:
+    """A new report, under a bar and beside a button that stops it for this question."""
+    prefix = page.entry.prefix
+    stopped = f"{prefix}_stopped"
+    if again:
+        st.session_state.pop(stopped, None)
     elif st.session_state.get(stopped) == identity:
         st.info("Stopped. Press the fetch button to load again.", icon=":material/stop_circle:")
         st.stop()
@@ -85,10 +128,4 @@ def load_report(
         place.empty()
         raise
     place.empty()
-    lines = page.sign_in.trail(page.settings)
-    user = page.visitor.email or "local"
-    lines.note_report(report, user=user, page=page.entry.name)
-    if not people:
-        report = hide_people(report)
-    st.session_state[f"{prefix}_shown"] = _Shown(identity, report)
     return report

@@ -2,8 +2,9 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import streamlit as st
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -58,6 +59,8 @@ class Runtime:
         self._clients = _Clients(64)
         self._redis: dict[str, Any] = {}  # by scope: the settings of the server, so very few
         self.caches = Caches()
+        self.shown: WeakValueDictionary[Hashable, object] = WeakValueDictionary()
+        """Reports by their question, as long as any session shows them."""
 
     def client(self, source: ApiSource) -> ApiClient:
         """The client of a source, made once."""
@@ -87,6 +90,7 @@ class Runtime:
             self.caches.clear()
 
         self._portal.call(clear)
+        self.shown.clear()
 
     def statistics(self) -> dict[str, int]:
         """How much the caches hold and how often they helped: hits, misses, buckets, lookups."""

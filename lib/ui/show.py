@@ -9,7 +9,7 @@ import streamlit as st
 from lib.exports import formats
 from lib.exports.formats import EPOCH_MS
 from lib.reports.report import ChartSpec, Column, Figure, Report, Table
-from lib.ui.altair_charts import drawn_once
+from lib.ui.altair_charts import drawing
 from lib.ui.controls import VIEW
 from lib.ui.text import literal
 
@@ -99,7 +99,7 @@ def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], prefix: str) -> N
     st.markdown(f"##### {literal(name)}")
     chosen = _choose(name, [spec.by for spec in specs], prefix) if len(specs) > 1 else ""
     spec = next((spec for spec in specs if spec.by == chosen), specs[0])
-    st.altair_chart(drawn_once(spec.chart), width="stretch", alt=spec.alt)
+    st.vega_lite_chart(*drawing(spec.chart), width="stretch", alt=spec.alt)
     st.caption(literal(spec.alt))
 
 

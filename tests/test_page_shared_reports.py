@@ -1,0 +1,110 @@
+"""Sessions with the same question share one report, as far as their people may see the same."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from streamlit.testing.v1 import AppTest
+
+from lib.access import Visitor
+from lib.demo.openai_faults import Faults
+from lib.demo.openai_server import create_openai_app
+from tests.servers import ROOT, serve
+
+KEY = "sk-admin-shared-reports"
+
+
+@pytest.fixture(autouse=True)
+def upstream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Starlette]:
+    """A configured organisation at an address that no other test has asked."""
+    app = create_openai_app(admin_key=KEY, faults=Faults())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", KEY)
+    with serve(app) as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
+        yield app
+
+
+def session(**link: str) -> AppTest:
+    """Somebody who opens the page in a browser of their own."""
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at.switch_page("pages/openai_usage.py")
+    for key, value in link.items():
+        at.query_params[key] = value
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def report(at: AppTest) -> Any:
+    return at.session_state["oai_shown"].report
+
+
+def press(at: AppTest, label: str) -> None:
+    at.run()  # the first run gives inputs other ids than later ones
+    next(button for button in at.button if button.label == label).click().run()
+
+
+def test_the_same_question_is_answered_by_the_same_report_and_another_by_another() -> None:
+    first = session()
+    assert report(session()) is report(first)
+    assert report(session(oai_compare="true")) is not report(first)
+
+
+def test_fetching_again_gives_a_new_report_which_those_who_come_next_share() -> None:
+    first, second = session(), session()
+    before = report(first)
+    press(second, "Fetch usage data")
+    assert report(second) is not before
+    assert report(session()) is report(second)
+    assert report(first.run()) is before, "no number moves under somebody's eyes"
+
+
+def test_a_report_is_not_shared_once_young_data_would_be_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = session()
+    monkeypatch.setattr("lib.ui.load.OPEN_SECONDS", 0)
+    assert report(session()) is not report(first)
+
+
+def test_clearing_the_cache_forgets_shared_reports() -> None:
+    first = session()
+    press(first, "Clear cache")
+    assert report(session()) is not report(first)
+
+
+def test_an_incomplete_report_is_not_shared(upstream: Starlette) -> None:
+    upstream.state.faults.fail = {"completions": 403}
+    first = session()
+    assert not report(first).complete
+    upstream.state.faults.fail = {}
+    assert report(session()).complete
+
+
+def test_who_may_not_see_people_never_gets_the_report_of_who_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    admin = session()
+    monkeypatch.setattr("lib.ui.sign_in.LOCAL", Visitor("viewer"))
+    viewer = session()
+    assert report(viewer) is not report(admin)
+    assert "@" in report(admin).table("by_user").frame.to_csv()
+    assert "@" not in report(viewer).table("by_user").frame.to_csv()
+    assert report(session()) is report(viewer)
+
+
+def test_every_session_has_its_line_in_the_audit_trail_with_the_filters_it_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DASHBOARD_AUDIT", str(tmp_path / "audit.jsonl"))
+    monkeypatch.setattr("lib.ui.sign_in.LOCAL", Visitor("viewer"))
+    first, second = session(oai_models="ft@b.io"), session(oai_models="ft@b.io")
+    assert report(first) is report(second)
+    lines = (tmp_path / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+    one, other = ({**json.loads(line), "time": ""} for line in lines)
+    assert one == other
+    assert one["filters"]["models"] == ["ft@b.io"]
