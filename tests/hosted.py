@@ -65,3 +65,10 @@ def sign_in(page: Page, person: str) -> None:
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name=str(PEOPLE[person]["name"])).click()
     expect(page.get_by_role("button", name="Sign in")).to_have_count(0)
+
+
+def sign_out(page: Page) -> None:
+    """By the button. The page asks to sign in even before the server has heard of it."""
+    with page.expect_response(lambda answer: "/auth/logout" in answer.url):
+        page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()

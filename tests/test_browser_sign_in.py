@@ -14,7 +14,7 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 from lib.access import PAGES, ROLES
 from lib.demo.organisation import make_organisation
 from lib.ui.page import ENTRIES, Entry
-from tests.hosted import COOKIE_SECRET, Hosted, hosted, sign_in
+from tests.hosted import COOKIE_SECRET, Hosted, hosted, sign_in, sign_out
 from tests.test_browser import download, frames_of, loaded
 
 MINUTE = 60_000
@@ -149,7 +149,7 @@ def test_who_is_signed_in_but_not_let_in_reads_whom_to_ask_and_sees_no_data(
     expect(page.get_by_test_id("stSidebar")).to_have_count(0)
     sent = "\n".join(frames).replace("oai_group=user_id", "")
     assert [word for word in _data_of("openai_usage") if word in sent] == []
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     asked_to_sign_in(page)
 
 
@@ -226,7 +226,7 @@ def test_a_file_is_out_of_reach_without_the_right_and_after_signing_out(
     second.goto(app.url + OPENAI)
     loaded(second)
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Sign out").click()
+    sign_out(page)
     asked_to_sign_in(page)
     assert httpx.get(address, cookies=kept).status_code == 403, "a copied cookie is out, too"
     second.get_by_role("button", name="Download", exact=True).click()

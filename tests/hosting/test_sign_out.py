@@ -7,7 +7,7 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, Cookie, Page, expect
 
 from lib.demo.hosted import SUB_PATH, Stack
-from tests.hosted import sign_in
+from tests.hosted import sign_in, sign_out
 from tests.hosting.conftest import Start, new_context
 from tests.hosting.test_links import LINKS, SIGNS_OF_DATA
 from tests.test_browser import download, frames_of, loaded
@@ -78,8 +78,7 @@ def test_a_copied_cookie_opens_nothing_at_the_other_replica_nor_after_a_restart(
     page.goto(f"{stack.url}/{LINK}")
     loaded(page)
     assert replica_of(context) == ["first"]
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    sign_out(page)
     assert status_of(stack, files[0], copied, "second") == 403
 
     # The thief's open page, and a new one.
