@@ -28,7 +28,7 @@ from lib.cache import Caches
 from lib.demo.comet_faults import CometFaults
 from lib.demo.comet_organisation import CometSize
 from lib.demo.comet_server import create_comet_app
-from lib.loader.comet import CometSource, comet_source
+from lib.loader.comet_source import CometSource, comet_source
 from lib.loader.comet_usage import load_comet_usage
 from lib.loader.progress import Progress
 from lib.settings import Settings

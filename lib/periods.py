@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Literal
 
 from lib.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 SECONDS = {"1m": 60, "1h": 3_600, "1d": 86_400}
 """Bucket widths and their seconds. All three divide a UTC day."""
@@ -146,11 +147,13 @@ def from_epoch(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def bucket_numbers(unit: CalendarUnit, epoch_ms: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def bucket_numbers(
+    unit: CalendarUnit, epoch_ms: "npt.NDArray[np.int64]"
+) -> "npt.NDArray[np.int64]":
     """The buckets that times lie in, UTC, numbered without a gap; the one of 1970-01-01 is 0."""
     if unit == "month":
         months = epoch_ms.astype("datetime64[ms]").astype("datetime64[M]")
-        return months.astype(np.int64)
+        return months.astype("int64")
     shifted = epoch_ms + _MONDAY_MS if unit == "week" else epoch_ms
     return shifted // _WIDTHS_MS[unit]
 
@@ -174,6 +177,8 @@ def bucket_key(unit: CalendarUnit, number: int) -> str:
 
 def bucket_range(unit: CalendarUnit, first_ms: int, last_ms: int) -> range:
     """Numbers of all buckets from one moment to another, both in milliseconds since 1970."""
+    import numpy as np  # noqa: PLC0415  # days of most platforms need none of it
+
     first, last = bucket_numbers(unit, np.array([first_ms, last_ms], np.int64)).tolist()
     return range(first, last + 1)
 

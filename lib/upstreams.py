@@ -11,7 +11,7 @@ from lib.errors import SettingsError
 from lib.settings import Settings
 
 if TYPE_CHECKING:
-    from lib.loader.comet import CometSource
+    from lib.loader.comet_source import CometSource
     from lib.loader.tenants import TenantSource
 
 # Each platform, and the demo, is imported where it is asked for: a command needs one of them.
@@ -90,7 +90,7 @@ def comet_upstream(
         SettingsError: no key anywhere, and no demo; or a setting that cannot be used.
         InputError: the host cannot be used, or may not be chosen.
     """
-    from lib.loader.comet import comet_source
+    from lib.loader.comet_source import comet_source
 
     if key is not None or host or not settings.demo:
         return comet_source(settings, host, key, by_operator=by_operator)

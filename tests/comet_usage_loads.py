@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from lib.api_client import Retry
 from lib.cache import Caches
 from lib.demo.comet_organisation import CometSize
-from lib.loader.comet import CometSource, comet_source
+from lib.loader.comet_source import CometSource, comet_source
 from lib.loader.comet_usage import load_comet_usage
 from lib.settings import Settings
 from lib.sources.comet.usage_answer import CometUsageAnswer

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from lib.errors import InputError, SettingsError
-from lib.loader.comet import comet_source, may_type_host
+from lib.loader.comet_source import comet_source, may_type_host
 from lib.redaction import redact
 from lib.settings import ROOT, Settings, load_settings, typed_comet_key
 from lib.sources.comet.address import comet_address

@@ -26,7 +26,8 @@ from lib.errors import (
     SourceReplyError,
     SourceUnavailable,
 )
-from lib.loader.comet import CometSource, comet_source, load_chargeback, load_chargeback_files
+from lib.loader.comet import load_chargeback, load_chargeback_files
+from lib.loader.comet_source import CometSource, comet_source
 from lib.loader.progress import Progress
 from lib.settings import Settings
 from lib.sources.comet.accounts import is_service

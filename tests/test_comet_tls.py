@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from lib.api_client import Retry
 from lib.errors import SourceUnavailable
-from lib.loader.comet import comet_source
+from lib.loader.comet_source import comet_source
 from lib.settings import Settings
 from lib.sources.comet.chargeback import fetch_chargeback
 from tests.certificates import Certificates, make_certificates

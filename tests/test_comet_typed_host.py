@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from lib.cache import Caches
 from lib.errors import InputError, SourceUnavailable
-from lib.loader.comet import CometSource, comet_source, load_chargeback
+from lib.loader.comet import load_chargeback
+from lib.loader.comet_source import CometSource, comet_source
 from lib.settings import Settings
 from lib.sources.comet.answer import ChargebackAnswer
 from lib.sources.comet.guard import refused, resolve

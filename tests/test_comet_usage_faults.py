@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from lib.cache import Caches
 from lib.demo.comet_server import create_comet_app
 from lib.errors import InputError, SourceDenied, SourceError, SourceReplyError, SourceUnavailable
-from lib.loader.comet import comet_source
+from lib.loader.comet_source import comet_source
 from lib.loader.comet_usage import load_comet_usage
 from lib.settings import Settings
 from lib.sources.comet.metrics import Patience

@@ -5,13 +5,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 from loguru import logger
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bar
 
 from lib.errors import DashboardError, InputError, SettingsError
 from lib.exports import Profile
@@ -111,21 +109,30 @@ def _with_progress(work: Callable[[Progress], Awaitable[T]]) -> T:
     async def run() -> T:
         progress = Progress()
         task = asyncio.ensure_future(work(progress))
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        console = Console(stderr=True)
-        with Bar(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
-            shown = bar.add_task("Asking", total=None)
-            while not task.done():
-                await asyncio.wait([task], timeout=0.1)
-                bar.update(
-                    shown,
-                    completed=progress.done,
-                    total=progress.total or None,
-                    description=progress.current.replace("_", " ") or "Asking",
-                )
+        if sys.stderr.isatty():
+            await _drawn(task, progress)
         return await task
 
     return asyncio.run(run())
+
+
+async def _drawn(task: "asyncio.Future[T]", progress: Progress) -> None:
+    """Draws progress until the task is done."""
+    from rich.console import Console  # noqa: PLC0415  # for people only
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bar  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        shown = bar.add_task("Asking", total=None)
+        while not task.done():
+            await asyncio.wait([task], timeout=0.1)
+            bar.update(
+                shown,
+                completed=progress.done,
+                total=progress.total or None,
+                description=progress.current.replace("_", " ") or "Asking",
+            )
 
 
 def _write(
@@ -156,7 +163,7 @@ def _data(
         from lib.exports.terminal import to_terminal  # noqa: PLC0415
 
         terminal = output is None and sys.stdout.isatty()
-        width = Console().width if terminal else None
+        width = get_terminal_size().columns if terminal else None
         return (to_terminal(report, width=width, colour=terminal) + "\n").encode()
     if form == "json":
         from lib.exports.json import to_json  # noqa: PLC0415

@@ -11,8 +11,8 @@ from loguru import logger
 from lib.api_client import ApiClient
 from lib.cache import Caches, Document
 from lib.errors import SourceError, SourceRefused, SourceUnavailable
-from lib.loader.comet import CometSource
 from lib.loader.comet_project import ProjectPart, fetch_project
+from lib.loader.comet_source import CometSource
 from lib.loader.comet_usage_status import part_status, usage_notes, usage_statuses
 from lib.loader.progress import Progress
 from lib.sources.comet.experiments import (
@@ -25,7 +25,6 @@ from lib.sources.comet.metrics import Patience
 from lib.sources.comet.rest import CometRest
 from lib.sources.comet.targets import Wanted, chosen, unknown, wanted
 from lib.sources.comet.usage_answer import CometUsageAnswer
-from lib.sources.comet.usage_frames import experiments_frame, projects_frame
 from lib.sources.comet.usage_query import CometUsageQuery
 from lib.sources.comet.usage_tables import PROJECTS
 
@@ -176,6 +175,12 @@ class _Load:
             for part in lists
             if part.rows is not None
         ]
+        # Late, as in ``fetch_project``
+        from lib.sources.comet.usage_frames import (  # noqa: PLC0415
+            experiments_frame,
+            projects_frame,
+        )
+
         frame, twice = await asyncio.to_thread(experiments_frame, rows)
         named = list(zip(projects, parts, strict=True))
         return CometUsageAnswer(

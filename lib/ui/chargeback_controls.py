@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from lib.api_client import fingerprint
-from lib.loader.comet import (
-    CometSource,
-    load_chargeback,
-    load_chargeback_files,
-)
+from lib.loader.comet import load_chargeback, load_chargeback_files
+from lib.loader.comet_source import CometSource
 from lib.loader.progress import Progress
 from lib.reports.report import Report
 from lib.sources.comet.answer import ChargebackAnswer

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from lib.errors import InputError
-from lib.loader.comet import CometSource, may_type_host
+from lib.loader.comet_source import CometSource, may_type_host
 from lib.settings import typed_comet_key
 from lib.ui.page import Page
 from lib.upstreams import comet_upstream

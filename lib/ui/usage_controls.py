@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from lib.errors import InputError
-from lib.loader.comet import CometSource
+from lib.loader.comet_source import CometSource
 from lib.loader.comet_usage import load_comet_usage, load_projects, load_workspaces
 from lib.loader.progress import Progress
 from lib.sources.comet.usage_answer import CometUsageAnswer

@@ -1,10 +1,12 @@
 """What came back from a Comet server about experiments: frames, and how each project answered."""
 
 from dataclasses import dataclass
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from lib.status import SourceStatus
+
+if TYPE_CHECKING:  # a command asks its server before it imports what takes longest
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class CometUsageAnswer:
         host: where it came from, host name only.
     """
 
-    experiments: pd.DataFrame
-    projects: pd.DataFrame
+    experiments: "pd.DataFrame"
+    projects: "pd.DataFrame"
     statuses: tuple[SourceStatus, ...]
     notes: tuple[str, ...] = ()
     host: str = ""
