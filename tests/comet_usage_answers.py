@@ -87,7 +87,9 @@ def answer_of(
         SourceStatus(f"comet:{one}/{two}", "failed", None, None, "It answered 500.", "Try again.")
         for one, two in failed
     ]
-    return CometUsageAnswer(frame, table, tuple(statuses), notes, "comet.example")
+    answer = CometUsageAnswer((), tuple(statuses), notes, "comet.example")
+    vars(answer).update(experiments=frame, projects=table)  # what it would make of its rows
+    return answer
 
 
 def build(answer: CometUsageAnswer, **asked: Any) -> Report:

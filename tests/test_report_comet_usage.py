@@ -1,7 +1,6 @@
 """The experiment report: what counts, what is unknown, what is said, and that every rendering holds it."""
 
 import json
-from dataclasses import replace
 from datetime import date
 from io import BytesIO
 from typing import Any
@@ -111,8 +110,10 @@ def test_run_times_that_are_none_are_skipped_and_counted() -> None:
 
 
 def test_where_nobody_says_what_still_runs_the_note_admits_it() -> None:
-    answer = answer_of([run(ms(2024, 1, 5), None, duration_ms=HOUR, running=False)])
-    untold = replace(answer, experiments=answer.experiments.drop(columns="running"))
+    answer, untold = (
+        answer_of([run(ms(2024, 1, 5), None, duration_ms=HOUR, running=runs)])
+        for runs in (False, None)
+    )
     assert build(untold).totals["run_time_seconds"] == 3_600
     assert noted(build(untold), "Those that still run may be among them.")
     assert not noted(build(answer), "Those that still run")

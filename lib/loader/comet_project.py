@@ -4,16 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from lib.errors import SourceError
 from lib.sources.comet.experiments import CometProject, Page, fetch_experiments, is_last_page
 from lib.sources.comet.gpu import GpuFigures, Skipped
 from lib.sources.comet.metrics import Metrics, Patience, batches, fetch_metrics
 from lib.sources.comet.rest import CometRest
-
-if TYPE_CHECKING:
-    from lib.sources.comet.usage_frames import Rows
+from lib.sources.comet.rows import Rows, rows_of
 
 
 @dataclass
@@ -29,7 +26,7 @@ class ProjectPart:
         unread: entries that were no experiments.
     """
 
-    rows: "Rows | None"
+    rows: Rows | None
     has_gpu: bool | None
     fetched_at: datetime
     error: SourceError | None = None
@@ -117,9 +114,6 @@ async def fetch_project(
         part.gpu_error = metrics.error if metrics.missing else part.gpu_error
     part.unread = sum(page.unread for page in pages)
     if pages:
-        # Late, since pandas takes longer to import than the first answers to come
-        from lib.sources.comet.usage_frames import rows_of  # noqa: PLC0415
-
         part.rows = rows_of(pages, figures, archived=archived)
     if isinstance(names, SourceError) and part.count:
         part.gpu_error, part.gpu_missing = names, part.count

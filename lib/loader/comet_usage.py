@@ -1,7 +1,7 @@
 """Experiments of a Comet server, from the cache where that is enough."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -24,7 +24,7 @@ from lib.sources.comet.experiments import (
 from lib.sources.comet.metrics import Patience
 from lib.sources.comet.rest import CometRest
 from lib.sources.comet.targets import Wanted, chosen, unknown, wanted
-from lib.sources.comet.usage_answer import CometUsageAnswer
+from lib.sources.comet.usage_answer import CometUsageAnswer, ProjectRows
 from lib.sources.comet.usage_query import CometUsageQuery
 from lib.sources.comet.usage_tables import PROJECTS
 
@@ -169,25 +169,19 @@ class _Load:
         broken = [error for lists in parts for part in lists if (error := part.error)]
         if parts and all(lists[0].rows is None for lists in parts):
             raise broken[0]
-        rows = [
-            (project, part.rows)
-            for project, lists in zip(projects, parts, strict=True)
-            for part in lists
-            if part.rows is not None
-        ]
-        # Late, as in ``fetch_project``
-        from lib.sources.comet.usage_frames import (  # noqa: PLC0415
-            experiments_frame,
-            projects_frame,
-        )
-
-        frame, twice = await asyncio.to_thread(experiments_frame, rows)
         named = list(zip(projects, parts, strict=True))
+        came = tuple(
+            ProjectRows(
+                project,
+                tuple(part.rows for part in lists if part.rows is not None),
+                lists[0].has_gpu,
+            )
+            for project, lists in named
+        )
         return CometUsageAnswer(
-            frame,
-            projects_frame([(project, lists[0].has_gpu) for project, lists in named]),
+            came,
             usage_statuses(named, listed_at, failed),
-            (*self.source.address.notes, *usage_notes(named, twice)),
+            (*self.source.address.notes, *usage_notes(named, _twice(came))),
             self.source.host,
         )
 
@@ -345,3 +339,9 @@ def _may_be_unknown(found: tuple[CometProject, ...] | SourceError) -> bool:
     if isinstance(found, SourceError):
         return isinstance(found, SourceRefused) and found.status in _MAY_BE_UNKNOWN
     return not found
+
+
+def _twice(came: Iterable[ProjectRows]) -> int:
+    """How many experiments came in more than one project, beyond their first."""
+    keys = [rows.keys for one in came for rows in one.parts]
+    return sum(map(len, keys)) - len(set().union(*keys))

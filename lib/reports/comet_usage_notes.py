@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from lib.reports.comet_usage_sums import Rows
-from lib.sources.comet.usage_answer import GPU_RULES, CometUsageAnswer
+from lib.sources.comet.gpu import GPU_RULES
+from lib.sources.comet.usage_answer import CometUsageAnswer
 from lib.sources.comet.usage_query import CometUsageQuery
 
 

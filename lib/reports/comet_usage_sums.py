@@ -17,7 +17,8 @@ from lib.periods import (
     check_buckets,
     epoch,
 )
-from lib.sources.comet.usage_answer import GPU_RULES, CometUsageAnswer
+from lib.sources.comet.gpu import GPU_RULES
+from lib.sources.comet.usage_answer import CometUsageAnswer
 from lib.sources.comet.usage_query import CometUsageQuery
 
 Ints = npt.NDArray[np.int64]
@@ -147,7 +148,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> R
         skipped=Skipped(
             no_start=int((~dated & wanted).sum()),
             archived=int((inside & archived & ~wanted).sum()),
-            tells_running="running" in frame and bool(frame["running"].notna().all()),
+            tells_running=bool(frame["running"].notna().all()),
             **skipped,
         ),
     )
@@ -155,9 +156,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> R
 
 def _run_times(frame: pd.DataFrame, kept: Bools, start: Ints) -> tuple[Ints, dict[str, int]]:
     end, told = _ints(frame["end_ms"])[kept], _ints(frame["duration_ms"])[kept]
-    running = np.zeros(len(start), bool)
-    if "running" in frame:
-        running = _bools(frame["running"])[kept]
+    running = _bools(frame["running"])[kept]
     ended = (end > 0) & ~running
     spans = end - start
     fallback = (end <= 0) & ~running & (told > 0)

@@ -5,8 +5,14 @@ from dataclasses import dataclass, field
 from math import fsum, isfinite
 from typing import Any, NamedTuple
 
-from lib.sources.comet.usage_answer import GPU_RULES
 from lib.sources.comet.usage_tables import GPU_PREFIX, GPU_SUFFIXES
+
+GPU_RULES = {
+    "timestamps": "last minus first time stamp of the samples",
+    "durations": "last minus first of the ever growing durations",
+    "intervals": "sum of the durations, which are intervals",
+}
+"""How GPU seconds were found, in order of trust; see the note of a report."""
 
 RULES = tuple(GPU_RULES)
 TIMESTAMPS, DURATIONS, INTERVALS = range(3)
