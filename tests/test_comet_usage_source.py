@@ -12,14 +12,13 @@ from lib.errors import InputError
 from lib.sources.comet import entries as reader
 from lib.sources.comet.entries import read_entries
 from lib.sources.comet.experiments import (
-    CometProject,
-    Page,
     is_last_page,
     parse_experiments,
     parse_gpu_columns,
     parse_projects,
     parse_workspaces,
 )
+from lib.sources.comet.listed import CometProject, Page
 from lib.sources.comet.rows import rows_of
 from lib.sources.comet.targets import Wanted, chosen, unknown, wanted
 from lib.sources.comet.usage_frames import experiments_frame, projects_frame

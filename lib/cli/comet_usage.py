@@ -1,17 +1,15 @@
 """The command ``comet-usage``: experiments, users, run time and GPU use of a Comet server."""
 
-import asyncio
 from contextlib import aclosing
 from datetime import UTC, datetime
-from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from lib.cache import Caches
 from lib.cli.output import AnyFormat, AnyProfile, Output, Until, given_day, write_report
-from lib.loader.comet_usage import load_comet_usage
 from lib.loader.progress import Progress
+from lib.reports.unbuilt import Unbuilt
 from lib.settings import Settings
 from lib.sources.comet.usage_query import (
     GROUPS,
@@ -21,11 +19,6 @@ from lib.sources.comet.usage_query import (
     check_usage_query,
 )
 from lib.upstreams import comet_upstream
-
-if TYPE_CHECKING:
-    from lib.reports.report import Report
-
-_BUILDER = "lib.reports.comet_usage"
 
 
 def comet_usage_command(
@@ -56,7 +49,9 @@ def comet_usage_command(
 ) -> None:
     """Experiments, users, run time and GPU use of Comet workspaces and projects over time."""
 
-    async def load(settings: Settings, progress: Progress) -> "Report":
+    async def load(settings: Settings, progress: Progress) -> Unbuilt:
+        from lib.loader.comet_usage import load_comet_usage  # noqa: PLC0415  # after the printer
+
         now = datetime.now(UTC)
         query = check_usage_query(
             targets=target,
@@ -71,14 +66,10 @@ def comet_usage_command(
         )
         source = comet_upstream(settings, host or None, by_operator=True)
         async with aclosing(source.connect()) as client:
-            # What builds the report takes a while to import: meanwhile the server answers
-            imported = asyncio.create_task(asyncio.to_thread(import_module, _BUILDER))
             answer = await load_comet_usage(
                 source, client, query, caches=Caches(), progress=progress
             )
-            await imported
-        from lib.reports.comet_usage import build_comet_usage  # noqa: PLC0415
-
-        return build_comet_usage(answer, query, now=now, demo=source.demo)
+        named = {"now": now, "demo": source.demo}
+        return Unbuilt("lib.reports.comet_usage", "build_comet_usage", (answer, query), named)
 
     write_report(load, format, output, profile, table)

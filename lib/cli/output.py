@@ -18,6 +18,7 @@ from lib.loader.progress import Progress
 from lib.logs import configure_logs
 from lib.periods import parse_day
 from lib.redaction import redact
+from lib.reports.unbuilt import Standing, Unbuilt, standing
 from lib.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def or_exit(work: Callable[[Settings], T]) -> T:
 
 
 def write_report(
-    load: Callable[[Settings, Progress], Awaitable["Report"]],
+    load: Callable[[Settings, Progress], Awaitable["Report | Unbuilt"]],
     format: Format | None,
     output: Path | None,
     profile: Profile = "excel",
@@ -73,9 +74,14 @@ def write_report(
     form = _format_of(format, output)  # before anything is asked for
     if form == "pdf":
         printer.start()  # it gets ready while the sources are asked
-    report = or_exit(lambda settings: _with_progress(lambda progress: load(settings, progress)))
-    _write(report, form, output, profile, table)
-    if not report.complete:
+
+    def made(settings: Settings) -> tuple[bytes, Standing]:
+        loaded = _with_progress(lambda progress: load(settings, progress))
+        return _rendered(loaded, form, output, profile, table)
+
+    data, stands = or_exit(made)
+    _write(data, stands, form, output)
+    if not stands.complete:
         raise typer.Exit(FAILED)
 
 
@@ -135,22 +141,37 @@ async def _drawn(task: "asyncio.Future[T]", progress: Progress) -> None:
             )
 
 
-def _write(
-    report: "Report", form: Format, output: Path | None, profile: Profile, table: str
-) -> None:
-    """Writes the report to a file or standard output, and says on stderr what it is not."""
-    data = _data(report, form, output, profile, table)
-    if not report.complete or report.demo:
-        said = "made-up demo data" if report.demo else ""
-        said += " and " if report.demo and not report.complete else ""
-        said += "INCOMPLETE, see its sources" if not report.complete else ""
+def _write(data: bytes, stands: Standing, form: Format, output: Path | None) -> None:
+    """Writes a report to a file or standard output, and says on stderr what it is not."""
+    if not stands.complete or stands.demo:
+        said = "made-up demo data" if stands.demo else ""
+        said += " and " if stands.demo and not stands.complete else ""
+        said += "INCOMPLETE, see its sources" if not stands.complete else ""
         typer.echo(f"Note: this report is {said}.", err=True)
-    if form != "table" and all(one.frame.empty for one in report.tables):
-        typer.echo(f"Note: nothing in this selection. {' '.join(report.notes)}", err=True)
+    if form != "table" and stands.empty:
+        typer.echo(f"Note: nothing in this selection. {' '.join(stands.notes)}", err=True)
     if output is None:
         sys.stdout.buffer.write(data)
     else:
         write_file(output, data)
+
+
+def _rendered(
+    loaded: "Report | Unbuilt", form: Format, output: Path | None, profile: Profile, table: str
+) -> tuple[bytes, Standing]:
+    if isinstance(loaded, Unbuilt):
+        if form == "pdf":
+            return _built_there(loaded)
+        loaded = loaded.build()
+    return _data(loaded, form, output, profile, table), standing(loaded)
+
+
+def _built_there(unbuilt: Unbuilt) -> tuple[bytes, Standing]:
+    try:
+        return printer.build(unbuilt)
+    except RuntimeError:
+        unbuilt.build()  # a question that cannot be answered fails here, too, with its own words
+        raise
 
 
 def _data(

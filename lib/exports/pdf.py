@@ -13,18 +13,22 @@ CARDS_PER_ROW = (4, 5)
 GAP = 3.0
 
 
-def to_pdf(report: Report) -> bytes:
+def to_pdf(report: Report, page: "Page | None" = None) -> bytes:
     """The report on paper; the same bytes for the same report.
 
     Tables hold at most ``pdf_table.MAX_ROWS`` rows and the columns that fit; what is left out is
     said, with the CSV as the place to find it. Names are drawn as they are: no markup is interpreted,
     and a glyph that the font lacks becomes ``?``.
+
+    Args:
+        page: an empty document made ready before; it is used up.
     """
     # fpdf takes most of a second to import, and few readers ask for paper
     from lib.exports.pdf_page import Page  # noqa: PLC0415
 
-    page = Page(report)
+    page = page or Page()
     try:
+        page.begin(report)
         _draw(page, report)
         return bytes(page.output())
     finally:
@@ -35,7 +39,6 @@ def _draw(page: "Page", report: Report) -> None:
     from lib.exports.pdf_chart import draw_charts  # noqa: PLC0415  # as above
     from lib.exports.pdf_table import draw_table  # noqa: PLC0415
 
-    page.add_page()
     _draw_title(page, report)
     _draw_bullets(page, "Sources that did not answer in full", failures(report), warning=True)
     _draw_figures(page, report.figures)

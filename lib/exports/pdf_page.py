@@ -40,7 +40,8 @@ class _Glyphs(dict[int, int]):
 class Page(FPDF):
     """An A4 landscape document whose every page carries its report's name, number and marks.
 
-    Text is placed by its upper left corner, in millimetres; ``y`` is where the next thing goes.
+    Text is placed by its upper left corner, in millimetres; ``y`` is where the next thing goes. To
+    read the fonts takes as long as to draw a report, so that a document may wait for its report.
     """
 
     INK = "#1C2733"
@@ -50,16 +51,22 @@ class Page(FPDF):
     RULE = "#8793A0"
     CARD = "#F7F9FA"
 
-    def __init__(self, report: Report) -> None:
+    report: Report
+
+    def __init__(self) -> None:
         super().__init__("landscape", "mm", "A4")
-        self.report = report
         self.set_margins(14, 14, 14)
         self.set_auto_page_break(False, 15)
         self.add_font(FAMILY, "", FONTS / "DejaVuSans.ttf")
         self.add_font(FAMILY, "B", FONTS / "DejaVuSans-Bold.ttf")
+        self.set_font(FAMILY, size=8)
+
+    def begin(self, report: Report) -> None:
+        """The first page of a report; a document holds one."""
+        self.report = report
         self.set_title(self.drawn(report.title))
         self.set_creation_date(utc(report.generated_at))
-        self.set_font(FAMILY, size=8)
+        self.add_page()
 
     def close_fonts(self) -> None:
         """Lets go of the font files, which fpdf keeps open."""

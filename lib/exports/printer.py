@@ -5,6 +5,8 @@ that a command can have imported while it waits for its sources.
 """
 
 import atexit
+import gc
+import json
 import os
 import pickle
 import struct
@@ -13,9 +15,14 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from select import select
 from typing import IO, TYPE_CHECKING
+
+from lib.reports.unbuilt import Standing, Unbuilt, standing
 
 if TYPE_CHECKING:
     from lib.reports.report import Report
@@ -34,10 +41,14 @@ class Printer:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 
-    def start(self) -> None:
-        """Starts the process, if there is none, without waiting for it."""
+    def start(self, *modules: str) -> None:
+        """Starts the process, if there is none, without waiting for it.
+
+        Args:
+            modules: what it will need to build reports.
+        """
         with self._lock:
-            self._running()
+            self._running(modules)
 
     def print(self, report: "Report") -> bytes:
         """The report as PDF; see ``to_pdf``.
@@ -45,14 +56,29 @@ class Printer:
         Raises:
             RuntimeError: it could not be printed.
         """
-        sent = pickle.dumps(report, pickle.HIGHEST_PROTOCOL)
+        return self._ask(report)[1]
+
+    def build(self, unbuilt: Unbuilt) -> tuple[bytes, Standing]:
+        """Builds a report there, too, and says how it stands.
+
+        Raises:
+            RuntimeError: it could not be built or printed.
+        """
+        said, data = self._ask(unbuilt)
+        told = json.loads(said)
+        return data, Standing(**{**told, "notes": tuple(told["notes"])})
+
+    def _ask(self, what: "Report | Unbuilt") -> tuple[bytes, bytes]:
+        """How the report stands, as JSON, and its PDF."""
+        sent = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
         with self._lock:
             process = self._running()
             watchdog = threading.Timer(_LONGEST_SECONDS, process.kill)
             watchdog.start()
             try:
                 _send(_pipe(process.stdin), True, sent)
-                printed, data = _receive(_pipe(process.stdout))
+                printed, said = _receive(_pipe(process.stdout))
+                data = _receive(_pipe(process.stdout))[1] if printed else b""
             except (OSError, EOFError):
                 self._end()
                 raise RuntimeError("the process that prints ended while it printed") from None
@@ -62,19 +88,19 @@ class Printer:
             finally:
                 watchdog.cancel()
         if not printed:
-            raise RuntimeError(data.decode("utf-8", "replace"))
-        return data
+            raise RuntimeError(said.decode("utf-8", "replace"))
+        return said, data
 
     def stop(self) -> None:
         """Ends the process."""
         with self._lock:
             self._end()
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self, modules: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self._end()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "lib.exports.printer"],
+            self._process = subprocess.Popen(  # noqa: S603 - modules of ours
+                [sys.executable, "-m", "lib.exports.printer", *modules],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -124,22 +150,36 @@ def _receive(pipe: IO[bytes]) -> tuple[bool, bytes]:
 
 def _serve() -> None:
     """Prints what comes in until the other side closes."""
-    # Not at the top: who only sends reports needs neither
+    gc.disable()  # as in a command
+    sys.modules["cryptography"] = None  # type: ignore[assignment]  # to sign and encrypt: 100 ms
+    # Not at the top: who only sends reports needs none of it
     from lib.exports.pdf import to_pdf  # noqa: PLC0415
+    from lib.exports.pdf_page import Page  # noqa: PLC0415
     from lib.reports.report import Report  # noqa: PLC0415
 
-    # The first one takes half a second longer than those that follow: nobody waits for this one
-    to_pdf(Report("", "", None, {}, datetime.now(UTC), (), {}, (), (), ()))
+    for module in sys.argv[1:]:
+        import_module(module)
+    if not select([sys.stdin], [], [], 0)[
+        0
+    ]:  # nobody waits: the first one takes longer than others
+        to_pdf(Report("", "", None, {}, datetime.now(UTC), (), {}, (), (), ()))
+    gc.freeze()
+    gc.enable()
     while True:
+        page = Page()
         try:
             _, sent = _receive(sys.stdin.buffer)
         except EOFError:
             return
         try:
-            data = to_pdf(pickle.loads(sent))  # noqa: S301 - from the process that started this one
+            asked = pickle.loads(sent)  # noqa: S301 - from the process that started this one
+            report = asked.build() if isinstance(asked, Unbuilt) else asked
+            data = to_pdf(report, page)
+            said = json.dumps(asdict(standing(report))).encode()
         except Exception:  # noqa: BLE001 - told to the other side, whatever it is
             _send(sys.stdout.buffer, False, traceback.format_exc().encode()[-8_000:])
         else:
+            _send(sys.stdout.buffer, True, said)
             _send(sys.stdout.buffer, True, data)
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lib.errors import SourceError
-from lib.sources.comet.experiments import CometProject, Page, fetch_experiments, is_last_page
+from lib.sources.comet.experiments import fetch_experiments, is_last_page
 from lib.sources.comet.gpu import GpuFigures, Skipped
+from lib.sources.comet.listed import CometProject, Page
 from lib.sources.comet.metrics import Metrics, Patience, batches, fetch_metrics
 from lib.sources.comet.rest import CometRest
 from lib.sources.comet.rows import Rows, rows_of

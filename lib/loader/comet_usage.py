@@ -15,12 +15,8 @@ from lib.loader.comet_project import ProjectPart, fetch_project
 from lib.loader.comet_source import CometSource
 from lib.loader.comet_usage_status import part_status, usage_notes, usage_statuses
 from lib.loader.progress import Progress
-from lib.sources.comet.experiments import (
-    CometProject,
-    fetch_gpu_columns,
-    fetch_projects,
-    fetch_workspaces,
-)
+from lib.sources.comet.experiments import fetch_gpu_columns, fetch_projects, fetch_workspaces
+from lib.sources.comet.listed import CometProject
 from lib.sources.comet.metrics import Patience
 from lib.sources.comet.rest import CometRest
 from lib.sources.comet.targets import Wanted, chosen, unknown, wanted

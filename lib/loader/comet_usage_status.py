@@ -5,8 +5,8 @@ from datetime import datetime
 
 from lib.errors import SourceDenied, SourceError, SourceRefused
 from lib.loader.comet_project import ProjectPart
-from lib.sources.comet.experiments import CometProject
 from lib.sources.comet.gpu import Skipped
+from lib.sources.comet.listed import CometProject
 from lib.sources.comet.tables import NAME
 from lib.sources.comet.usage_tables import EXPERIMENTS, PROJECTS
 from lib.status import SourceStatus

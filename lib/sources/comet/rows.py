@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
 
-from lib.sources.comet.experiments import Page
 from lib.sources.comet.gpu import GpuFigures
+from lib.sources.comet.listed import Page
 
 MOMENTS = ("start_ms", "end_ms", "duration_ms")
 FLOATS = ("gpu_mean", "gpu_peak", "memory_mean", "memory_peak", "gpu_seconds")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from lib.errors import InputError
-from lib.sources.comet.experiments import CometProject
+from lib.sources.comet.listed import CometProject
 
 _MOST_COMPARED = 5_000
 """Names; comparing takes its time."""

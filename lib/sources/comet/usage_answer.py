@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lib.sources.comet.experiments import CometProject
+from lib.sources.comet.listed import CometProject
 from lib.sources.comet.rows import Rows
 from lib.status import SourceStatus
 

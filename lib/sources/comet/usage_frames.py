@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from lib.sources.comet.experiments import CometProject
 from lib.sources.comet.gpu import RULES
+from lib.sources.comet.listed import CometProject
 from lib.sources.comet.rows import FLOATS, MOMENTS, Rows
 
 Ints = npt.NDArray[np.int64]
