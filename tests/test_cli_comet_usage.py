@@ -1,16 +1,25 @@
 """The command ``comet-usage``: its options, its files, its exit codes, and no key in any of them."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
 from lib.cli import app
+from lib.cli.output import write_report
+from lib.loader.progress import Progress
+from lib.reports.unbuilt import Unbuilt
+from lib.settings import Settings
 from tests.comet_page import CANARY
 from tests.comet_usage_page import PRESENT, Lab, served_lab
+from tests.servers import ROOT
 
 JSON = ("--format", "json")
 
@@ -77,6 +86,27 @@ def test_the_ending_of_the_file_decides_its_format(
     done = run(lab.workspaces[0], "--output", str(path))
     assert (done.exit_code, done.stdout) == (0, ""), done.stderr
     assert path.read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize("form", ["json", "pdf"])
+def test_a_question_that_no_report_can_answer_ends_with_two_wherever_it_is_built(
+    form: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def load(settings: Settings, progress: Progress) -> Unbuilt:
+        return Unbuilt("lib.periods", "parse_day", ("--since", "soon"))  # refuses as a builder does
+
+    with pytest.raises(typer.Exit) as ended:
+        write_report(load, form, None)
+    assert ended.value.exit_code == 2
+    assert capsys.readouterr().err.startswith("Error: --since")
+
+
+def test_a_server_is_asked_before_pandas_is_imported() -> None:
+    rooms = "lib.cli.comet_usage, lib.upstreams, lib.loader.comet_source, lib.loader.comet_usage"
+    seen = f"import sys, {rooms}; print({{'numpy', 'pandas', 'pyarrow'}} & {{*sys.modules}})"
+    command = [sys.executable, "-c", seen]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_any_table_can_be_had_as_csv(lab: Lab, tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from pypdf import PdfReader
 from lib.exports.pdf import to_pdf
 from lib.exports.printer import Printer
 from lib.reports.report import Report
+from lib.reports.unbuilt import Unbuilt, standing
+from lib.sources.comet.usage_query import CometUsageQuery
+from tests.comet_usage_answers import NOW, answer_of, ms, run
 from tests.report_strategies import chart, report
 
 CANARY = "sk-admin-canary-of-the-printer"
@@ -34,6 +37,21 @@ def title_of(pdf: bytes) -> str:
 def test_what_is_printed_elsewhere_is_what_would_be_printed_here(printer: Printer) -> None:
     made = report(charts=(chart(),))
     assert printer.print(made) == to_pdf(made)
+
+
+def test_a_report_is_built_there_too_and_how_it_stands_comes_back(printer: Printer) -> None:
+    answer = answer_of([run(ms(2024, 1, 5))], failed=[("vision", "lost")])
+    unbuilt = Unbuilt(
+        "lib.reports.comet_usage",
+        "build_comet_usage",
+        (answer, CometUsageQuery(("vision",))),
+        {"now": NOW},
+    )
+    report = unbuilt.build()
+    printed, stands = printer.build(unbuilt)
+    assert printed == to_pdf(report)
+    assert stands == standing(report)
+    assert (stands.complete, stands.empty) == (False, False)
 
 
 def test_a_report_that_cannot_be_printed_says_so_and_the_next_one_is_printed(

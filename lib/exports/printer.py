@@ -16,10 +16,8 @@ import threading
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from select import select
 from typing import IO, TYPE_CHECKING
 
 from lib.reports.unbuilt import Standing, Unbuilt, standing
@@ -153,16 +151,12 @@ def _serve() -> None:
     gc.disable()  # as in a command
     sys.modules["cryptography"] = None  # type: ignore[assignment]  # to sign and encrypt: 100 ms
     # Not at the top: who only sends reports needs none of it
+    from lib.exports import pdf_chart, pdf_table  # noqa: F401, PLC0415
     from lib.exports.pdf import to_pdf  # noqa: PLC0415
     from lib.exports.pdf_page import Page  # noqa: PLC0415
-    from lib.reports.report import Report  # noqa: PLC0415
 
     for module in sys.argv[1:]:
         import_module(module)
-    if not select([sys.stdin], [], [], 0)[
-        0
-    ]:  # nobody waits: the first one takes longer than others
-        to_pdf(Report("", "", None, {}, datetime.now(UTC), (), {}, (), (), ()))
     gc.freeze()
     gc.enable()
     while True:

@@ -1,7 +1,7 @@
 """What came back from a Comet server about experiments, and how each project answered."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ class ProjectRows:
     """
 
     project: CometProject
-    parts: tuple[Rows, ...]
+    parts: tuple[Rows, ...] = field(repr=False)  # asyncio.run() calls for it at its end, in vain
     has_gpu: bool | None
 
 
