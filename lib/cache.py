@@ -13,7 +13,7 @@ FINAL_AFTER = timedelta(days=3)
 """Upstreams revise young buckets; one that ended this long before it was fetched does not change."""
 
 OPEN_SECONDS = 60
-"""How long a bucket that may still change is served without asking again."""
+"""How long a bucket that may still change is served without asking again, and a report to others."""
 
 LOOKUP_SECONDS = 600
 """How long a list of names is served without asking again."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from streamlit.testing.v1 import AppTest
 from lib.access import Visitor
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
+from lib.reports.openai_usage import build_openai_usage
+from lib.reports.report import Report
+from lib.ui.runtime import runtime
+from tests.comet_page import Served, saved
 from tests.servers import ROOT, serve
 
 KEY = "sk-admin-shared-reports"
@@ -100,11 +105,55 @@ def test_who_may_not_see_people_never_gets_the_report_of_who_may(
 def test_every_session_has_its_line_in_the_audit_trail_with_the_filters_it_asked_for(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    def hidden(report: Report) -> Report:
+        return replace(report, filters={"models": ["person-1"]})
+
+    monkeypatch.setattr("lib.ui.load.hide_people", hidden)
     monkeypatch.setenv("DASHBOARD_AUDIT", str(tmp_path / "audit.jsonl"))
     monkeypatch.setattr("lib.ui.sign_in.LOCAL", Visitor("viewer"))
-    first, second = session(oai_models="ft@b.io"), session(oai_models="ft@b.io")
+    first, second = session(), session()
     assert report(first) is report(second)
     lines = (tmp_path / "audit.jsonl").read_text(encoding="utf-8").splitlines()
     one, other = ({**json.loads(line), "time": ""} for line in lines)
     assert one == other
-    assert one["filters"]["models"] == ["ft@b.io"]
+    assert one["filters"]["models"] == []
+
+
+def test_what_was_on_its_way_when_the_cache_was_cleared_is_not_shared(
+    upstream: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(*given: Any, **named: Any) -> Report:
+        runtime().clear()  # somebody else does
+        return build_openai_usage(*given, **named)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr("lib.reports.openai_usage.build_openai_usage", slowly)
+        first = session()
+    assert report(session()) is not report(first)
+
+
+def test_who_stopped_a_question_is_not_shown_what_others_see_of_it() -> None:
+    first, second = session(), session()
+    identity = second.session_state["oai_shown"].identity
+    del second.session_state["oai_shown"]
+    second.session_state["oai_stopped"] = identity  # as the button does
+    second.run()
+    assert "Stopped." in str(second.info[-1].value)
+    assert report(first).complete
+
+
+def test_reports_of_uploaded_files_are_of_one_session_only(
+    comet_served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lib.ui.chargeback_controls.fingerprint", lambda *_: "the same for all")
+    given = ("saved.json", saved(comet_served[1]), "application/json")
+    reports = []
+    for _ in range(2):
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        at.switch_page("pages/comet_chargeback.py")
+        at.run().run()
+        at.file_uploader(key="cmc_files").set_value([given]).run()
+        assert not at.exception, at.exception
+        reports.append(at.session_state["cmc_shown"].report)
+    assert reports[0].sources == reports[1].sources
+    assert reports[0] is not reports[1]

@@ -1,4 +1,4 @@
-"""Prints reports as PDF in a process of its own: ``python -m lib.exports.printer``.
+"""Prints reports as PDF, and builds them if asked to, in a process of its own: ``python -m lib.exports.printer``.
 
 Laying out pages is a second of work during which other visitors would wait, and libraries to import
 that a command can have imported while it waits for its sources.

@@ -20,7 +20,7 @@ TYPED_CONNECT_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class CometSource(ApiSource):
-    """Whom to ask for a chargeback report; ``connect`` makes a client of the admin API.
+    """A Comet server and a key; ``connect`` makes a client of the admin API.
 
     Args:
         address: where the server is.

@@ -174,10 +174,11 @@ class _Load:
             )
             for project, lists in named
         )
+        twice = await asyncio.to_thread(_twice, came)
         return CometUsageAnswer(
             came,
             usage_statuses(named, listed_at, failed),
-            (*self.source.address.notes, *usage_notes(named, _twice(came))),
+            (*self.source.address.notes, *usage_notes(named, twice)),
             self.source.host,
         )
 

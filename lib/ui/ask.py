@@ -26,11 +26,16 @@ Q = TypeVar("Q")
 
 @dataclass(frozen=True)
 class Asked(Generic[S, Q]):
-    """One person's question: to whom, what, and whether to ask again even if nothing changed."""
+    """One person's question: to whom, what, and whether to ask again even if nothing changed.
+
+    Args:
+        private: the answer is of this session only, whoever else asks the same.
+    """
 
     source: S
     query: Q
     again: bool
+    private: bool = False
 
     @property
     def identity(self) -> tuple[str, Q]:
@@ -46,6 +51,7 @@ def ask(
     demo: str,
     parameters: Sequence[Parameter],
     form: Callable[[], Callable[[], Q]],
+    private: bool = False,
 ) -> Asked[S, Q]:
     """Draws the frame and the inputs in it.
 
@@ -53,6 +59,7 @@ def ask(
         demo: said under "Demo data", when it is: what is shown, and what to set for real data.
         parameters: of the page's links.
         form: draws the inputs; what it returns checks them, once the form is complete.
+        private: see ``Asked``.
 
     Raises:
         InputError: choices that cannot be asked for.
@@ -66,7 +73,7 @@ def ask(
         again = st.form_submit_button(button, type="primary", icon=":material/refresh:")
     if again:
         forget_link_problems(prefix)
-    return Asked(source, question(), again)
+    return Asked(source, question(), again, private)
 
 
 def cache_controls(page: Page, upstream: str) -> None:

@@ -46,14 +46,16 @@ def chargeback_controls(page: Page) -> Asked[CometSource | ReportFiles, Chargeba
         SettingsError: no key anywhere, and no demo.
         InputError: choices that cannot be asked for.
     """
+    source = _source(page)
     return ask(
         page,
-        _source(page),
+        source,
         button="Fetch chargeback report",
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
         "devenv.sh.example), type a key, or upload saved reports in the sidebar.",
         parameters=_PARAMETERS,
         form=_form,
+        private=isinstance(source, ReportFiles),
     )
 
 

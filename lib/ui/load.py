@@ -1,7 +1,7 @@
 """Loads a report with progress, a stop button, and the last one kept until something is asked anew."""
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TypeVar
 
@@ -26,13 +26,13 @@ class _Shown:
 
     Args:
         filters: with the names that ``report`` may hide; for the audit trail.
-        loaded: by the monotonic clock.
+        begun: by the monotonic clock, before anything was asked.
     """
 
     identity: Hashable
     report: Report
     filters: Mapping[str, object]
-    loaded: float = field(default_factory=monotonic)
+    begun: float
 
 
 def shown_before(page: Page, asked: Asked[S, Q]) -> bool:
@@ -55,7 +55,7 @@ def load_report(
 ) -> Report:
     """The report of a question: the one already shown, unless the question is new or asked again.
 
-    As long as young data counts as fresh, sessions with the same question share one report.
+    Sessions with the same question share one report until a minute after it was begun.
 
     Args:
         fetch: runs on the loop and counts its requests.
@@ -66,13 +66,17 @@ def load_report(
     shown: _Shown | None = st.session_state.get(f"{prefix}_shown")
     if not asked.again and shown is not None and shown.identity == identity:
         return shown.report
-    shown = None if asked.again else _shown_to_others(page, identity)
+    stopped = st.session_state.get(f"{prefix}_stopped") == identity
+    # What is on its way when somebody clears the cache is for those who asked for it
+    place = None if asked.private else (page.runtime.caches.generation, identity)
+    shown = None if asked.again or stopped else _shown_to_others(page, place)
     if shown is None:
+        begun = monotonic()
         report = _built(page, identity, fetch, build, counted, again=asked.again)
         hidden = report if page.visitor.may("personal") else hide_people(report)
-        shown = _Shown(identity, hidden, report.filters)
+        shown = _Shown(identity, hidden, report.filters, begun)
         if report.complete:
-            page.runtime.shown[identity] = shown
+            _show_to_others(page, place, shown)
     lines = page.sign_in.trail(page.settings)
     named = replace(shown.report, filters=shown.filters)
     lines.note_report(named, user=page.visitor.email or "local", page=page.entry.name)
@@ -80,12 +84,19 @@ def load_report(
     return shown.report
 
 
-def _shown_to_others(page: Page, identity: Hashable) -> _Shown | None:
+def _shown_to_others(page: Page, place: Hashable) -> _Shown | None:
     """A complete report that answered the same question a moment ago."""
-    shown = page.runtime.shown.get(identity)
-    if isinstance(shown, _Shown) and monotonic() - shown.loaded < OPEN_SECONDS:
+    shown = page.runtime.shown.get(place)
+    if isinstance(shown, _Shown) and monotonic() - shown.begun < OPEN_SECONDS:
         return shown
     return None
+
+
+def _show_to_others(page: Page, place: Hashable, shown: _Shown) -> None:
+    """Unless it is nobody else's, or somebody who asked later was quicker."""
+    there = page.runtime.shown.get(place)
+    if place is not None and not (isinstance(there, _Shown) and there.begun > shown.begun):
+        page.runtime.shown[place] = shown
 
 
 def _built(

@@ -60,7 +60,7 @@ class Runtime:
         self._redis: dict[str, Any] = {}  # by scope: the settings of the server, so very few
         self.caches = Caches()
         self.shown: WeakValueDictionary[Hashable, object] = WeakValueDictionary()
-        """Reports by their question, as long as any session shows them."""
+        """Reports by the caches' generation and their question, as long as any session shows them."""
 
     def client(self, source: ApiSource) -> ApiClient:
         """The client of a source, made once."""

@@ -1,5 +1,6 @@
 """A Report on the screen: figures, charts, tables, notes and what is missing."""
 
+from copy import deepcopy
 from itertools import groupby
 from typing import Any
 
@@ -99,7 +100,10 @@ def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], prefix: str) -> N
     st.markdown(f"##### {literal(name)}")
     chosen = _choose(name, [spec.by for spec in specs], prefix) if len(specs) > 1 else ""
     spec = next((spec for spec in specs if spec.by == chosen), specs[0])
-    st.vega_lite_chart(*drawing(spec.chart), width="stretch", alt=spec.alt)
+    data, drawn = drawing(spec.chart)
+    st.vega_lite_chart(
+        data, deepcopy(drawn), width="stretch", alt=spec.alt
+    )  # it changes what it gets
     st.caption(literal(spec.alt))
 
 

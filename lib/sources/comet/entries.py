@@ -18,7 +18,8 @@ def read_entries(raw: bytes, name: str, take: Callable[[str, Any], None]) -> dic
     """Hands every entry of one member to ``take``; other members are returned.
 
     Between two entries of a large reply other threads get their turn: a parser itself never lets go.
-    Whole numbers beyond 64 bits, which no server means, may come as floats.
+    What no server means is read as its size wants it: whole numbers beyond 64 bits may come as floats,
+    and of two members with one name the first, the last or both.
 
     Args:
         raw: a JSON object with that member: an object, an array, or null for no entries.

@@ -22,7 +22,7 @@ _NUMBERS = frozenset((int, float))
 
 
 class GpuFigures(NamedTuple):
-    """One experiment's GPUs; see ``CometUsageAnswer`` for the meaning.
+    """One experiment's GPUs; see ``CometUsageAnswer.experiments`` for the meaning.
 
     Args:
         gpus: with a usable sample.
