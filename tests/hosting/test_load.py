@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import cycle, islice
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -105,9 +106,10 @@ async def work(stack: Stack, number: int, until: float, seen: Seen) -> None:
     async with person(stack) as somebody:
         await somebody.sign_in(name)
         await somebody.open("openai_usage")
-        turn = number
+        turn, pages = number, cycle(PAGES[name])
+        next(islice(pages, number % len(PAGES[name]), None))  # not everybody at the same one
         while time.monotonic() < until:
-            page = PAGES[name][turn % len(PAGES[name])]
+            page = next(pages)
             run = await somebody.visit(page, QUERIES.get(page, ""))
             seen.visits.append(run.seconds)
             seen.faults += run.faults if run.loaded else [f"{page} shows no data", *run.faults]
