@@ -69,6 +69,7 @@ def test_the_keys_are_those_of_the_schema_in_its_order():
         "notes",
         "tables",
         "figures",
+        "host",
     ]
     assert document["schema"] == "usage-report/1"
     assert list(document["sources"][0]) == ["name", "status", "as_of", "rows", "detail"]
@@ -145,6 +146,11 @@ def test_a_report_over_no_period_and_without_tables_is_still_whole():
     document = parsed(report(period=None, tables=()))
     assert document["period"] is None
     assert document["tables"] == {}
+
+
+def test_where_the_data_came_from_is_named_if_it_is_known():
+    assert parsed(report(host="api.openai.com"))["host"] == "api.openai.com"
+    assert parsed(report(host=""))["host"] is None
 
 
 def test_figures_carry_value_unit_and_change():

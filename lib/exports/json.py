@@ -14,7 +14,8 @@ def to_json(report: Report) -> bytes:
     """The whole report as strict JSON in UTF-8: one key per line, one table row per line.
 
     Money and other decimals are strings, unknown numbers null, days ``2026-10-31``, times
-    ``2026-11-21T01:40:00Z``. ``figures`` is an addition to the keys the schema always has.
+    ``2026-11-21T01:40:00Z``. ``figures`` and ``host``, where the data came from, are additions
+    to the keys that the schema always has.
     """
     return _document(report).encode("utf-8", "replace")
 
@@ -46,6 +47,7 @@ def _document(report: Report) -> str:
     tables = ",\n".join(f"  {_dumps(table.key)}: {_rows(table)}" for table in report.tables)
     lines.append(f' "tables": {{\n{tables}\n }}' if tables else ' "tables": {}')
     lines.append(f' "figures": {_dumps([_figure(figure) for figure in report.figures])}')
+    lines.append(f' "host": {_dumps(report.host or None)}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
