@@ -335,7 +335,8 @@ def _failure(source: str, host: str, reply: httpx.Response, content: bytes) -> S
     """The error for a status other than 200."""
     status = reply.status_code
     message, parameter, code = _error_body(content)
-    said = f"{host} answered {status}" + (f": {message}" if message else ".")
+    said = f"{host} answered {status}" + (f": {message}" if message else "")
+    said += "" if said.endswith((".", "!", "?")) else "."
     if status in (401, 403) or "missing scopes" in message.lower():
         return SourceDenied(source, said, status=status)
     if code == "insufficient_quota":

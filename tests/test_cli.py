@@ -138,6 +138,24 @@ def test_a_folder_that_does_not_exist_is_refused_at_once(tmp_path: Path) -> None
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("target", [">/dev/full", ">&-"])
+def test_a_standard_output_that_cannot_be_written_is_a_failure_in_one_line(target: str) -> None:
+    command = f"{sys.executable} -m lib.cli tenants summary --format json {target}"
+    environment = {"PATH": "/usr/bin:/bin", "DASHBOARD_DEMO": "on"}
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    notes = [line for line in done.stderr.splitlines() if not line.startswith("Note:")]
+    assert len(notes) == 1
+    assert notes[0].startswith("Error: standard output cannot be written")
+
+
 def test_a_file_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "r.json").mkdir()
     done = run(*ONE_DAY, "--output", str(tmp_path / "r.json"))

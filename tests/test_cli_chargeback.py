@@ -201,6 +201,10 @@ def test_a_file_that_is_too_large_is_refused_without_being_read_whole(tmp_path: 
         (("--active-window", "0d"), "'0d' is not a span"),
         (("--accounts", "robots"), "both, personal, service"),
         ((*OCTOBER, "--workspace", "visoin"), "'vision'"),
+        (("--month", "9999-12"), "'9999-12' is not a month"),
+        (("--month", "0000-01"), "'0000-01' is not a month"),
+        (("--raw", "--workspace", "vision"), "--raw goes with"),
+        (("--raw", "--output", "no/such/x.json"), "the folder does not exist"),
         (("--raw", *JSON), "--raw goes with"),
         (("--raw", *OCTOBER, "--compare", "2026-08"), "--raw goes with"),
         (("--raw", "--input", "any.json"), "--raw goes with"),
@@ -217,6 +221,12 @@ def test_misuse_is_named_on_stderr_with_exit_code_two(
     assert (done.exit_code, done.stdout) == (2, "")
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_made_up_report_that_is_saved_unchanged_is_called_so(tmp_path: Path) -> None:
+    done = run("--raw", "--output", str(tmp_path / "x.json"))
+    assert done.exit_code == 0, done.stderr
+    assert "made-up demo data" in done.stderr
 
 
 def test_a_missing_key_is_a_setting_to_correct(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,8 +45,8 @@ def test_a_configured_server_is_read_and_its_own_figures_are_shown(lab: Lab) -> 
     shown = figures(at)
     assert shown["Experiments"] == f"{len(runs):,}"
     assert shown["Users"] == str(len({one["userName"] for one in runs}))
-    assert shown["Workspaces"] == "2"
-    assert shown["Projects"] == str(
+    assert shown["Active workspaces"] == "2"
+    assert shown["Active projects"] == str(
         len({(one["workspaceName"], one["projectName"]) for one in runs})
     )
     assert urlsplit(lab.url).netloc in texts(at.caption)
@@ -172,7 +172,7 @@ def test_lists_are_asked_for_when_needed_and_projects_narrow_the_report(lab: Lab
     assert set(picker.options) == {f"{name}/{one}" for one in lab.projects(name)}
     at = picker.select(f"{name}/{lab.projects(name)[0]}").run()
     assert figures(at)["Experiments"] == str(len(lab.experiments(name, lab.projects(name)[0])))
-    assert figures(at)["Projects"] == "1"
+    assert figures(at)["Active projects"] == "1"
 
 
 def test_another_unit_or_group_asks_for_nothing(lab: Lab) -> None:

@@ -15,6 +15,7 @@ from lib.cli.output import (
     AnyFormat,
     AnyProfile,
     Output,
+    check_folder,
     or_exit,
     write_file,
     write_report,
@@ -83,14 +84,16 @@ def chargeback_command(
         )
 
     if raw:
-        if input or format or compare:
+        if input or format or compare or workspace or exclude or table:
             typer.echo("Error: --raw goes with --month, --host and --output only.", err=True)
             raise typer.Exit(MISUSED)
         month_part = f"-{month}" if month else ""
         file = output or Path(f"comet-chargeback-report{month_part}.json")
-        data = or_exit(lambda settings: asyncio.run(_raw(settings, query(), host)))
+        check_folder(file)
+        data, demo = or_exit(lambda settings: asyncio.run(_raw(settings, query(), host)))
         write_file(file, data)
-        typer.echo(f"Saved {file} ({len(data):,} bytes), as the server gave it.", err=True)
+        said = ", as the server gave it." if not demo else ": made-up demo data."
+        typer.echo(f"Saved {file} ({len(data):,} bytes){said}", err=True)
         return
 
     async def load(settings: Settings, progress: Progress) -> Report:
@@ -101,10 +104,11 @@ def chargeback_command(
     write_report(load, format, output, profile, table)
 
 
-async def _raw(settings: Settings, query: ChargebackQuery, host: str) -> bytes:
+async def _raw(settings: Settings, query: ChargebackQuery, host: str) -> tuple[bytes, bool]:
+    """The server's report, and whether it is made up."""
     source = comet_upstream(settings, host or None, by_operator=True)
     async with aclosing(source.connect()) as client:
-        return (await fetch_chargeback(client, query.month)).raw
+        return (await fetch_chargeback(client, query.month)).raw, source.demo
 
 
 async def _of_server(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lib.cache import Caches
-from lib.cli.output import AnyFormat, AnyProfile, Output, Until, given_day, write_report
+from lib.cli.output import AnyFormat, AnyProfile, Output, given_day, write_report
 from lib.loader.progress import Progress
 from lib.reports.unbuilt import Unbuilt
 from lib.settings import Settings
@@ -30,7 +30,9 @@ def comet_usage_command(
     since: Annotated[
         str, typer.Option(help="First day, YYYY-MM-DD (UTC). Default: all time.")
     ] = "",
-    until: Until = "",
+    until: Annotated[
+        str, typer.Option(help="Last day, inclusive; goes with --since. Default: today (UTC).")
+    ] = "",
     include_archived: Annotated[
         bool, typer.Option("--include-archived", help="Count archived experiments, too.")
     ] = False,

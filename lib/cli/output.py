@@ -1,8 +1,10 @@
 """What every command shares: its options, settings, progress, errors as exit codes, the writing."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from shutil import get_terminal_size
@@ -96,9 +98,8 @@ def given_day(option: str, text: str) -> date | None:
 
 def _format_of(format: Format | None, output: Path | None) -> Format:
     """The format asked for, or the one that the file's ending names; checks the file's folder."""
-    if output is not None and not output.parent.is_dir():
-        typer.echo(f"Error: --output {output}: the folder does not exist.", err=True)
-        raise typer.Exit(MISUSED)
+    if output is not None:
+        check_folder(output)
     if format is not None:
         return format
     if output is None:
@@ -107,6 +108,13 @@ def _format_of(format: Format | None, output: Path | None) -> Format:
         typer.echo(f"Error: --output {output.name}: unknown ending. Add --format.", err=True)
         raise typer.Exit(MISUSED)
     return _BY_SUFFIX[output.suffix.lower()]
+
+
+def check_folder(output: Path) -> None:
+    """Ends with one line and an exit code when the folder of a file does not exist."""
+    if not output.parent.is_dir():
+        typer.echo(f"Error: --output {output}: the folder does not exist.", err=True)
+        raise typer.Exit(MISUSED)
 
 
 def _with_progress(work: Callable[[Progress], Awaitable[T]]) -> T:
@@ -151,9 +159,24 @@ def _write(data: bytes, stands: Standing, form: Format, output: Path | None) -> 
     if form != "table" and stands.empty:
         typer.echo(f"Note: nothing in this selection. {' '.join(stands.notes)}", err=True)
     if output is None:
-        sys.stdout.buffer.write(data)
+        _write_out(data)
     else:
         write_file(output, data)
+
+
+def _write_out(data: bytes) -> None:
+    """Writes to standard output; ends with one line and an exit code when that fails."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has seen enough
+        raise
+    except (OSError, AttributeError) as error:  # the latter where there is no standard output
+        reason = getattr(error, "strerror", None) or "it is closed"
+        typer.echo(f"Error: standard output cannot be written: {reason}.", err=True)
+        with suppress(OSError, AttributeError):  # else Python would try once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None
 
 
 def _rendered(

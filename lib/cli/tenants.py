@@ -17,7 +17,12 @@ from lib.settings import Settings
 from lib.sources.tenants.query import SORTS, TenantQuery, check_tenant_query, last_days
 from lib.upstreams import tenant_upstream
 
-tenants = typer.Typer(no_args_is_help=True, help="Usage of every tenant, from Redis counters.")
+tenants = typer.Typer(
+    no_args_is_help=True,
+    help="Usage of every tenant, from Redis counters.",
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 Tenant = Annotated[list[str] | None, typer.Option(help="Only this tenant. Repeat for several.")]
 MaxParallel = Annotated[

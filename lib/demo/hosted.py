@@ -222,7 +222,7 @@ def _write_nginx(
     text = (HOSTING / "nginx.conf").read_text(encoding="utf-8")
     for theirs, ours in (
         ("listen 443 ", f"listen 127.0.0.1:{port} "),
-        ("listen 80;", f"listen 127.0.0.1:{plain_port};"),
+        ("listen 80", f"listen 127.0.0.1:{plain_port}"),
         ("https://$host$request_uri", f"https://$host:{port}$request_uri"),
         ("/etc/ssl/certs/usage.company.com.pem", str(certificate)),
         ("/etc/ssl/private/usage.company.com.key", str(certificate.with_suffix(".key"))),

@@ -145,8 +145,8 @@ _FIGURES = (
         "experiments",
         "The others run still, or say nothing usable of their end.",
     ),
-    ("workspaces", "Workspaces", "workspaces", "With an experiment in the range."),
-    ("projects", "Projects", "projects", "With an experiment in the range."),
+    ("workspaces", "Active workspaces", "workspaces", "With an experiment in the range."),
+    ("projects", "Active projects", "projects", "With an experiment in the range."),
 )
 """Key of the sums, label, unit and explanation of the figures that are plain sums."""
 

@@ -45,9 +45,11 @@ def test_plain_http_leads_to_tls_at_the_same_link(stack: Stack) -> None:
     assert reply.headers["location"] == f"{stack.url}/tenant_usage?red_top=7"
 
 
-def test_another_host_name_gets_no_answer(stack: Stack) -> None:
+@pytest.mark.parametrize("plain", [False, True])
+def test_another_host_name_gets_no_answer(stack: Stack, plain: bool) -> None:
+    url = f"{stack.plain_url}/usage" if plain else stack.url
     with pytest.raises(httpx.RemoteProtocolError):
-        get(stack, f"{stack.url}/openai_usage", host="evil.example")
+        get(stack, f"{url}/openai_usage", host="evil.example")
 
 
 def test_a_websocket_of_another_site_is_refused(stack: Stack) -> None:

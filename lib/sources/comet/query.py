@@ -14,6 +14,7 @@ ACCOUNTS = ("both", "personal", "service")
 _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
 _SPAN = re.compile(r"(\d{1,5})([dwmy])")
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+_YEARS = range(2000, 2100)
 _LONGEST_DAYS = 36_500
 
 
@@ -101,8 +102,10 @@ def check_month(parameter: str, text: str | None) -> None:
     Raises:
         InputError: names the parameter.
     """
-    if text and not _MONTH.fullmatch(text):
-        raise InputError(parameter, f"{text[:40]!r} is not a month.", "Write it as 2024-09.")
+    if text and not (_MONTH.fullmatch(text) and int(text[:4]) in _YEARS):
+        raise InputError(
+            parameter, f"{text[:40]!r} is not a month of any report.", "Write it as 2024-09."
+        )
 
 
 def days_of(span: str, parameter: str) -> int:
