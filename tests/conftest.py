@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from loguru import logger
 from playwright.sync_api import Browser, expect, sync_playwright
 from starlette.applications import Starlette
 
@@ -62,6 +63,15 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", VisitedPages)
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """What is logged, as text."""
+    lines: list[str] = []
+    sink = logger.add(lines.append, level="TRACE", format="{level} {message}")
+    yield lines
+    logger.remove(sink)
 
 
 @pytest.fixture(scope="session")

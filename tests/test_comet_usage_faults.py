@@ -1,12 +1,10 @@
 """Experiments of a Comet server that fails in part: what is missing and what is said."""
 
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx
 import pytest
-from loguru import logger
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
@@ -218,14 +216,6 @@ async def test_failures_of_a_typed_host_are_told_alike(app: Starlette) -> None:
             await load_comet_usage(source, source.connect(), ask("vision"), caches=Caches())
         texts.add((type(told.value), str(told.value)))
     assert len(texts) == 1
-
-
-@pytest.fixture
-def logged() -> Iterator[list[str]]:
-    lines: list[str] = []
-    sink = logger.add(lines.append, level="TRACE")
-    yield lines
-    logger.remove(sink)
 
 
 async def test_no_key_in_errors_statuses_notes_or_logs(app: Starlette, logged: list[str]) -> None:

@@ -2,12 +2,10 @@
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from loguru import logger
 
 from lib.access import Refusal, Visitor, decide, identity_of
 from lib.ended import KEPT_SECONDS, Ended
@@ -18,15 +16,6 @@ from tests.test_uploads import cookie_of, upload
 
 WHO = identity_of(claims())
 SOMEBODY_ELSE = identity_of(claims(nonce="another"))
-
-
-@pytest.fixture
-def log() -> Iterator[list[str]]:
-    """What is logged, as text."""
-    lines: list[str] = []
-    sink = logger.add(lines.append, format="{level} {message}")
-    yield lines
-    logger.remove(sink)
 
 
 def test_every_replica_of_a_folder_knows_who_has_signed_out_and_so_does_one_that_starts_later(
@@ -76,7 +65,7 @@ def test_files_go_once_no_sign_in_can_be_that_old_and_others_files_stay(tmp_path
 
 @pytest.mark.parametrize("kind", ["missing", "a file", "a link to nowhere"])
 def test_a_folder_that_cannot_be_used_lets_nobody_in_and_says_which_setting_to_correct(
-    kind: str, tmp_path: Path, log: list[str]
+    kind: str, tmp_path: Path, logged: list[str]
 ) -> None:
     place = tmp_path / "state"
     if kind == "a file":
@@ -90,7 +79,7 @@ def test_a_folder_that_cannot_be_used_lets_nobody_in_and_says_which_setting_to_c
         assert caught.value.variable == "DASHBOARD_STATE_DIR"
     ended.add(WHO)
     assert WHO in ended, "this process knows, whatever happens"
-    (line,) = log
+    (line,) = logged
     assert line.startswith("ERROR A sign-out could not be written to DASHBOARD_STATE_DIR")
     assert WHO not in line
 

@@ -17,7 +17,8 @@ from lib.reports.openai_usage import build_openai_usage
 from lib.reports.report import Report
 from lib.ui.runtime import runtime
 from tests.comet_page import Served, saved
-from tests.servers import ROOT, serve
+from tests.pages import open_link, press
+from tests.servers import serve
 
 KEY = "sk-admin-shared-reports"
 
@@ -35,22 +36,11 @@ def upstream(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Starle
 
 def session(**link: str) -> AppTest:
     """Somebody who opens the page in a browser of their own."""
-    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    at.switch_page("pages/openai_usage.py")
-    for key, value in link.items():
-        at.query_params[key] = value
-    at.run()
-    assert not at.exception, at.exception
-    return at
+    return open_link("openai_usage", **link)
 
 
 def report(at: AppTest) -> Any:
     return at.session_state["oai_shown"].report
-
-
-def press(at: AppTest, label: str) -> None:
-    at.run()  # the first run gives inputs other ids than later ones
-    next(button for button in at.button if button.label == label).click().run()
 
 
 def test_the_same_question_is_answered_by_the_same_report_and_another_by_another() -> None:
@@ -62,7 +52,7 @@ def test_the_same_question_is_answered_by_the_same_report_and_another_by_another
 def test_fetching_again_gives_a_new_report_which_those_who_come_next_share() -> None:
     first, second = session(), session()
     before = report(first)
-    press(second, "Fetch usage data")
+    press(second.run(), "Fetch usage data")
     assert report(second) is not before
     assert report(session()) is report(second)
     assert report(first.run()) is before, "no number moves under somebody's eyes"
@@ -78,7 +68,7 @@ def test_a_report_is_not_shared_once_young_data_would_be_asked_for_again(
 
 def test_clearing_the_cache_forgets_shared_reports() -> None:
     first = session()
-    press(first, "Clear cache")
+    press(first.run(), "Clear cache")
     assert report(session()) is not report(first)
 
 
@@ -149,9 +139,7 @@ def test_reports_of_uploaded_files_are_of_one_session_only(
     given = ("saved.json", saved(comet_served[1]), "application/json")
     reports = []
     for _ in range(2):
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-        at.switch_page("pages/comet_chargeback.py")
-        at.run().run()
+        at = open_link("comet_chargeback").run()
         at.file_uploader(key="cmc_files").set_value([given]).run()
         assert not at.exception, at.exception
         reports.append(at.session_state["cmc_shown"].report)

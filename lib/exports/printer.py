@@ -171,7 +171,8 @@ def _serve() -> None:
             data = to_pdf(report, page)
             said = json.dumps(asdict(standing(report))).encode()
         except Exception:  # noqa: BLE001 - told to the other side, whatever it is
-            _send(sys.stdout.buffer, False, traceback.format_exc().encode()[-8_000:])
+            told = traceback.format_exc().encode("utf-8", "backslashreplace")
+            _send(sys.stdout.buffer, False, told[-8_000:])
         else:
             _send(sys.stdout.buffer, True, said)
             _send(sys.stdout.buffer, True, data)

@@ -101,9 +101,8 @@ def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], prefix: str) -> N
     chosen = _choose(name, [spec.by for spec in specs], prefix) if len(specs) > 1 else ""
     spec = next((spec for spec in specs if spec.by == chosen), specs[0])
     data, drawn = drawing(spec.chart)
-    st.vega_lite_chart(
-        data, deepcopy(drawn), width="stretch", alt=spec.alt
-    )  # it changes what it gets
+    own = deepcopy(drawn)  # Streamlit changes what it gets
+    st.vega_lite_chart(data, own, width="stretch", alt=spec.alt)
     st.caption(literal(spec.alt))
 
 
