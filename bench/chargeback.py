@@ -24,10 +24,10 @@ from bench.standin import ROOT, free_port, process, wait_until_up
 from bench.table import Row, at_most, info, spread
 from lib.demo.comet_organisation import CometSize
 from lib.demo.comet_server import create_comet_app
-from lib.loader.comet import load_chargeback_files
-from lib.reports.comet_chargeback import build_comet_chargeback
+from lib.loader.chargeback import load_chargeback_files
+from lib.reports.chargeback.build import build_comet_chargeback
 from lib.reports.report import Report
-from lib.sources.comet.query import check_chargeback_query
+from lib.sources.comet.chargeback.query import check_chargeback_query
 
 USERS, WORKSPACES, PROJECTS = 50_000, 5_000, 120_000
 SIZE = CometSize(

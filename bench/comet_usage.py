@@ -30,11 +30,11 @@ from lib.demo.comet_faults import CometFaults
 from lib.demo.comet_organisation import CometSize
 from lib.demo.comet_server import create_comet_app
 from lib.loader.comet_source import CometSource, comet_source
-from lib.loader.comet_usage import load_comet_usage
+from lib.loader.experiments import load_comet_usage
 from lib.loader.progress import Progress
-from lib.reports.comet_usage import build_comet_usage
+from lib.reports.experiments.build import build_comet_usage
 from lib.settings import Settings
-from lib.sources.comet.usage_query import CometUsageQuery
+from lib.sources.comet.experiments.query import CometUsageQuery
 
 KEY = "comet-demo-key"
 PROJECTS, EXPERIMENTS = 12, 200

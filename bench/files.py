@@ -11,7 +11,7 @@ from bench.table import Row, at_most, info, spread
 from lib.exports.csv import to_csv
 from lib.exports.json import to_json
 from lib.exports.pdf import to_pdf
-from lib.reports.openai_usage import build_openai_usage
+from lib.reports.openai.build import build_openai_usage
 from lib.reports.report import Report
 
 PAPER_CHARTS = 4

@@ -14,10 +14,10 @@ from bench.table import Row, at_least, at_most, info, spread
 from lib.cache import Caches
 from lib.loader.tenants import IN_FLIGHT, TenantSource, load_tenants, tenant_source
 from lib.reports.report import Report
-from lib.reports.tenant_usage import build_tenant_usage
+from lib.reports.tenants.build import build_tenant_usage
 from lib.settings import load_settings
 from lib.sources.tenants.query import check_tenant_query
-from tests.redis_servers import Server, redis_cluster, redis_server
+from tests.support.redis_servers import Server, redis_cluster, redis_server
 
 TENANTS, RUNS, GETS, CLUSTER_KEYS = 10_000, 5, 2_000, 48_000
 METRICS = ("requests", "input_tokens", "output_tokens", "embedding_tokens")

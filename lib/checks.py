@@ -15,12 +15,12 @@ from lib.errors import (
     SourceUnavailable,
 )
 from lib.settings import Settings
-from lib.sources.comet.chargeback import fetch_chargeback, fetch_service_accounts
-from lib.sources.comet.experiments import fetch_workspaces
-from lib.sources.comet.rest import CometRest
-from lib.sources.control_db import fetch_tenants
+from lib.sources.comet.chargeback.ask import fetch_chargeback, fetch_service_accounts
+from lib.sources.comet.experiments.lists import fetch_workspaces
+from lib.sources.comet.server.rest import CometRest
 from lib.sources.openai.names import MANAGEMENT_SCOPE, check_names
 from lib.sources.openai.usage import USAGE_SCOPE, Series, fetch_window
+from lib.sources.tenants.control_db import fetch_tenants
 from lib.sources.tenants.reader import fetch_counters
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.reports.comet_chargeback import build_comet_chargeback
+from lib.reports.chargeback.build import build_comet_chargeback
 from lib.ui.chargeback_controls import (
     chargeback_answer,
     chargeback_controls,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.reports.comet_usage import build_comet_usage
+from lib.reports.experiments.build import build_comet_usage
 from lib.ui.controls import copy_link
 from lib.ui.downloads import show_downloads
 from lib.ui.load import load_report

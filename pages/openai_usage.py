@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.loader.openai import load_openai
-from lib.reports.openai_usage import build_openai_usage
+from lib.reports.openai.build import build_openai_usage
 from lib.ui.controls import copy_link
 from lib.ui.downloads import show_downloads
 from lib.ui.load import load_report

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib.reports.tenant_usage import build_tenant_usage
+from lib.reports.tenants.build import build_tenant_usage
 from lib.ui.controls import copy_link
 from lib.ui.downloads import show_downloads
 from lib.ui.load import load_report, shown_before

@@ -14,10 +14,10 @@ from lib.demo.comet_faults import CometFaults, CometShape
 from lib.demo.comet_server import create_comet_app
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
-from tests import comet_page, comet_usage_page
-from tests.pages import VisitedPages
-from tests.replies import NOW
-from tests.servers import CHROMIUM_FLAGS, NOTHING, chromium, serve
+from tests.support import comet_page, comet_usage_page
+from tests.support.pages import VisitedPages
+from tests.support.replies import NOW
+from tests.support.servers import CHROMIUM_FLAGS, NOTHING, chromium, serve
 
 # How long an example takes says how busy the machine is, and nothing about the law it tests
 settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])

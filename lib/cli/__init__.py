@@ -92,7 +92,7 @@ def check_command(
 
 async def _ready(settings: Settings) -> "list[Check]":
     """What must be there before people sign in."""
-    from lib.readiness import check_ready  # noqa: PLC0415  # brings every platform
+    from lib.access.readiness import check_ready  # noqa: PLC0415  # brings every platform
 
     return await check_ready(settings, load_sign_in())
 

@@ -9,7 +9,7 @@ sys.modules["httpx._main"] = None  # type: ignore[assignment]  # its command: 70
 
 from lib.exports.printer import printer  # noqa: E402
 
-_BUILDERS = {"comet-usage": "lib.reports.comet_usage"}
+_BUILDERS = {"comet-usage": "lib.reports.experiments.build"}
 """What the process that prints must import to build a command's report."""
 
 if any(word.lower().endswith("pdf") for word in sys.argv[2:]):

@@ -21,14 +21,14 @@ from lib.cli.output import (
     write_report,
 )
 from lib.errors import InputError
-from lib.loader.comet import load_chargeback, load_chargeback_files
+from lib.loader.chargeback import load_chargeback, load_chargeback_files
 from lib.loader.progress import Progress
-from lib.reports.comet_chargeback import build_comet_chargeback
+from lib.reports.chargeback.build import build_comet_chargeback
 from lib.reports.report import Report
 from lib.settings import Settings
-from lib.sources.comet.chargeback import fetch_chargeback
-from lib.sources.comet.files import LARGEST_FILE
-from lib.sources.comet.query import (
+from lib.sources.comet.chargeback.ask import fetch_chargeback
+from lib.sources.comet.chargeback.files import LARGEST_FILE
+from lib.sources.comet.chargeback.query import (
     ACCOUNTS,
     ACTIVE_WINDOW,
     WINDOW,

@@ -9,9 +9,9 @@ import typer
 from lib.cache import Caches
 from lib.cli.output import AnyFormat, AnyProfile, Output, given_day, write_report
 from lib.loader.progress import Progress
-from lib.reports.unbuilt import Unbuilt
+from lib.reports.deferred import Unbuilt
 from lib.settings import Settings
-from lib.sources.comet.usage_query import (
+from lib.sources.comet.experiments.query import (
     GROUPS,
     MAX_SERIES,
     UNITS,
@@ -52,7 +52,7 @@ def comet_usage_command(
     """Experiments, users, run time and GPU use of Comet workspaces and projects over time."""
 
     async def load(settings: Settings, progress: Progress) -> Unbuilt:
-        from lib.loader.comet_usage import load_comet_usage  # noqa: PLC0415  # after the printer
+        from lib.loader.experiments import load_comet_usage  # noqa: PLC0415  # after the printer
 
         now = datetime.now(UTC)
         query = check_usage_query(
@@ -72,6 +72,6 @@ def comet_usage_command(
                 source, client, query, caches=Caches(), progress=progress
             )
         named = {"now": now, "demo": source.demo}
-        return Unbuilt("lib.reports.comet_usage", "build_comet_usage", (answer, query), named)
+        return Unbuilt("lib.reports.experiments.build", "build_comet_usage", (answer, query), named)
 
     write_report(load, format, output, profile, table)

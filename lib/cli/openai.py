@@ -11,7 +11,7 @@ from lib.checks import Check, check_openai
 from lib.cli.output import AnyFormat, AnyProfile, Output, Since, Until, given_day, write_report
 from lib.loader.openai import load_openai
 from lib.loader.progress import Progress
-from lib.reports.openai_usage import build_openai_usage
+from lib.reports.openai.build import build_openai_usage
 from lib.reports.report import Report
 from lib.settings import Settings
 from lib.sources.openai.query import CHOICES, OpenAIQuery, check_query

@@ -20,7 +20,7 @@ from lib.loader.progress import Progress
 from lib.logs import configure_logs
 from lib.periods import parse_day
 from lib.redaction import redact
-from lib.reports.unbuilt import Standing, Unbuilt, standing
+from lib.reports.deferred import Standing, Unbuilt, standing
 from lib.settings import Settings, load_settings
 
 if TYPE_CHECKING:

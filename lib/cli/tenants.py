@@ -12,7 +12,7 @@ from lib.cli.output import AnyFormat, AnyProfile, Output, Until, given_day, writ
 from lib.loader.progress import Progress
 from lib.loader.tenants import DEFAULT_ENDPOINT, IN_FLIGHT, load_tenants
 from lib.reports.report import Report
-from lib.reports.tenant_usage import build_tenant_usage
+from lib.reports.tenants.build import build_tenant_usage
 from lib.settings import Settings
 from lib.sources.tenants.query import SORTS, TenantQuery, check_tenant_query, last_days
 from lib.upstreams import tenant_upstream

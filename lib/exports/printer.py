@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from lib.reports.unbuilt import Standing, Unbuilt, standing
+from lib.reports.deferred import Standing, Unbuilt, standing
 
 if TYPE_CHECKING:
     from lib.reports.report import Report

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from lib.api_client import ApiClient, ApiSource, Retry, fingerprint
 from lib.errors import InputError, SettingsError
 from lib.settings import Settings
-from lib.sources.comet.address import CometAddress, comet_address
-from lib.sources.comet.guard import GuardedTransport, Resolve, resolve
-from lib.sources.comet.tables import NAME
+from lib.sources.comet.server import NAME
+from lib.sources.comet.server.address import CometAddress, comet_address
+from lib.sources.comet.server.guard import GuardedTransport, Resolve, resolve
 
 TYPED_CONNECT_SECONDS = 3.0
 """To a host that a visitor typed; its failures are told no sooner, so that time tells nothing."""

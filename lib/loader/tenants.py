@@ -15,10 +15,10 @@ from lib.cache import OPEN_SECONDS, Caches, Document
 from lib.errors import DashboardError, InputError, SettingsError, SourceError
 from lib.loader.progress import Progress
 from lib.settings import Settings
-from lib.sources.control_db import SOURCE as CONTROL
-from lib.sources.control_db import check_url, fetch_tenants
 from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.connect import connect, host_of, parse_endpoint
+from lib.sources.tenants.control_db import SOURCE as CONTROL
+from lib.sources.tenants.control_db import check_url, fetch_tenants
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.reader import Counters, fetch_counters
 from lib.status import SourceStatus

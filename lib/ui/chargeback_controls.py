@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from lib.api_client import fingerprint
-from lib.loader.comet import load_chargeback, load_chargeback_files
+from lib.loader.chargeback import load_chargeback, load_chargeback_files
 from lib.loader.comet_source import CometSource
 from lib.loader.progress import Progress
 from lib.reports.report import Report
-from lib.sources.comet.answer import ChargebackAnswer
-from lib.sources.comet.files import LARGEST_FILE
-from lib.sources.comet.query import (
+from lib.sources.comet.chargeback.answer import ChargebackAnswer
+from lib.sources.comet.chargeback.files import LARGEST_FILE
+from lib.sources.comet.chargeback.query import (
     ACCOUNTS,
     ACTIVE_WINDOW,
     WINDOW,

@@ -17,7 +17,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 # Pinned with Streamlit's version; a test signs in and out through it.
 from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
 
-from lib.access import UPLOADS, Visitor
+from lib.access.visitors import UPLOADS, Visitor
 from lib.errors import SettingsError
 from lib.logs import configure_logs
 from lib.settings import load_settings, load_sign_in

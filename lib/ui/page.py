@@ -10,7 +10,7 @@ import streamlit as st
 from loguru import logger
 from streamlit.navigation.page import StreamlitPage
 
-from lib.access import Refusal, Visitor
+from lib.access.visitors import Refusal, Visitor
 from lib.errors import DashboardError, InputError, SettingsError
 from lib.logs import configure_logs
 from lib.redaction import redact

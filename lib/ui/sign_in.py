@@ -1,4 +1,4 @@
-"""Who is at the screen: Streamlit's sign-in, judged by ``lib.access``; the words for who is refused."""
+"""Who is at the screen: Streamlit's sign-in, judged by ``lib.access.visitors``; the words for who is refused."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from cachetools import TTLCache
 from loguru import logger
 from streamlit.auth_util import get_secrets_auth_section
 
-from lib.access import LOCAL, Refusal, Right, Visitor, decide, identity_of, refuse_page
-from lib.audit import OFF, STDOUT, Trail, trail
-from lib.ended import ended_in
+from lib.access.audit import OFF, STDOUT, Trail, trail
+from lib.access.sign_outs import ended_in
+from lib.access.visitors import LOCAL, Refusal, Right, Visitor, decide, identity_of, refuse_page
 from lib.errors import AccessError, SettingsError
 from lib.settings import Settings, load_settings, load_sign_in
 from lib.sign_in import check_sign_in

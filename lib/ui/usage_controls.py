@@ -8,10 +8,10 @@ import streamlit as st
 
 from lib.errors import InputError
 from lib.loader.comet_source import CometSource
-from lib.loader.comet_usage import load_comet_usage, load_projects, load_workspaces
+from lib.loader.experiments import load_comet_usage, load_projects, load_workspaces
 from lib.loader.progress import Progress
-from lib.sources.comet.usage_answer import CometUsageAnswer
-from lib.sources.comet.usage_query import (
+from lib.sources.comet.experiments.answer import CometUsageAnswer
+from lib.sources.comet.experiments.query import (
     GROUPS,
     MAX_SERIES,
     UNITS,

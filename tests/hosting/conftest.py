@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext
 
 from lib.demo.hosted import Stack, hosted_stack, nginx_binary
 from lib.errors import SettingsError
-from tests.missing import missing
+from tests.support.missing import missing
 
 Start = Callable[..., Stack]
 

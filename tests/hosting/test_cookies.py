@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from lib.demo.hosted import Stack
-from tests.hosted import sign_out
+from tests.browser.test_browser import loaded
 from tests.hosting.test_links import LINKS
-from tests.test_browser import loaded
+from tests.support.hosted import sign_out
 
 LINK = f"openai_usage?{LINKS['openai_usage']}"
 GINA = "gina"

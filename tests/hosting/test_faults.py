@@ -9,11 +9,11 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, WebSocket, expect
 
 from lib.demo.hosted import Replica, Stack
-from tests.hosted import sign_in
+from tests.browser.test_browser import download, loaded, total_on_screen
 from tests.hosting.conftest import Start
 from tests.hosting.test_links import LINKS
-from tests.servers import ROOT, free_port
-from tests.test_browser import download, loaded, total_on_screen
+from tests.support.hosted import sign_in
+from tests.support.servers import ROOT, free_port
 
 KEY = "sk-admin-demo"
 QUERY = LINKS["openai_usage"]

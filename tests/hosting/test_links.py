@@ -5,9 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import BrowserContext, Page, Response, expect
 
-from tests.hosted import sign_in
+from tests.browser.test_browser import frames_of, loaded
 from tests.hosting.conftest import Start
-from tests.test_browser import frames_of, loaded
+from tests.support.hosted import sign_in
 
 LINKS = {
     "openai_usage": "oai_period=2026-10-01&oai_period=2026-10-07&oai_group=project_id&oai_compare=true",

@@ -21,8 +21,8 @@ from lib.demo.openai_server import create_openai_app
 from lib.demo.tenants import counters
 from tests.hosting.conftest import running
 from tests.hosting.people import Person, person
-from tests.redis_servers import Server, redis_server
-from tests.servers import serve
+from tests.support.redis_servers import Server, redis_server
+from tests.support.servers import serve
 
 PEOPLE = 50
 SECONDS = 120

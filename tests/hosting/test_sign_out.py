@@ -7,10 +7,10 @@ import httpx
 from playwright.sync_api import Browser, BrowserContext, Cookie, Page, expect
 
 from lib.demo.hosted import SUB_PATH, Stack
-from tests.hosted import sign_in, sign_out
+from tests.browser.test_browser import download, frames_of, loaded
 from tests.hosting.conftest import Start, new_context
 from tests.hosting.test_links import LINKS, SIGNS_OF_DATA
-from tests.test_browser import download, frames_of, loaded
+from tests.support.hosted import sign_in, sign_out
 
 LINK = f"openai_usage?{LINKS['openai_usage']}"
 REPLICA = "dashboard_replica"

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 from playwright.sync_api import BrowserContext, Page, expect
 
 from lib.demo.hosted import Stack
-from lib.sources.comet.files import LARGEST_FILE
-from tests.comet_reports import document, user
-from tests.hosted import sign_in
-from tests.test_browser import loaded
+from lib.sources.comet.chargeback.files import LARGEST_FILE
+from tests.browser.test_browser import loaded
+from tests.support.comet_reports import document, user
+from tests.support.hosted import sign_in
 
 LARGE = 150_000_000
 MINUTE = 60_000

@@ -1,0 +1,1 @@
+"""Comet ML: two products of one server."""

@@ -1,0 +1,215 @@
+"""Chargeback reports of a Comet server or of files, from the cache where that is enough."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from loguru import logger
+
+from lib.api_client import ApiClient
+from lib.cache import FINAL_AFTER, Caches, Document
+from lib.errors import (
+    InputError,
+    SourceDenied,
+    SourceError,
+    SourceRefused,
+    SourceReplyError,
+    SourceUnavailable,
+)
+from lib.loader.comet_source import CometSource
+from lib.loader.progress import Progress
+from lib.sources.comet.chargeback.accounts import NAME_RULE
+from lib.sources.comet.chargeback.answer import Chargeback, ChargebackAnswer
+from lib.sources.comet.chargeback.ask import fetch_chargeback, fetch_service_accounts, report_name
+from lib.sources.comet.chargeback.files import choose_reports, read_report_file
+from lib.sources.comet.chargeback.query import ChargebackQuery
+from lib.sources.comet.chargeback.tables import CHARGEBACK, SERVICE_ACCOUNTS
+from lib.sources.comet.server import NAME
+from lib.status import SourceStatus
+
+CURRENT_SECONDS = 300
+"""How long a report that may still change is served without asking again."""
+
+CLOSED_SECONDS = 86_400
+"""The same for the report of a month that is over."""
+
+_MOST = 4
+
+
+async def load_chargeback(
+    source: CometSource,
+    client: ApiClient,
+    query: ChargebackQuery,
+    *,
+    caches: Caches,
+    progress: Progress | None = None,
+    now: datetime | None = None,
+) -> ChargebackAnswer:
+    """The report, the one it is compared with, and the service accounts, all at once.
+
+    Without the latter two the report still stands; their statuses say what is missing.
+
+    Args:
+        client: what ``source.connect`` gave on this event loop.
+        now: decides which months are over; the clock when None.
+
+    Raises:
+        SourceError: there is no report. For a typed host always the same one, whatever happened.
+    """
+    load = _Load(client, source, caches, now or datetime.now(UTC), progress or Progress())
+    accounts = asyncio.create_task(load.service_accounts())
+    earlier = asyncio.create_task(load.earlier(query.compare)) if query.compare else None
+    began = asyncio.get_running_loop().time()
+    try:
+        report, fetched = await load.report(query.month)
+        named, accounts_status = await accounts
+        before = await earlier if earlier else None
+    except SourceError as error:
+        if not source.typed:
+            raise
+        logger.info("a typed Comet host: {}", error.message)
+        passed = asyncio.get_running_loop().time() - began
+        await asyncio.sleep(source.typed_seconds - passed)
+        raise _typed_failure() from None
+    finally:
+        accounts.cancel()
+        if earlier:
+            earlier.cancel()
+    statuses = [_report_status(CHARGEBACK, report, fetched)]
+    previous = None
+    notes = list(source.address.notes)
+    if isinstance(before, SourceError):
+        name = f"{NAME}:{report_name(query.compare)}"
+        detail, remedy = before.detail, before.remedy
+        statuses.append(SourceStatus(name, "failed", None, None, detail, remedy))
+    elif before:
+        previous, fetched = before
+        statuses.append(_report_status(f"{NAME}:{report_name(query.compare)}", previous, fetched))
+        if _same(report, previous):
+            notes.append("Both months came with the same content: the server may keep no months.")
+    return ChargebackAnswer(
+        report, previous, named, (*statuses, accounts_status), tuple(notes), source.host
+    )
+
+
+@dataclass(frozen=True)
+class _Load:
+    """One load: who is asked, what is known already, when, and who watches."""
+
+    client: ApiClient
+    source: CometSource
+    caches: Caches
+    now: datetime
+    progress: Progress
+
+    async def report(self, month: str | None) -> tuple[Chargeback, datetime]:
+        """One report and when it was fetched."""
+
+        async def fetch() -> Document:
+            report = await fetch_chargeback(self.client, month)
+            seconds = CLOSED_SECONDS if month and _is_over(month, self.now) else CURRENT_SECONDS
+            # The frames take about twice the text they came from.
+            return Document((report, self.now), 3 * len(report.raw) + 1_000, seconds)
+
+        key = (self.source.scope, CHARGEBACK, month)
+        found = self.caches.document(key, fetch)
+        kept: tuple[Chargeback, datetime] = await self.progress.count(report_name(month), found)
+        return kept
+
+    async def earlier(self, month: str | None) -> tuple[Chargeback, datetime] | SourceError:
+        """The one before; its failure costs the comparison only."""
+        try:
+            return await self.report(month)
+        except SourceError as error:
+            return error
+
+    async def service_accounts(self) -> tuple[frozenset[str] | None, SourceStatus]:
+        """The server's list and how it answered; None when only names can tell."""
+
+        async def fetch() -> Document:
+            found = await fetch_service_accounts(self.client)
+            return Document((found, self.now), 1_000, CURRENT_SECONDS)
+
+        key = (self.source.scope, SERVICE_ACCOUNTS)
+        try:
+            found, fetched = await self.progress.count(
+                "service accounts", self.caches.document(key, fetch)
+            )
+        except (SourceDenied, SourceRefused, SourceReplyError) as error:
+            return None, _told_by_names(f"{error.detail} ")
+        except SourceError as error:
+            detail = f"{error.detail} Service accounts are told by their names."
+            return None, SourceStatus(SERVICE_ACCOUNTS, "failed", None, None, detail, error.remedy)
+        if found is None:
+            return None, _told_by_names("The server's list has an unknown form. ")
+        return found, SourceStatus(SERVICE_ACCOUNTS, "ok", fetched, len(found))
+
+
+def _told_by_names(why: str) -> SourceStatus:
+    detail = f"{why}Service accounts are told by the rule of names. {NAME_RULE}"
+    return SourceStatus(SERVICE_ACCOUNTS, "skipped", detail=detail)
+
+
+def _typed_failure() -> SourceError:
+    """One text and one class for everything: visitors shall not learn which ports are open."""
+    return SourceUnavailable(
+        CHARGEBACK,
+        "the host that was typed gave no chargeback report.",
+        "Check the address and the key. The key must be of an organization admin, the server of "
+        "version 3.7.46 or newer, and its address one that visitors may choose; whoever runs the "
+        "dashboard can set COMET_URL_OVERRIDE instead.",
+    )
+
+
+def _report_status(name: str, report: Chargeback, fetched: datetime | None) -> SourceStatus:
+    rows = len(report.users) + len(report.workspaces)
+    if not report.unread:
+        return SourceStatus(name, "ok", fetched, rows)
+    detail = f"{report.unread} of its values or entries could not be read; the notes say which."
+    return SourceStatus(name, "partial", fetched, rows, detail)
+
+
+def _is_over(month: str, now: datetime) -> bool:
+    return month < f"{now - FINAL_AFTER:%Y-%m}"
+
+
+def _same(report: Chargeback, earlier: Chargeback) -> bool:
+    return report.users.equals(earlier.users) and report.workspaces.equals(earlier.workspaces)
+
+
+def load_chargeback_files(
+    files: Sequence[tuple[str, bytes]], query: ChargebackQuery
+) -> ChargebackAnswer:
+    """The latest of the files, compared with the one before it.
+
+    Args:
+        files: names and contents; at least one.
+
+    Raises:
+        InputError: no file, too many, or one that is no report; names the file.
+    """
+    if not files or len(files) > _MOST:
+        raise InputError("file", f"choose one to {_MOST} files.")
+    reports = [read_report_file(name, data) for name, data in files]
+    chosen = choose_reports(reports, query.month, query.compare)
+    used = [one for one in (chosen.report, chosen.earlier) if one is not None]
+    statuses = [_report_status(f"file:{one.label}", one, _made_at(one)) for one in used]
+    return ChargebackAnswer(
+        chosen.report,
+        chosen.earlier,
+        None,
+        (*statuses, _told_by_names("Files do not list them. ")),
+        chosen.notes,
+    )
+
+
+def _made_at(report: Chargeback) -> datetime | None:
+    """When the server made a saved report, as far as dates go."""
+    try:
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        return (
+            None if report.created_at is None else epoch + timedelta(milliseconds=report.created_at)
+        )
+    except OverflowError:
+        return None

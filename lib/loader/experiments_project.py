@@ -1,0 +1,121 @@
+"""One project of a Comet server: pages of experiments, columns, and metrics as soon as both are there."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lib.errors import SourceError
+from lib.sources.comet.experiments.entities import CometProject, Page
+from lib.sources.comet.experiments.gpu import GpuFigures, Skipped
+from lib.sources.comet.experiments.lists import fetch_experiments, is_last_page
+from lib.sources.comet.experiments.metrics import Metrics, Patience, batches, fetch_metrics
+from lib.sources.comet.experiments.rows import Rows, rows_of
+from lib.sources.comet.server.rest import CometRest
+
+
+@dataclass
+class ProjectPart:
+    """What came of a project's experiments, either the archived ones or the others.
+
+    Args:
+        rows: None when no page came.
+        has_gpu: None when the columns could not be read.
+        error: why experiments are missing, if they are.
+        gpu_error: why GPU figures are missing, if they are.
+        gpu_missing: of how many experiments.
+        unread: entries that were no experiments.
+    """
+
+    rows: Rows | None
+    has_gpu: bool | None
+    fetched_at: datetime
+    error: SourceError | None = None
+    gpu_error: SourceError | None = None
+    gpu_missing: int = 0
+    unread: int = 0
+    skipped: Skipped = field(default_factory=Skipped)
+
+    @property
+    def count(self) -> int:
+        """Experiments that came."""
+        return 0 if self.rows is None else len(self.rows.keys)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return 1_000 if self.rows is None else self.rows.size
+
+
+async def fetch_project(
+    rest: CometRest,
+    project: CometProject,
+    *,
+    archived: bool,
+    columns: Callable[[], Awaitable[tuple[str, ...]]],
+    patience: Patience,
+    now: datetime,
+) -> ProjectPart:
+    """All experiments of a project with their GPU figures; failures are part of the result.
+
+    Args:
+        archived: the archived ones instead of the others.
+        columns: gives the names of columns with GPU utilisation; may raise a SourceError.
+        patience: shared by all projects of a load.
+        now: stamped on the result.
+    """
+
+    async def named() -> tuple[str, ...] | SourceError:
+        try:
+            return await columns()
+        except SourceError as error:
+            return error
+
+    async def measured(page: Page) -> list[Metrics]:
+        names = await asyncio.shield(names_task)
+        if isinstance(names, SourceError) or not names:
+            return []
+        runs = page.runs()
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(
+                    fetch_metrics(
+                        rest, names, {key: runs[key] for key in batch}, project.target, patience
+                    )
+                )
+                for batch in batches(list(runs), len(names))
+            ]
+        return [task.result() for task in tasks]
+
+    pages: list[Page] = []
+    measures: list[asyncio.Task[list[Metrics]]] = []
+    error: SourceError | None = None
+    seen: set[str] = set()
+    async with asyncio.TaskGroup() as group:
+        names_task = group.create_task(named())
+        while not pages or not is_last_page(pages[-1], project, len(seen), archived=archived):
+            try:
+                page = await fetch_experiments(
+                    rest, project, archived=archived, page=len(pages) + 1, seen=seen
+                )
+            except SourceError as failure:
+                error = failure
+                break
+            pages.append(page)
+            if page.keys:
+                measures.append(group.create_task(measured(page)))
+    names = names_task.result()
+    found = [metrics for task in measures for metrics in task.result()]
+    figures: dict[str, GpuFigures] = {}
+    part = ProjectPart(None, None if isinstance(names, SourceError) else bool(names), now, error)
+    for metrics in found:
+        figures |= metrics.figures
+        part.skipped.add(metrics.skipped)
+        part.gpu_missing += metrics.missing
+        part.gpu_error = metrics.error if metrics.missing else part.gpu_error
+    part.unread = sum(page.unread for page in pages)
+    if pages:
+        part.rows = rows_of(pages, figures, archived=archived)
+    if isinstance(names, SourceError) and part.count:
+        part.gpu_error, part.gpu_missing = names, part.count
+    return part

@@ -1,0 +1,1 @@
+"""The Comet chargeback report."""

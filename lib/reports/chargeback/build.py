@@ -1,0 +1,107 @@
+"""Users, workspaces and sizes of a Comet server as one report, beside an earlier one when there is one."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from difflib import get_close_matches
+
+from lib.errors import InputError
+from lib.reports.chargeback.charts import chargeback_charts
+from lib.reports.chargeback.comparison import Comparison, changes_table, compare
+from lib.reports.chargeback.figures import control_totals, figures
+from lib.reports.chargeback.notes import chargeback_notes
+from lib.reports.chargeback.select import Side, as_of, month_period, select
+from lib.reports.chargeback.tables import (
+    members_table,
+    projects_table,
+    users_table,
+    workspaces_table,
+)
+from lib.reports.report import Report, Table
+from lib.sources.comet.chargeback.answer import Chargeback, ChargebackAnswer
+from lib.sources.comet.chargeback.query import ChargebackQuery
+
+KIND = "comet-chargeback"
+TITLE = "Comet chargeback report (usage list)"
+
+_ALIKE = 3
+_LONGEST = 80
+
+
+def build_comet_chargeback(
+    answer: ChargebackAnswer, query: ChargebackQuery, *, now: datetime, demo: bool = False
+) -> Report:
+    """Everything a person sees or downloads about who uses a Comet server, and how much of it.
+
+    Args:
+        answer: what the loader brought.
+        query: what was asked; its filters apply to both reports.
+        now: the moment of building, UTC.
+        demo: the data is made up.
+
+    Raises:
+        InputError: a workspace was chosen that neither report has.
+    """
+    now = now.astimezone(UTC)
+    _check_workspaces(answer, query.workspaces)
+    side = _side(answer, answer.report, query, now, live=bool(answer.host))
+    earlier = comparison = None
+    if answer.earlier is not None:
+        earlier = _side(answer, answer.earlier, query, now, live=False)
+        comparison = compare(earlier, side)
+    charts, undrawn = chargeback_charts(side, query)
+    return Report(
+        kind=KIND,
+        title=TITLE,
+        period=month_period(answer.report.month),
+        filters={key: value or None for key, value in query.described().items()},
+        generated_at=now,
+        sources=answer.statuses,
+        totals=control_totals(side),
+        figures=(*figures(side, earlier, query, answer.statuses),),
+        charts=charts,
+        tables=_tables(side, earlier, comparison),
+        notes=(
+            *chargeback_notes(
+                answer, query, side, earlier=earlier, comparison=comparison, undrawn=undrawn
+            ),
+        ),
+        host=answer.host,
+        demo=demo,
+        main_table="users",
+    )
+
+
+def _side(
+    answer: ChargebackAnswer,
+    report: Chargeback,
+    query: ChargebackQuery,
+    now: datetime,
+    *,
+    live: bool,
+) -> Side:
+    at, at_words = as_of(report, query, live=live, now=now)
+    return select(report, query, answer.service_accounts, at=at, at_words=at_words)
+
+
+def _tables(side: Side, earlier: Side | None, comparison: Comparison | None) -> tuple[Table, ...]:
+    tables = (users_table(side), workspaces_table(side), members_table(side), projects_table(side))
+    if earlier is None or comparison is None:
+        return tables
+    return (*tables, changes_table(comparison, earlier.report.label))
+
+
+def _check_workspaces(answer: ChargebackAnswer, chosen: Iterable[str]) -> None:
+    reports = [one for one in (answer.report, answer.earlier) if one is not None]
+    names = [str(name) for one in reports for name in one.workspaces["name"].dropna().unique()]
+    missing = next((name for name in chosen if name not in {*names}), None)
+    if missing is None:
+        return
+    folded = {name.casefold(): name for name in names}
+    near = [folded[one] for one in get_close_matches(missing.casefold(), folded, _ALIKE)]
+    raise InputError(
+        "workspace",
+        f"{missing[:_LONGEST]!r} is not in the report.",
+        f"Did you mean {', '.join(repr(one[:_LONGEST]) for one in near)}?"
+        if near
+        else "Choose one that it lists; upper and lower case matter.",
+    )

@@ -1,0 +1,244 @@
+"""The charts of the chargeback report, each with a sentence that says what it shows."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib.charts import (
+    OTHER,
+    STEPS,
+    OverTime,
+    Ranking,
+    distinct_labels,
+    fold,
+)
+from lib.periods import Period
+from lib.reports.chargeback.select import Side, epoch_ms, month_period
+from lib.reports.chargeback.tables import floats
+from lib.reports.report import ChartSpec
+from lib.sources.comet.chargeback.query import ChargebackQuery
+
+_RANKED = 10
+_MOST_MONTHS = 60
+_MONTH = STEPS[-1]
+
+Draw = Callable[[Side, ChargebackQuery], Iterator[ChartSpec]]
+
+
+@dataclass(frozen=True)
+class _Drawing:
+    """One or more charts of one finding; ``name`` completes "not drawn: …"."""
+
+    name: str
+    draw: Draw
+
+
+def chargeback_charts(
+    side: Side, query: ChargebackQuery
+) -> tuple[tuple[ChartSpec, ...], tuple[str, ...]]:
+    """All charts that there is data for, and the names of those without any."""
+    drawn = [(one.name, [*one.draw(side, query)]) for one in _DRAWINGS]
+    specs = [spec for _, found in drawn for spec in found]
+    return (*specs,), tuple(name for name, found in drawn if not found)
+
+
+def _sizes(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
+    names = side.workspaces["name"].fillna("(no name)").astype("str")
+    sizes = floats(side.workspaces["totalSizeInMb"]).groupby(names, sort=False).sum()
+    sizes = sizes[sizes > 0].sort_values(ascending=False, kind="stable")
+    if sizes.empty:
+        return
+    top, rest = sizes.head(_RANKED), sizes.iloc[_RANKED:]
+    ranked = _labelled(top)
+    if len(rest):
+        other = f"{OTHER} ({len(rest):,} workspaces)"
+        more = pd.DataFrame({"label": [other], "value": [float(rest.sum())]})
+        ranked = pd.concat([ranked, more], ignore_index=True)
+    whole = float(sizes.sum())
+    first = ranked.iloc[0]
+    parts = [
+        f"{first['label']} is largest with {first['value']:,.2f} MB, "
+        f"{first['value'] / whole:.0%} of {whole:,.2f} MB in all"
+    ]
+    if len(rest):
+        parts.append(f"the largest {len(top)} of {len(sizes):,} hold {top.sum() / whole:.0%}")
+    title = "Size by workspace"
+    sentence = f"{title}: {'; '.join(parts)}."
+    yield ChartSpec(
+        "size_by_workspace", title, Ranking(ranked, "MB"), sentence, "Size", "workspace"
+    )
+
+
+def _labelled(values: "pd.Series[Any]") -> pd.DataFrame:
+    labels = distinct_labels({str(one): str(one) for one in values.index}, reserved=(OTHER,))
+    return pd.DataFrame(
+        {"label": [labels[str(one)] for one in values.index], "value": values.to_numpy("float64")}
+    )
+
+
+def _months(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
+    created = side.marks["created"]
+    deleted = side.users["deletedAt"].astype("Int64").where(side.marks["deleted"])
+    last = pd.Period(side.at.replace(tzinfo=None), freq="M")
+    known = pd.concat([created, deleted]).dropna()
+    known = known[known.between(epoch_ms_of(last - (_MOST_MONTHS - 1)), epoch_ms(side.at))]
+    if known.empty:
+        return
+    first = _month_of(int(known.min()))
+    start, end = month_period(str(first)), month_period(str(last))
+    if start is None or end is None:
+        return
+    period = Period(start.start, end.end)
+    counts = {
+        "created": _per_month(created, first, last),
+        "deleted": _per_month(deleted, first, last),
+    }
+    tidy = pd.concat([_signed(name, found) for name, found in counts.items()])
+    folded = fold(tidy[tidy["value"] != 0], _MONTH, period)
+    title = "Users created and deleted per month"
+    yield ChartSpec(
+        "users_per_month",
+        title,
+        OverTime(folded, _MONTH, "users"),
+        f"{title}, {first} to {last} (UTC): {_came_and_went(counts, created, deleted)}.",
+        "Users per month",
+        "created and deleted",
+    )
+
+
+def _signed(name: str, counts: "pd.Series[Any]") -> pd.DataFrame:
+    """Those who went stand below the line."""
+    sign = -1.0 if name == "deleted" else 1.0
+    times = pd.DatetimeIndex(counts.index).tz_localize("UTC")
+    return pd.DataFrame({"time": times, "series": name, "value": counts.to_numpy("float64") * sign})
+
+
+def _came_and_went(
+    counts: Mapping[str, "pd.Series[Any]"], created: "pd.Series[Any]", deleted: "pd.Series[Any]"
+) -> str:
+    came, went = (int(one.sum()) for one in counts.values())
+    parts = [f"{came:,} created and {went:,} deleted"]
+    for name, found in counts.items():
+        if found.any():
+            # pandas has no idea that its index holds times
+            peak = pd.Timestamp(found.idxmax())  # type: ignore[arg-type]
+            parts.append(f"most {name} in {peak:%Y-%m} ({int(found.max()):,})")
+    outside = int(created.notna().sum() + deleted.notna().sum()) - came - went
+    if outside:
+        parts.append(f"{outside:,} lie outside these months")
+    return "; ".join(parts)
+
+
+def epoch_ms_of(month: pd.Period) -> int:
+    """The first millisecond of a month, UTC."""
+    return int(month.start_time.timestamp()) * 1_000
+
+
+def _month_of(milliseconds: int) -> pd.Period:
+    return pd.Period(pd.Timestamp(milliseconds, unit="ms"), freq="M")
+
+
+def _per_month(times: "pd.Series[Any]", first: pd.Period, last: pd.Period) -> "pd.Series[Any]":
+    months = pd.period_range(first, last, freq="M").start_time
+    edges = [epoch_ms_of(pd.Period(month, freq="M")) for month in months]
+    edges.append(epoch_ms_of(last + 1))
+    known = times.dropna().to_numpy("int64")
+    # The last edge belongs to the next month
+    counted, _ = np.histogram(known[known < edges[-1]], bins=np.array(edges))
+    return pd.Series(counted, months)
+
+
+def _interactions(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
+    ui, sdk = (floats(side.users[key]) for key in ("uiUsageCount", "sdkUsageCount"))
+    both = ui.fillna(0) + sdk.fillna(0)
+    top = both[both > 0].sort_values(ascending=False, kind="stable").head(_RANKED)
+    if top.empty:
+        return
+    names = side.users["username"].fillna(side.users["email"]).fillna("(no name)")
+    labels = distinct_labels({str(at): str(names[at]) for at in top.index})
+    rows = [
+        (labels[str(at)], series, value)
+        for at in top.index
+        for series, value in (("UI", ui[at]), ("SDK", sdk[at]))
+        if value > 0
+    ]
+    frame = pd.DataFrame(rows, columns=["label", "series", "value"])
+    first = top.index[0]
+    title = "UI and SDK usage of the busiest users"
+    sentence = (
+        f"{title}: {labels[str(first)]} leads with {top.iloc[0]:,.0f} interactions "
+        f"({_shown(ui[first])} UI, {_shown(sdk[first])} SDK); of the {both.sum():,.0f} of all users, "
+        f"{sdk.sum() / both.sum():.0%} came through the SDK. Counts are over the users' lives."
+    )
+    chart = Ranking(frame, "interactions")
+    yield ChartSpec("ui_and_sdk_usage", title, chart, sentence, "UI and SDK usage", "users")
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value == value else "unknown"  # noqa: PLR0124  # NaN is not itself
+
+
+def _active(side: Side, query: ChargebackQuery) -> Iterator[ChartSpec]:
+    if side.seen_by is None:
+        return
+    marks = side.marks
+    users = {
+        "Listed": len(marks),
+        "Licensed": int(marks["licensed"].sum()),
+        f"Active ({query.active_window})": int(marks["active"].sum()),
+    }
+    if len(marks):
+        yield _bars("active_users", "Active users against all", users, "users", side)
+    places = side.places
+    workspaces = {
+        "Listed": len(places),
+        f"Active ({query.active_window})": int((places["active_members"] > 0).sum()),
+    }
+    if len(places):
+        yield _bars(
+            "active_workspaces", "Active workspaces against all", workspaces, "workspaces", side
+        )
+
+
+def _bars(key: str, title: str, counts: dict[str, int], unit: str, side: Side) -> ChartSpec:
+    frame = pd.DataFrame({"label": [*counts], "value": [*map(float, counts.values())]})
+    *_, base, active = counts.items()
+    share = f", {active[1] / base[1]:.0%} of the {base[0].lower()}" if base[1] else ""
+    by = side.seen_by.label if side.seen_by else ""
+    numbers = ", ".join(f"{label.lower()} {value:,}" for label, value in counts.items())
+    sentence = f"{title}: {numbers} {unit}{share}, by {by}."
+    return ChartSpec(key, title, Ranking(frame, unit), sentence, "Active against total", unit)
+
+
+_PLATFORMS = ("EM only", "Opik only", "both", "neither")
+
+
+def _platforms(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
+    if not any(side.has("users", key) for key in ("opikSpanCount", "opikLastUsedAt")):
+        return
+    for unit, marks in (("users", side.marks), ("workspaces", side.places)):
+        if marks.empty:
+            continue
+        em, opik = marks["em"].to_numpy(), marks["opik"].to_numpy()
+        parts = (em & ~opik, ~em & opik, em & opik, ~em & ~opik)
+        counts = {name: int(part.sum()) for name, part in zip(_PLATFORMS, parts, strict=True)}
+        frame = pd.DataFrame({"label": [*counts], "value": [*map(float, counts.values())]})
+        top = max(counts, key=lambda name: counts[name])
+        title = f"Platforms that {unit} use"
+        numbers = ", ".join(f"{name} {value:,}" for name, value in counts.items())
+        sentence = f"{title}: {numbers}; {top} is most common, {counts[top] / len(marks):.0%}."
+        yield ChartSpec(
+            f"platforms_of_{unit}", title, Ranking(frame, unit), sentence, "Platforms", unit
+        )
+
+
+_DRAWINGS = (
+    _Drawing("size by workspace", _sizes),
+    _Drawing("users created and deleted per month", _months),
+    _Drawing("UI against SDK usage", _interactions),
+    _Drawing("active against total", _active),
+    _Drawing("platform mix (no user has an Opik field)", _platforms),
+)

@@ -1,0 +1,384 @@
+"""One chargeback report under its filters: who is licensed, active and new, and exact sums."""
+
+import fnmatch
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Context, Decimal, localcontext
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib.periods import EARLIEST, Period
+from lib.sources.comet.chargeback.accounts import is_service
+from lib.sources.comet.chargeback.answer import Chargeback
+from lib.sources.comet.chargeback.query import ChargebackQuery
+
+DAY_MS = 86_400_000
+_EXACT = Context(prec=200)
+_SAFE_SUM = 2.0**62
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What tells when a user was last seen: the latest of some of the server's times."""
+
+    key: str
+    label: str
+    columns: tuple[str, ...]
+
+
+SEEN_BY = (
+    Measure("lastUsedAt", "lastUsedAt", ("lastUsedAt",)),
+    Measure(
+        "emLastUsedAt/opikLastUsedAt",
+        "the later of emLastUsedAt and opikLastUsedAt",
+        ("emLastUsedAt", "opikLastUsedAt"),
+    ),
+    Measure(
+        "uiUsageUpdateTs/sdkUsageUpdateTs",
+        "the later of uiUsageUpdateTs and sdkUsageUpdateTs",
+        ("uiUsageUpdateTs", "sdkUsageUpdateTs"),
+    ),
+)
+"""Best first. One measure holds for all users of a report: a share over two would mean nothing."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One report, its frames under the filters, and what follows from them.
+
+    Args:
+        report: as it came, before the filters.
+        users, workspaces, members, projects: the server's columns; rows under the filters.
+        marks: per row of ``users`` bool ``suspended``, ``deleted``, ``licensed``, ``service``, ``em``,
+            ``opik``, ``new`` (created within the window) and ``older`` (before it); boolean ``active``, null where nothing tells; Int64 ``created`` and
+            ``seen`` in epoch milliseconds, null for never or unknown.
+        places: per row of ``workspaces`` Int64 ``created`` (the earliest of its members),
+            ``active_members`` (null where nothing tells), bool ``new``, ``older``, ``em`` and ``opik``.
+        seen_by: what tells whether a user is active; None where no user has any such time.
+        at: the end of both windows, UTC.
+        at_words: where ``at`` is from.
+        filled: frame and column of each field that any record of the whole report carries.
+        chosen_members: members of the workspaces under the filters, of all kinds of accounts.
+    """
+
+    report: Chargeback
+    users: pd.DataFrame
+    workspaces: pd.DataFrame
+    members: pd.DataFrame
+    projects: pd.DataFrame
+    marks: pd.DataFrame
+    places: pd.DataFrame
+    seen_by: Measure | None
+    at: datetime
+    at_words: str
+    chosen_members: pd.DataFrame
+    filled: frozenset[tuple[str, str]]
+
+    @property
+    def lists_users(self) -> bool:
+        """Whether the server gave a list of users, be it an empty one."""
+        return self._lists("users")
+
+    @property
+    def lists_workspaces(self) -> bool:
+        """Whether the server gave a list of workspaces, be it an empty one."""
+        return self._lists("workspaces")
+
+    def _lists(self, name: str) -> bool:
+        return f"The report does not list {name}." not in self.report.notes
+
+    def has(self, frame: str, key: str) -> bool:
+        """Whether any record of the whole report carries a field."""
+        return (frame, key) in self.filled
+
+
+def select(
+    report: Chargeback,
+    query: ChargebackQuery,
+    service_accounts: frozenset[str] | None,
+    *,
+    at: datetime,
+    at_words: str,
+) -> Side:
+    """A report under the filters of a question."""
+    seen_by = _seen_by(report.users)
+    marks = _marks(report.users, query, service_accounts, seen_by, at)
+    places = _places(report, marks, query, at)
+    whole = Side(
+        report,
+        report.users,
+        report.workspaces,
+        report.members,
+        report.projects,
+        marks,
+        places,
+        seen_by,
+        at,
+        at_words,
+        report.members,
+        frozenset(_filled(report)),
+    )
+    return _of_accounts(_of_workspaces(whole, query), query, service_accounts)
+
+
+def _filled(report: Chargeback) -> Iterator[tuple[str, str]]:
+    for frame in ("users", "workspaces", "members", "projects"):
+        for key, cells in getattr(report, frame).items():
+            if cells.notna().any():
+                yield frame, str(key)
+
+
+def _of_workspaces(side: Side, query: ChargebackQuery) -> Side:
+    if not query.workspaces and not query.exclude:
+        return side
+    keep = _name_filter(query)
+    workspaces = side.workspaces[keep(side.workspaces["name"])]
+    members = side.members[keep(side.members["workspace"])]
+    users, marks = side.users, side.marks
+    if query.workspaces:
+        names = {*values_of(members["userName"])} - {None}
+        mine = np.array([one in names for one in values_of(users["username"])], dtype=bool)
+        users, marks = users[mine], marks[mine]
+    return replace(
+        side,
+        users=users,
+        marks=marks,
+        workspaces=workspaces,
+        places=side.places.loc[workspaces.index],
+        members=members,
+        chosen_members=members,
+        projects=side.projects[keep(side.projects["workspace"])],
+    )
+
+
+def _name_filter(query: ChargebackQuery) -> Any:
+    pattern = re.compile(fnmatch.translate(query.exclude.casefold())) if query.exclude else None
+
+    def keep(names: "pd.Series[Any]") -> "np.ndarray[Any, Any]":
+        given = values_of(names)
+        kept = {*query.workspaces} if query.workspaces else {*given}
+        if pattern is not None:
+            kept -= {one for one in kept if one and pattern.match(one.casefold())}
+        return np.array([one in kept for one in given], dtype=bool)
+
+    return keep
+
+
+def _of_accounts(
+    side: Side, query: ChargebackQuery, service_accounts: frozenset[str] | None
+) -> Side:
+    if query.accounts == "both":
+        return side
+    wanted = query.accounts == "service"
+    users = side.marks["service"] == wanted
+    named = side.members.rename(columns={"userName": "username"})
+    members = is_service(named, service_accounts).fillna(False).astype(bool) == wanted
+    return replace(
+        side,
+        users=side.users[users.to_numpy()],
+        marks=side.marks[users],
+        members=side.members[members.to_numpy()],
+    )
+
+
+def _seen_by(users: pd.DataFrame) -> Measure | None:
+    times = [(one, _latest(users, one.columns)) for one in SEEN_BY]
+    used = (one for one, seen in times if (seen > 0).any())
+    # 0 says that a user was never seen; null says nothing
+    told = (one for one, seen in times if seen.notna().any())
+    return next(used, None) or next(told, None)
+
+
+def _latest(users: pd.DataFrame, keys: Iterable[str]) -> "pd.Series[Any]":
+    return users[[*keys]].astype("Int64").max(axis=1).astype("Int64")
+
+
+def _marks(
+    users: pd.DataFrame,
+    query: ChargebackQuery,
+    service_accounts: frozenset[str] | None,
+    seen_by: Measure | None,
+    at: datetime,
+) -> pd.DataFrame:
+    suspended = users["suspended"].astype("boolean").fillna(False).astype(bool)
+    deleted = (users["deletedAt"].astype("Int64") > 0).fillna(False).astype(bool)
+    licensed = ~suspended & ~deleted
+    created = users["created_at"].astype("Int64")
+    created = created.where(created > 0)
+    active = pd.Series(pd.NA, users.index, "boolean")
+    seen = pd.Series(pd.NA, users.index, "Int64")
+    if seen_by is not None:
+        seen = _latest(users, seen_by.columns)
+        seen = seen.where(seen > 0)
+        active = (within(seen, at, query.active_days) & licensed).astype("boolean")
+    return pd.DataFrame(
+        {
+            "suspended": suspended,
+            "deleted": deleted,
+            "licensed": licensed,
+            "service": is_service(users, service_accounts).fillna(False).astype(bool),
+            "active": active,
+            "created": created,
+            "seen": seen,
+            "new": within(created, at, query.window_days),
+            "older": before(created, at, query.window_days),
+            "em": _either(users, "experimentCount", "emLastUsedAt"),
+            "opik": _either(users, "opikSpanCount", "opikLastUsedAt"),
+        },
+        index=users.index,
+    )
+
+
+def within(times: "pd.Series[Any]", at: datetime, days: int) -> "pd.Series[Any]":
+    """Whether epoch milliseconds lie in the days up to a moment, both ends included; bool."""
+    end = epoch_ms(at)
+    return times.between(end - days * DAY_MS, end).fillna(False).astype(bool)
+
+
+def before(times: "pd.Series[Any]", at: datetime, days: int) -> "pd.Series[Any]":
+    """Whether epoch milliseconds lie before the days up to a moment; bool."""
+    return (times < epoch_ms(at) - days * DAY_MS).fillna(False).astype(bool)
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Milliseconds since 1970 of an aware time, rounded down."""
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _either(users: pd.DataFrame, count: str, time: str) -> "pd.Series[Any]":
+    """Whether a count is above zero; where no user has the count, whether the time is known."""
+    key = count if users[count].notna().any() else time
+    return (users[key].astype("Int64") > 0).fillna(False).astype(bool)
+
+
+def _places(
+    report: Chargeback, marks: pd.DataFrame, query: ChargebackQuery, at: datetime
+) -> pd.DataFrame:
+    names = report.workspaces["name"]
+    # As objects: Int64 of several columns at once is slow to merge
+    facts = pd.DataFrame(
+        {
+            "userName": report.users["username"],
+            "created": marks["created"].to_numpy("float64", na_value=np.nan),
+            "active": marks["active"].to_numpy("float64", na_value=0.0),
+            "opik": marks["opik"].to_numpy("float64"),
+        }
+    ).dropna(subset="userName")
+    # A name that is listed twice, once deleted and once new, is one person
+    facts = facts.groupby("userName", sort=False).agg(
+        {"created": "min", "active": "max", "opik": "max"}
+    )
+    pairs = report.members[["workspace", "userName"]].dropna().drop_duplicates()
+    found = facts.reindex(pairs["userName"]).set_axis(pairs.index)
+    of = found.assign(workspace=pairs["workspace"]).groupby("workspace", sort=False)
+    sums = of.agg({"created": "min", "active": "sum", "opik": "max"}).reindex(names)
+    created = pd.Series(sums["created"].to_numpy(), names.index).astype("Int64")
+    active = pd.Series(sums["active"].fillna(0).to_numpy(), names.index).astype("Int64")
+    told = bool(marks["active"].notna().any())
+    experiments = report.workspaces["numberOfExperiments"].astype("Int64").fillna(0) > 0
+    projects = report.workspaces["numberOfProjects"].astype("Int64").fillna(0) > 0
+    return pd.DataFrame(
+        {
+            "created": created,
+            "active_members": active if told else active.mask(active >= 0),
+            "new": within(created, at, query.window_days),
+            "older": before(created, at, query.window_days),
+            "em": (experiments | projects).astype(bool),
+            "opik": sums["opik"].fillna(0).to_numpy() > 0,
+        },
+        index=names.index,
+    )
+
+
+def as_of(
+    report: Chargeback, query: ChargebackQuery, *, live: bool, now: datetime
+) -> tuple[datetime, str]:
+    """The moment a report speaks of, and where that is from.
+
+    Args:
+        live: it was asked from a server just now, not read from a file.
+    """
+    this_month = query.month is None or query.month == f"{now:%Y-%m}"
+    if live and this_month and report.month in (None, query.month, f"{now:%Y-%m}"):
+        return now, "the moment this report was made"
+    made = made_at(report, now)
+    if made is not None:
+        return made, "the time the server made it"
+    period = month_period(report.month)
+    end = datetime.fromtimestamp(period.end_epoch, UTC) if period else now
+    if end < now:
+        return end, f"the end of {report.month}, because it does not say when it was made"
+    return now, "the moment this report was made, because it does not say when it was made itself"
+
+
+def made_at(report: Chargeback, now: datetime) -> datetime | None:
+    """When the server made a report, UTC; None where it does not say, or nothing that can be."""
+    made = report.created_at
+    earliest = datetime(EARLIEST.year, EARLIEST.month, EARLIEST.day, tzinfo=UTC)
+    if made is None or not epoch_ms(earliest) <= made <= epoch_ms(now):
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=made)
+
+
+def month_period(month: str | None) -> Period | None:
+    """The days of ``2024-09``; None for anything that is no month."""
+    if not month or not re.fullmatch(r"(?!0000)\d{4}-(0[1-9]|1[0-2])", month):
+        return None
+    start = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC).date()
+    # The 28th and four days lie in the next month, whatever the month
+    return Period(start, start.replace(day=28) + _to_month_end(start.year, start.month))
+
+
+def _to_month_end(year: int, month: int) -> timedelta:
+    return timedelta(days=pd.Period(year=year, month=month, freq="M").days_in_month - 28)
+
+
+def values_of(cells: "pd.Series[Any]") -> list[Any]:
+    """Cells as Python objects, None where missing."""
+    if isinstance(cells.dtype, np.dtype) and cells.dtype != object:
+        return cells.tolist()
+    found = cells.to_numpy(object)
+    missing = cells.isna().to_numpy()
+    if missing.any():
+        found = found.copy()
+        found[missing] = None
+    return found.tolist()
+
+
+def exactly() -> AbstractContextManager[Context]:
+    """A context in which adding and subtracting lose no digit, whatever the sizes."""
+    return localcontext(_EXACT)
+
+
+def exact_sum(values: Iterable[int | Decimal]) -> int | Decimal:
+    """A sum in which no digit is lost, whatever the sizes."""
+    with exactly():
+        return sum(values)
+
+
+def total(cells: "pd.Series[Any]") -> int | Decimal | None:
+    """The exact sum of the known cells; None where none is known."""
+    # int64 wraps round without a word, floats do not
+    if cells.dtype == "Int64" and abs(cells.to_numpy("float64", na_value=0)).sum() < _SAFE_SUM:
+        return int(cells.sum()) if cells.notna().any() else None
+    known = values_of(cells.dropna())
+    return exact_sum(known) if known else None
+
+
+def sum_by(keys: "pd.Series[Any]", cells: "pd.Series[Any]") -> dict[Any, Any]:
+    """Exact sums per key; None where a cell of the key is missing. Rows without a key are left out."""
+    sums: dict[Any, Any] = {}
+    with exactly():
+        for key, value in zip(values_of(keys), values_of(cells), strict=True):
+            if key in sums:
+                before = sums[key]
+                sums[key] = None if before is None or value is None else before + value
+            else:
+                sums[key] = value
+    sums.pop(None, None)
+    return sums

@@ -1,0 +1,302 @@
+"""Which experiments of an answer are counted, and their sums over buckets, projects and users."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from lib.periods import (
+    EARLIEST,
+    CalendarUnit,
+    bucket_numbers,
+    check_buckets,
+    epoch,
+)
+from lib.sources.comet.experiments.answer import CometUsageAnswer
+from lib.sources.comet.experiments.gpu import GPU_RULES
+from lib.sources.comet.experiments.query import CometUsageQuery
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+FLOWS = ("experiments", "run_time_seconds", "experiments_with_run_time", "gpu_hours")
+"""What adds up over buckets, projects and users."""
+
+SHARES = ("gpu_utilisation", "gpu_memory_utilisation")
+"""Averages over the experiments that have a value; null where none has one."""
+
+_HOUR_MS = 3_600_000.0
+_SKEW = timedelta(days=1)
+"""Clocks of clients may run ahead; a start further in the future is none."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Experiments that are left out, or that one figure leaves out.
+
+    Args:
+        no_start: without a usable start time: in no figure.
+        archived: left out because the question does not ask for archived ones.
+        running: still running, or without an end and a duration: no run time.
+        not_positive: end before start, or at the same moment: no run time.
+        from_duration: run time is the duration that the client told, for want of an end.
+        tells_running: the answer says which experiments still run.
+    """
+
+    no_start: int
+    archived: int
+    running: int
+    not_positive: int
+    from_duration: int
+    tells_running: bool
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The experiments that are counted, one entry each in every array.
+
+    Args:
+        start_ms: milliseconds since 1970.
+        project, workspace: place in ``projects`` and ``workspaces``.
+        user: place in ``users``; -1 where the server names none.
+        run_ms: run time in milliseconds; 0 where none is known.
+        gpu, memory: utilisation in percent, mean or peak as asked; NaN where there is none.
+        gpu_ms: GPU time in milliseconds, over all GPUs; NaN where there is none.
+        gpu_rules: how many experiments had their GPU time found by which rule.
+        both: mean over all experiments with a value, by column of the answer; None without any.
+        projects: one row per project: ``workspace``, ``project``, ``listed_experiments``,
+            ``received_experiments`` (of all time), ``last_updated_ms``.
+    """
+
+    start_ms: Ints
+    project: Ints
+    workspace: Ints
+    user: Ints
+    run_ms: Ints
+    gpu: Floats
+    memory: Floats
+    gpu_ms: Floats
+    users: list[str]
+    workspaces: list[str]
+    projects: pd.DataFrame
+    gpu_rules: Mapping[str, int]
+    both: Mapping[str, float | None]
+    skipped: Skipped
+
+    def __len__(self) -> int:
+        return len(self.start_ms)
+
+    @cached_property
+    def first_ms(self) -> int:
+        """The earliest start; there must be one."""
+        return int(self.start_ms.min())
+
+    @cached_property
+    def last_ms(self) -> int:
+        """The latest start; there must be one."""
+        return int(self.start_ms.max())
+
+
+def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> Rows:
+    """The experiments that start in the period, archived ones only when asked for."""
+    frame = answer.experiments
+    start = _ints(frame["start_ms"])
+    earliest = epoch(EARLIEST) * 1_000
+    latest = int((now.astimezone(UTC) + _SKEW).timestamp() * 1_000)
+    dated = (start >= earliest) & (start < latest)
+    archived = _bools(frame["archived"])
+    wanted = np.full(len(frame), True) if query.archived else ~archived
+    inside = dated
+    if query.period is not None:
+        since, until = query.period.start_epoch * 1_000, query.period.end_epoch * 1_000
+        inside = dated & (start >= since) & (start < until)
+    kept = inside & wanted
+    start = start[kept]
+    run_ms, skipped = _run_times(frame, kept, start)
+    projects, project = _projects(answer, wanted)
+    workspaces = [*dict.fromkeys(projects["workspace"].tolist())]
+    place = {name: at for at, name in enumerate(workspaces)}
+    of_project = np.array([place[name] for name in projects["workspace"]], np.int64)
+    project = project[kept]
+    # A category may be unused, so that users are those that some experiment has
+    user, users = pd.factorize(pd.Categorical(frame["user"])[kept])
+    measured = {
+        key: _floats(frame[key])[kept]
+        for key in ("gpu_mean", "gpu_peak", "memory_mean", "memory_peak")
+    }
+    rules = frame["gpu_rule"].astype("category")[kept].value_counts()
+    return Rows(
+        start_ms=start,
+        project=project,
+        workspace=of_project[project],
+        user=user.astype(np.int64),
+        run_ms=run_ms,
+        gpu=measured[f"gpu_{query.utilisation}"],
+        memory=measured[f"memory_{query.utilisation}"],
+        gpu_ms=np.rint(_floats(frame["gpu_seconds"])[kept] * 1_000),
+        users=[str(name) for name in users],
+        workspaces=workspaces,
+        projects=projects,
+        gpu_rules={rule: int(rules.get(rule, 0)) for rule in GPU_RULES},
+        both={key: _mean(values) for key, values in measured.items()},
+        skipped=Skipped(
+            no_start=int((~dated & wanted).sum()),
+            archived=int((inside & archived & ~wanted).sum()),
+            tells_running=bool(frame["running"].notna().all()),
+            **skipped,
+        ),
+    )
+
+
+def _run_times(frame: pd.DataFrame, kept: Bools, start: Ints) -> tuple[Ints, dict[str, int]]:
+    end, told = _ints(frame["end_ms"])[kept], _ints(frame["duration_ms"])[kept]
+    running = _bools(frame["running"])[kept]
+    ended = (end > 0) & ~running
+    spans = end - start
+    fallback = (end <= 0) & ~running & (told > 0)
+    run_ms = np.where(ended & (spans > 0), spans, np.where(fallback, told, 0))
+    return run_ms, {
+        "running": int((~ended & ~fallback).sum()),
+        "not_positive": int((ended & (spans <= 0)).sum()),
+        "from_duration": int(fallback.sum()),
+    }
+
+
+def _projects(answer: CometUsageAnswer, wanted: Bools) -> tuple[pd.DataFrame, Ints]:
+    """All projects, those asked for first and in their order, and the place of each experiment's."""
+    frame, asked = answer.experiments, answer.projects
+    workspace, project = (pd.Categorical(frame[key]) for key in ("workspace", "project"))
+    pairs = workspace.codes.astype(np.int64) * (len(project.categories) + 1) + project.codes
+    found, firsts = np.unique(pairs, return_index=True)
+    place = {
+        pair: at
+        for at, pair in enumerate(
+            dict.fromkeys(zip(asked["workspace"], asked["project"], strict=True))
+        )
+    }
+    names = [(workspace[at], project[at]) for at in firsts]
+    places = np.array([place.setdefault(name, len(place)) for name in names], np.int64)
+    of_row = places[np.searchsorted(found, pairs)] if len(pairs) else np.zeros(0, np.int64)
+    known = asked.drop_duplicates(["workspace", "project"])
+    projects = pd.DataFrame([*place], columns=["workspace", "project"])
+    for key in ("listed_experiments", "last_updated_ms"):
+        projects[key] = known[key].astype("Int64").reset_index(drop=True).reindex(projects.index)
+    received = np.bincount(of_row[wanted], minlength=len(place))
+    projects["received_experiments"] = pd.array(received, "Int64")
+    return projects, of_row
+
+
+def sum_by(rows: Rows, group: Ints, size: int) -> pd.DataFrame:
+    """The figures of each group of experiments.
+
+    Args:
+        group: of each experiment, from 0 to ``size`` - 1.
+
+    Returns:
+        One row per group: ``experiments``, ``users``, ``experiments_with_run_time``,
+        ``experiments_with_gpu`` Int64; ``run_time_seconds``, ``gpu_hours`` Float64; ``SHARES``
+        float64 percent. Users and sums are null where there are experiments, but none has a value.
+    """
+    experiments = np.bincount(group, minlength=size)
+    users = _distinct(group, rows.user, size)
+    timed = rows.run_ms > 0
+    with_time = np.bincount(group[timed], minlength=size)
+    # Milliseconds are whole numbers, and floats are exact up to 2**53 of them
+    run = np.bincount(group[timed], rows.run_ms[timed], size) / 1_000
+    metered = ~np.isnan(rows.gpu_ms)
+    with_gpu = np.bincount(group[metered], minlength=size)
+    gpu_hours = np.bincount(group[metered], rows.gpu_ms[metered], size) / _HOUR_MS
+    shares = {
+        key: _averages(values, group, size)
+        for key, values in zip(SHARES, (rows.gpu, rows.memory), strict=True)
+    }
+    return pd.DataFrame(
+        {
+            "experiments": pd.array(experiments, "Int64"),
+            "users": pd.arrays.IntegerArray(users, (users == 0) & (experiments > 0)),
+            "run_time_seconds": _known(run, (with_time > 0) | (experiments == 0)),
+            "experiments_with_run_time": pd.array(with_time, "Int64"),
+            **shares,
+            "gpu_hours": _known(gpu_hours, (with_gpu > 0) | (experiments == 0)),
+            "experiments_with_gpu": pd.array(with_gpu, "Int64"),
+        }
+    )
+
+
+def sum_up(rows: Rows) -> dict[str, Any]:
+    """The figures of all experiments: as ``sum_by``, None where null."""
+    whole = sum_by(rows, np.zeros(len(rows), np.int64), 1)
+    return {
+        key: None if pd.isna(value := whole[key].iloc[0]) else value.item() for key in whole.columns
+    }
+
+
+def span_of(rows: Rows, query: CometUsageQuery) -> tuple[int, int]:
+    """The first and the last millisecond of the range; of all time, those of the experiments.
+
+    There must be a period or an experiment.
+    """
+    if query.period is None:
+        return rows.first_ms, rows.last_ms
+    return query.period.start_epoch * 1_000, query.period.end_epoch * 1_000 - 1
+
+
+def buckets_of(rows: Rows, query: CometUsageQuery) -> range:
+    """The buckets of the period; for all time from the first start to the last.
+
+    Raises:
+        InputError: too many; it names a unit that fits.
+    """
+    if query.period is None and not len(rows):
+        return range(0)
+    return check_buckets(query.unit, *span_of(rows, query))
+
+
+def bucket_places(rows: Rows, unit: CalendarUnit, buckets: range) -> Ints:
+    """The place of each experiment's bucket among the buckets."""
+    return bucket_numbers(unit, rows.start_ms) - buckets.start
+
+
+def _averages(values: Floats, group: Ints, size: int) -> Floats:
+    known = ~np.isnan(values)
+    counts = np.bincount(group[known], minlength=size)
+    sums = np.bincount(group[known], values[known], size)
+    averages: Floats = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
+    return averages
+
+
+def _distinct(group: Ints, user: Ints, size: int) -> Ints:
+    named = user >= 0
+    if not named.any():
+        return np.zeros(size, np.int64)
+    many = int(user.max()) + 1
+    pairs = pd.unique(group[named] * many + user[named])
+    return np.bincount(pairs // many, minlength=size).astype(np.int64)
+
+
+def _known(values: Floats, known: Bools) -> pd.arrays.FloatingArray:
+    return pd.arrays.FloatingArray(values, ~known)
+
+
+def _mean(values: Floats) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
+
+
+def _ints(column: "pd.Series[Any]") -> Ints:
+    return column.astype("Int64").to_numpy("int64", na_value=0).astype(np.int64, copy=False)
+
+
+def _floats(column: "pd.Series[Any]") -> Floats:
+    values = column.astype("Float64").to_numpy("float64", na_value=np.nan)
+    return values.astype(np.float64, copy=False)
+
+
+def _bools(column: "pd.Series[Any]") -> Bools:
+    return column.astype("boolean").to_numpy("bool", na_value=False)

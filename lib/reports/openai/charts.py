@@ -1,0 +1,207 @@
+"""The charts of the OpenAI report, each with a sentence that says what it shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from lib.charts import (
+    OTHER,
+    OverTime,
+    Ranking,
+    Step,
+    choose_step,
+    distinct_labels,
+    fold,
+)
+from lib.periods import SECONDS
+from lib.reports.openai.tables import UNALLOCATED, Names
+from lib.reports.report import ChartSpec, Table
+from lib.sources.openai.query import OpenAIQuery
+from lib.sources.openai.tables import COSTS_WIDTH, Kind
+
+_RANKED = 10
+
+
+@dataclass(frozen=True)
+class _OverTime:
+    """One chart over time: what is stacked, from which frame.
+
+    Args:
+        needs: the dimension that must have been asked for.
+    """
+
+    key: str
+    group: str
+    by: str
+    data: Literal["costs", "usage"]
+    column: str
+    needs: str = ""
+    kind: Kind | None = None
+
+
+_OVER_TIME = (
+    _OverTime("cost_by_project", "Cost", "project", "costs", "project_id", "project_id", "project"),
+    _OverTime("cost_by_model", "Cost", "model", "costs", "model", "model"),
+    _OverTime("cost_by_line_item", "Cost", "line item", "costs", "line_item", "model"),
+    _OverTime("cost_in_all", "Cost", "total", "costs", "currency"),
+    _OverTime("tokens_by_model", "Tokens", "model", "usage", "model", "model"),
+    _OverTime("tokens_by_endpoint", "Tokens", "endpoint", "usage", "endpoint_type"),
+    _OverTime(
+        "tokens_by_project", "Tokens", "project", "usage", "project_id", "project_id", "project"
+    ),
+)
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """One chart of the largest rows of a breakdown table."""
+
+    key: str
+    by: str
+    table: str
+    column: str
+    kind: Kind | None = None
+
+
+_RANKINGS = (
+    _Ranking("top_projects", "projects", "by_project", "project_id", "project"),
+    _Ranking("top_users", "users", "by_user", "user_id", "user"),
+    _Ranking("top_api_keys", "API keys", "by_api_key", "api_key_id", "api_key"),
+    _Ranking("top_models", "models", "by_model", "model"),
+)
+
+
+def openai_charts(
+    *,
+    usage: pd.DataFrame,
+    costs: pd.DataFrame | None,
+    currency: str | None,
+    breakdowns: dict[str, Table],
+    names: Names,
+    query: OpenAIQuery,
+) -> Iterator[ChartSpec]:
+    """Cost and tokens over time, then the largest projects, users, keys and models.
+
+    A chart whose data is missing is left out, not drawn empty.
+    """
+    tokens = _tokens(usage)
+    for row in _OVER_TIME:
+        if row.needs and row.needs not in query.dimensions:
+            continue
+        if row.data == "costs":
+            if costs is not None and currency and not costs.empty:
+                money = costs["amount"].map(float, na_action="ignore").astype("float64")
+                yield from _over_time(
+                    row,
+                    frame=costs,
+                    values=money,
+                    unit=currency,
+                    names=names,
+                    query=query,
+                    width=COSTS_WIDTH,
+                )
+        elif tokens is not None:
+            yield from _over_time(
+                row,
+                frame=usage,
+                values=tokens,
+                unit="tokens",
+                names=names,
+                query=query,
+                width=query.width,
+            )
+    for ranking in _RANKINGS:
+        yield from _ranking(ranking, breakdowns[ranking.table], currency, names)
+
+
+def _tokens(usage: pd.DataFrame) -> "pd.Series[Any] | None":
+    """Input and output tokens per row. Cached and audio tokens lie inside them."""
+    columns = [key for key in ("input_tokens", "output_tokens") if key in usage]
+    if not columns or not usage[columns].notna().any(axis=None):
+        return None
+    return usage[columns].astype("float64").sum(axis=1, min_count=1)
+
+
+def _over_time(
+    row: _OverTime,
+    *,
+    frame: pd.DataFrame,
+    values: "pd.Series[Any]",
+    unit: str,
+    names: Names,
+    query: OpenAIQuery,
+    width: str,
+) -> Iterator[ChartSpec]:
+    known = values.notna()
+    if row.column not in frame or not known.any():
+        return
+    labels = _labels(frame.loc[known, row.column], row.kind, names)
+    step = choose_step(SECONDS[width], query.period.days)
+    tidy = pd.DataFrame(
+        {
+            "time": frame.loc[known, "start_time"],
+            "series": frame.loc[known, row.column].map(labels).astype("str").fillna(UNALLOCATED),
+            "value": values[known],
+        }
+    )
+    folded = fold(tidy, step, query.period)
+    group = f"{row.group} per {step.name}"
+    title = f"{group} by {row.by}"
+    sentence = f"{title}, {query.period}: {_trend(folded, step, unit)}"
+    yield ChartSpec(row.key, title, OverTime(folded, step, unit), sentence, group=group, by=row.by)
+
+
+def _trend(folded: pd.DataFrame, step: Step, unit: str) -> str:
+    by_time = folded.groupby("time")["value"].sum()
+    by_series = folded.groupby("series", observed=True)["value"].sum()
+    total = float(by_time.sum())
+    peak = pd.Timestamp(by_time.idxmax())  # type: ignore[arg-type]
+    largest = by_series.index[0]  # fold puts the largest first, and "Other" last
+    share = f", {by_series.iloc[0] / total:.0%} of all" if total > 0 else ""
+    when = peak.strftime("%Y-%m-%d" if step.seconds >= 86_400 else "%Y-%m-%d %H:%M")
+    return (
+        f"{_amount(total, unit)} in all, most on {when} ({_amount(float(by_time.max()), unit)}); "
+        f"largest is {largest}{share}."
+    )
+
+
+def _ranking(
+    ranking: _Ranking, table: Table, currency: str | None, names: Names
+) -> Iterator[ChartSpec]:
+    frame = table.frame
+    named = frame[ranking.column].notna()
+    by_cost = currency is not None and frame.loc[named, "cost"].notna().any()
+    if by_cost:
+        values, unit, measure = frame["cost"].map(float, na_action="ignore"), str(currency), "cost"
+    else:
+        values = frame[["input_tokens", "output_tokens"]].astype("float64").sum(axis=1, min_count=1)
+        unit = measure = "tokens"
+    ranked = pd.DataFrame({"id": frame[ranking.column], "value": values.astype("float64")})
+    ranked = ranked[ranked["value"] > 0]
+    if not ranked["id"].notna().any():
+        return
+    ranked = ranked.sort_values("value", ascending=False, kind="stable").head(_RANKED)
+    labels = _labels(ranked["id"], ranking.kind, names)
+    ranked["label"] = ranked["id"].map(labels).astype("str").fillna(UNALLOCATED)
+    title = f"Top {ranking.by} by {measure}"
+    first = ranked.iloc[0]
+    sentence = (
+        f"{title}: {first['label']} leads with {_amount(float(first['value']), unit)}, "
+        f"{len(ranked)} shown."
+    )
+    chart = Ranking(ranked[["label", "value"]], unit)
+    yield ChartSpec(ranking.key, title, chart, sentence, group="Largest", by=ranking.by)
+
+
+def _labels(ids: "pd.Series[Any]", kind: Kind | None, names: Names) -> dict[str, str]:
+    """A label per id, none of which is the label of what belongs to nobody."""
+    known = {str(one): str(one) for one in ids.dropna().unique()}
+    if kind is not None:
+        known = {one: names.get((kind, one), one) for one in known}
+    return distinct_labels(known, reserved=(UNALLOCATED, OTHER))
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{value:,.0f} {unit}" if unit == "tokens" else f"{value:,.2f} {unit}"

@@ -1,0 +1,1 @@
+"""The admin report of a Comet server: users, workspaces, projects and sizes."""

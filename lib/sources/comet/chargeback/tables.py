@@ -1,0 +1,67 @@
+"""What a chargeback report holds, as tables. A new field is a row here."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from lib.sources.comet.server import NAME
+
+CHARGEBACK = f"{NAME}:chargeback"
+SERVICE_ACCOUNTS = f"{NAME}:service-accounts"
+CHARGEBACK_PATH = "/api/admin/chargeback/report"
+SERVICE_ACCOUNTS_PATH = "/api/admin/service-accounts"
+
+Kind = Literal["text", "count", "size", "flag"]
+"""Text; whole numbers and epoch milliseconds; megabytes as Decimal; true or false."""
+
+Table = Literal["users", "workspaces", "members", "projects"]
+
+FIELDS: Mapping[Table, Mapping[str, Kind]] = {
+    "users": {
+        "username": "text",
+        "email": "text",
+        "created_at": "count",
+        "deletedAt": "count",
+        "suspended": "flag",
+        "uiUsageCount": "count",
+        "uiUsageUpdateTs": "count",
+        "sdkUsageCount": "count",
+        "sdkUsageUpdateTs": "count",
+        "lastUsedAt": "count",
+        "emLastUsedAt": "count",
+        "opikLastUsedAt": "count",
+        "experimentCount": "count",
+        "dataLoggedMb": "size",
+        "opikSpanCount": "count",
+    },
+    "workspaces": {
+        "name": "text",
+        "numberOfMembers": "count",
+        "numberOfExperiments": "count",
+        "totalSizeInMb": "size",
+        "numberOfProjects": "count",
+    },
+    "members": {
+        "workspace": "text",
+        "userName": "text",
+        "email": "text",
+        "numberOfExperiments": "count",
+        "totalSizeInMb": "size",
+    },
+    "projects": {
+        "workspace": "text",
+        "name": "text",
+        "numberOfExperiments": "count",
+        "totalSizeInMb": "size",
+    },
+}
+"""The documented fields of each table, in the order of its columns."""
+
+OURS: Mapping[Table, str] = {
+    "workspaces": "numberOfProjects",
+    "members": "workspace",
+    "projects": "workspace",
+}
+"""Columns that no record carries: worked out, or from the record above it."""
+
+SPELLINGS: Mapping[str, str] = {"createdAt": "created_at"}
+"""Of users: Comet's example writes one, newer servers the other."""

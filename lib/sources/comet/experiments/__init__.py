@@ -1,0 +1,1 @@
+"""Experiments of a Comet server, their run times and GPU metrics."""

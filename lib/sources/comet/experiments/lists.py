@@ -1,0 +1,211 @@
+"""Asks a Comet server for workspaces, projects, experiments and columns, and reads its answers."""
+
+from math import isfinite
+from typing import Any
+
+from lib.sources.comet.experiments.entities import CometProject, Page
+from lib.sources.comet.experiments.gpu import gpu_columns
+from lib.sources.comet.experiments.tables import (
+    COLUMNS_PATH,
+    EXPERIMENTS_PATH,
+    PAGE_SIZE,
+    PROJECTS_PATH,
+    WORKSPACES_PATH,
+)
+from lib.sources.comet.server.entries import read_entries
+from lib.sources.comet.server.rest import CometRest
+
+_EARLIEST, _LATEST = -62_135_596_800_000, 253_402_300_799_999
+"""Milliseconds of the years 1 to 9999: no calendar here knows others."""
+
+
+async def fetch_workspaces(rest: CometRest) -> tuple[str, ...]:
+    """Names of the workspaces that the key's user is a member of, in the server's order.
+
+    Raises:
+        SourceError: see ``CometRest.get``.
+    """
+    return await rest.get(WORKSPACES_PATH, (), parse_workspaces, "workspaces")
+
+
+def parse_workspaces(raw: bytes) -> tuple[str, ...]:
+    """``workspaceNames`` of a reply, each once."""
+    found: dict[str, None] = {}
+
+    def take(_key: str, entry: Any) -> None:
+        if name := text_of(entry):
+            found[name] = None
+
+    read_entries(raw, "workspaceNames", take)
+    return tuple(found)
+
+
+async def fetch_projects(rest: CometRest, workspace: str) -> tuple[CometProject, ...]:
+    """All projects of a workspace, in the server's order.
+
+    Raises:
+        SourceError: see ``CometRest.get``; SourceRefused with 400 or 404 for an unknown one.
+    """
+    params = [("workspaceName", workspace)]
+
+    def parse(raw: bytes) -> tuple[CometProject, ...]:
+        return parse_projects(raw, workspace)
+
+    return await rest.get(PROJECTS_PATH, params, parse, "projects")
+
+
+def parse_projects(raw: bytes, workspace: str) -> tuple[CometProject, ...]:
+    """``projects`` of a reply, each name once; entries without a name are passed over."""
+    found: dict[str, CometProject] = {}
+
+    def take(_key: str, entry: Any) -> None:
+        name = text_of(entry.get("projectName")) if isinstance(entry, dict) else ""
+        if name:
+            listed = whole(entry.get("numberOfExperiments"))
+            updated = whole(entry.get("lastUpdated"))
+            found.setdefault(name, CometProject(workspace, name, listed, updated))
+
+    read_entries(raw, "projects", take)
+    return tuple(found.values())
+
+
+async def fetch_gpu_columns(rest: CometRest, project: CometProject) -> tuple[str, ...]:
+    """Names of a project's columns with GPU utilisation.
+
+    Raises:
+        SourceError: see ``CometRest.get``.
+    """
+    return await rest.get(COLUMNS_PATH, _of(project), parse_gpu_columns, project.target)
+
+
+def parse_gpu_columns(raw: bytes) -> tuple[str, ...]:
+    """GPU names among the ``columns`` of a reply."""
+    names: list[str] = []
+
+    def take(_key: str, entry: Any) -> None:
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if isinstance(name, str):
+            names.append(name)
+
+    read_entries(raw, "columns", take)
+    return gpu_columns(names)
+
+
+async def fetch_experiments(
+    rest: CometRest, project: CometProject, *, archived: bool, page: int, seen: set[str]
+) -> Page:
+    """One page of a project's experiments.
+
+    Args:
+        archived: the archived ones instead of the others.
+        page: from 1.
+        seen: keys of earlier pages; gets those of this one.
+
+    Raises:
+        SourceError: see ``CometRest.get``.
+    """
+    params = [
+        *_of(project),
+        ("archived", str(archived)),
+        ("page", str(page)),
+        ("size", str(PAGE_SIZE)),
+    ]
+
+    def parse(raw: bytes) -> Page:
+        return parse_experiments(raw, archived=archived, page=page, seen=seen)
+
+    return await rest.get(EXPERIMENTS_PATH, params, parse, project.target)
+
+
+def parse_experiments(raw: bytes, *, archived: bool, page: int, seen: set[str]) -> Page:
+    """``experiments`` of a reply, without those of earlier pages and of the other list.
+
+    An experiment's own word on whether it is archived counts more than the list it came in: a
+    server may not know the parameter.
+    """
+    found = Page()
+
+    def take(_key: str, entry: Any) -> None:
+        found.listed += 1
+        key = text_of(entry.get("experimentKey")) if isinstance(entry, dict) else ""
+        if not key:
+            found.unread += 1
+            return
+        if key in seen:
+            return
+        seen.add(key)
+        found.fresh += 1
+        said = entry.get("archived")
+        if isinstance(said, bool) and said is not archived:
+            return
+        found.keys.append(key)
+        found.users.append(text_of(entry.get("userName")))
+        found.starts.append(moment(entry.get("startTimeMillis")))
+        found.ends.append(moment(entry.get("endTimeMillis")))
+        found.durations.append(max(0, moment(entry.get("durationMillis"))))
+        runs = entry.get("running")
+        found.running.append(runs if isinstance(runs, bool) else None)
+
+    others = read_entries(raw, "experiments", take)
+    found.more = says_more(others, page)
+    return found
+
+
+def says_more(others: dict[str, Any], page: int) -> bool | None:
+    """Whether another page follows, by what stands beside the experiments; None if nothing does."""
+    if isinstance(others.get("hasMore"), bool):
+        return bool(others["hasMore"])
+    for name in ("totalPages", "pageCount"):
+        number = whole(others.get(name))
+        if number is not None:
+            return page < number
+    if "nextPage" in others:
+        return bool(others["nextPage"])
+    return None
+
+
+def is_last_page(found: Page, project: CometProject, seen: int, *, archived: bool) -> bool:
+    """Whether no further page needs to be asked for.
+
+    A server that ignores pages sends everything at once, or the same again. One that sends fewer
+    than asked for, all pages alike, is noticed by a round number short of what it counts itself.
+
+    Args:
+        project: how many experiments the server counts, which may leave the archived ones out.
+        seen: number of keys of all pages so far.
+    """
+    if not found.fresh or found.listed > PAGE_SIZE:
+        return True
+    if found.more is not None:
+        return not found.more
+    if found.listed == PAGE_SIZE:
+        return seen == project.listed and not archived
+    return found.listed % 100 != 0 or seen >= (project.listed or 0)
+
+
+def text_of(value: Any) -> str:
+    """Text as it came, except for halves of characters, which no table can hold; else empty."""
+    if not isinstance(value, str):
+        return ""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+
+
+def whole(value: Any) -> int | None:
+    """A whole number of at most 64 bits, also one written as text or with a fraction of 0."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        value = int(value) if isfinite(value) and value.is_integer() else None
+    elif isinstance(value, str):
+        value = int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+    return value if isinstance(value, int) and abs(value) < 2**63 else None
+
+
+def moment(value: Any) -> int:
+    """Epoch milliseconds; 0 for what is missing or is no moment."""
+    number = whole(value) or 0
+    return number if _EARLIEST <= number <= _LATEST else 0
+
+
+def _of(project: CometProject) -> list[tuple[str, str]]:
+    return [("workspaceName", project.workspace), ("projectName", project.name)]

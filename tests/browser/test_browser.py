@@ -1,0 +1,281 @@
+"""Whole journeys in a real browser, against a dashboard that nobody has opened before."""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from pypdf import PdfReader
+from starlette.applications import Starlette
+
+from lib.demo.openai_server import create_openai_app
+from tests.support.redis_servers import redis_server
+from tests.support.servers import Dashboard, dashboard, serve
+
+CANARY = "sk-admin-canary0123456789abcdef"
+LINK = (
+    "/openai_usage?oai_period=2026-10-01&oai_period=2026-10-07&oai_group=project_id&oai_group=model"
+)
+SECONDS = 1_000
+
+
+@pytest.fixture
+def upstream() -> Starlette:
+    return create_openai_app(admin_key=CANARY)
+
+
+@pytest.fixture
+def app(upstream: Starlette, tmp_path: Path) -> Iterator[Dashboard]:
+    settings = {"OPENAI_ADMIN_KEY": CANARY, "LOGURU_LEVEL": "DEBUG"}
+    with (
+        serve(upstream) as url,
+        dashboard(tmp_path, OPENAI_BASE_URL=f"{url}/v1", **settings) as running,
+    ):
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(30 * SECONDS)
+    yield context.new_page()
+    context.close()
+
+
+def frames_of(page: Page) -> list[str]:
+    """Everything that goes over the page's websockets, as it goes."""
+    frames: list[str] = []
+
+    def note(payload: Any) -> None:
+        frames.append(payload if isinstance(payload, str) else payload.decode("latin-1"))
+
+    def watch(socket: Any) -> None:
+        socket.on("framesent", note)
+        socket.on("framereceived", note)
+
+    page.on("websocket", watch)
+    return frames
+
+
+def loaded(page: Page) -> None:
+    expect(page.get_by_text("Sources (")).to_be_visible(timeout=60 * SECONDS)
+
+
+def total_on_screen(page: Page) -> dict[str, str]:
+    """Label to text of the totals line under the open table."""
+    line = page.get_by_text("TOTAL · ").inner_text().replace("\n", " ")
+    parts = [part.rsplit(" ", 1) for part in line.split(" · ")[1:]]
+    return {str(label): str(value) for label, value in parts}
+
+
+def number(text: str) -> Decimal:
+    return Decimal(text.replace(",", "").replace("$", ""))
+
+
+def download(page: Page, label: str, folder: Path) -> Path:
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=label, exact=True).click()
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path
+
+
+def test_a_deep_link_to_a_fresh_server_is_followed_and_its_files_agree_with_the_screen(
+    app: Dashboard, page: Page, tmp_path: Path
+) -> None:
+    page.goto(app.url + LINK)
+    loaded(page)
+    expect(page).to_have_title(re.compile("OpenAI usage"))
+    assert "oai_group=project_id" in page.url
+    menu = page.get_by_test_id("stSidebarNav")
+    assert menu.count() == 0 or "app" not in menu.inner_text().split()
+    shown = total_on_screen(page)
+
+    page.get_by_role("button", name="Download", exact=True).click()
+    table = download(page, "CSV: usage table", tmp_path)
+    archive = download(page, "CSV: all tables (zip)", tmp_path)
+    record = download(page, "JSON", tmp_path)
+    paper = download(page, "PDF", tmp_path)
+
+    assert table.name == "openai-usage_2026-10-01_2026-10-07.csv"
+    rows = list(csv.DictReader(io.StringIO(table.read_bytes().decode("utf-8-sig"))))
+    for label, column in (
+        ("Requests", "num_model_requests"),
+        ("Input tokens", "input_tokens"),
+        ("Output tokens", "output_tokens"),
+        ("Cached input tokens", "input_cached_tokens"),
+    ):
+        assert sum(int(row[column] or 0) for row in rows) == number(shown[label])
+
+    report = json.loads(record.read_text())
+    assert report["complete"] is True
+    assert report["totals"]["requests"] == number(shown["Requests"])
+    cost = Decimal(report["totals"]["cost"])
+    assert round(cost, 2) == number(shown["Cost"])
+
+    with zipfile.ZipFile(archive) as files:
+        costs = io.StringIO(files.read("costs.csv").decode("utf-8-sig"))
+    assert sum(Decimal(row["amount"]) for row in csv.DictReader(costs)) == cost
+
+    text = "\n".join(leaf.extract_text() for leaf in PdfReader(paper).pages)
+    assert shown["Cost"] in text
+    assert shown["Requests"] in text
+
+
+def test_a_changed_control_changes_the_address_and_the_numbers(
+    app: Dashboard, page: Page, upstream: Starlette
+) -> None:
+    page.goto(app.url + LINK)
+    loaded(page)
+    expect(page.get_by_text("%)")).to_have_count(0)
+    page.get_by_text("Compare with the preceding period").click()
+    expect(page).to_have_url(re.compile("oai_compare=true"))
+    page.get_by_role("button", name="Fetch usage data").click()
+    expect(page.get_by_text("%)").first).to_be_visible()
+    address = page.url
+    asked = len(upstream.state.requests)
+    page.reload()
+    loaded(page)
+    assert page.url == address
+    expect(page.get_by_text("%)").first).to_be_visible()
+    assert len(upstream.state.requests) == asked, "a reload is answered from the cache"
+
+
+def test_the_copied_link_shows_the_same_in_another_browser(
+    app: Dashboard, page: Page, browser: Browser
+) -> None:
+    page.goto(app.url + LINK)
+    loaded(page)
+    shown = total_on_screen(page)
+    page.get_by_role("button", name="Copy link").click()
+    link = page.get_by_test_id("stCode").inner_text().strip()
+    for parameter in (
+        "oai_period=2026-10-01",
+        "oai_width=1d",
+        "oai_group=model",
+        "oai_compare=false",
+    ):
+        assert parameter in link
+    other = browser.new_context().new_page()
+    other.goto(link)
+    loaded(other)
+    assert total_on_screen(other) == shown
+    other.context.close()
+
+
+def test_stopping_cancels_the_requests_and_fetching_starts_again(
+    app: Dashboard, page: Page, upstream: Starlette
+) -> None:
+    upstream.state.faults.latency_seconds = 2
+    page.goto(app.url + LINK)
+    expect(page.get_by_text("requests answered")).to_be_visible()
+    page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped.")).to_be_visible()
+    asked = len(upstream.state.requests)
+    upstream.state.faults.latency_seconds = 0
+    page.wait_for_timeout(2_500)  # longer than a request took: a load not cancelled would go on
+    assert len(upstream.state.requests) == asked
+    page.get_by_role("button", name="Fetch usage data").click()
+    loaded(page)
+
+
+def test_leaving_the_page_cancels_the_requests(
+    app: Dashboard, page: Page, browser: Browser, upstream: Starlette
+) -> None:
+    upstream.state.faults.latency_seconds = 2
+    page.goto(app.url + LINK)
+    expect(page.get_by_text("requests answered")).to_be_visible()
+    other = browser.new_context().new_page()  # something to wait with, once the page is gone
+    page.close()
+    other.wait_for_timeout(2_500)  # those under way are answered; a load that goes on asks for more
+    asked = len(upstream.state.requests)
+    other.wait_for_timeout(2_500)
+    other.context.close()
+    assert len(upstream.state.requests) == asked
+    assert asked < 30, "not even half of them"
+
+
+def test_the_server_key_is_in_no_frame_page_log_or_file(
+    app: Dashboard, page: Page, upstream: Starlette, tmp_path: Path
+) -> None:
+    frames = frames_of(page)
+    page.goto(app.url + LINK)
+    loaded(page)
+    page.get_by_role("button", name="Download", exact=True).click()
+    files = [
+        download(page, name, tmp_path)
+        for name in ("CSV: usage table", "CSV: all tables (zip)", "JSON", "PDF")
+    ]
+    page.keyboard.press("Escape")
+    upstream.state.admin_key = "sk-admin-another"  # from here on the server's key is refused
+    page.get_by_role("button", name="Clear cache").click()
+    expect(page.get_by_text("The cache is empty.")).to_be_visible()
+    page.get_by_role("button", name="Fetch usage data").click()
+    expect(page.get_by_text("answered 401").first).to_be_visible()
+    expect(page.get_by_text("Traceback (LOGURU_LEVEL=DEBUG)")).to_be_visible()
+
+    fields = page.locator("input").evaluate_all("all => all.map(one => one.value)")
+    places = {
+        "frames": "\n".join(frames),
+        "page": page.content() + "\n".join(fields),
+        "log": app.log.read_text(),
+        "files": "\n".join(path.read_bytes().decode("latin-1") for path in files),
+    }
+    assert len(frames) > 5
+    assert "SourceDenied" in places["log"]
+    assert {name for name, text in places.items() if CANARY in text} == set()
+
+
+def test_hostile_names_stay_text_in_the_browser(
+    browser: Browser, page: Page, tmp_path: Path
+) -> None:
+    from lib.demo.organisation import make_organisation
+
+    upstream = create_openai_app(admin_key=CANARY, org=make_organisation(hostile_names=True))
+    alerts: list[str] = []
+    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    settings = {"OPENAI_ADMIN_KEY": CANARY}
+    with (
+        serve(upstream) as url,
+        dashboard(tmp_path, OPENAI_BASE_URL=f"{url}/v1", **settings) as running,
+    ):
+        page.goto(
+            f"{running.url}/openai_usage?oai_width=%3Cimg src=x onerror=alert(1)%3E&oai_x=:material/bolt:"
+        )
+        loaded(page)
+        warning = page.get_by_test_id("stAlert").first
+        expect(warning).to_contain_text("<img src=x onerror=alert(1)>")
+        expect(page.get_by_test_id("stMain").locator("a[href*=evil], img[src=x]")).to_have_count(0)
+    assert alerts == []
+
+
+def test_the_tenant_page_opens_by_deep_link_and_its_files_agree_with_the_screen(
+    page: Page, tmp_path: Path
+) -> None:
+    with redis_server() as server:
+        with server.admin() as client:
+            client.mset({f"usage:t{n}:requests:2026-10": n for n in range(1, 301)})
+            client.mset({f"usage:t{n}:input_tokens:2026-10-0{n % 9 + 1}": 1_000 for n in range(9)})
+        with dashboard(tmp_path, REDIS_PRIMARY_ENDPOINT=server.url) as running:
+            page.goto(f"{running.url}/tenant_usage?red_period=2026-10-01&red_period=2026-10-31")
+            loaded(page)
+            expect(page.get_by_test_id("stSidebarNav")).to_contain_text("Tenant usage")
+            shown = total_on_screen(page)
+            page.get_by_role("button", name="Download", exact=True).click()
+            table = download(page, "CSV: tenants table", tmp_path)
+            record = download(page, "JSON", tmp_path)
+            paper = download(page, "PDF", tmp_path)
+    assert number(shown["Requests"]) == sum(range(1, 301))
+    assert number(shown["Input Tokens"]) == 9_000
+    rows = list(csv.DictReader(io.StringIO(table.read_bytes().decode("utf-8-sig"))))
+    assert sum(int(row["requests"] or 0) for row in rows) == number(shown["Requests"])
+    assert json.loads(record.read_text())["totals"]["requests"] == number(shown["Requests"])
+    text = "\n".join(leaf.extract_text() for leaf in PdfReader(paper).pages)
+    assert shown["Requests"] in text

@@ -1,0 +1,89 @@
+"""Hostile input in every parameter of every page's links: nothing raises, nothing acts as markup."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from lib.ui.page import ENTRIES
+from tests.support.servers import ROOT
+
+PARAMETERS = sorted(
+    {
+        name
+        for path in (ROOT / "lib/ui").glob("*_controls.py")
+        for name in re.findall(r'Parameter\(\s*"(\w+)"', path.read_text(encoding="utf-8"))
+    }
+)
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "[here](javascript:alert(1))",
+    ":material/bolt:",
+    ":red[danger]",
+    "$\\href{javascript:alert(1)}{x}$",
+    "`code` **bold** # head",
+    "\u202egpj.exe\n\r\x00\x1b[31m",
+    "' OR 1=1 --",
+    "{0.__class__} %s %(x)s",
+    "../../etc/passwd",
+    "2026-13-45",
+    "-1",
+    "1e400",
+    "x" * 5_000,
+    "",
+)
+ACTS = re.compile(
+    r"(?<!\\)<img|(?<!\\)\]\(javascript|(?<!\\):material/bolt|(?<!\\):red\[|\*\*bold\*\*|[\u202e\x00\x1b]"
+)
+
+
+@pytest.fixture(autouse=True)
+def _demo(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DASHBOARD_DEMO", "on")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+def test_every_page_has_parameters_to_be_hostile_in() -> None:
+    assert {name.split("_")[0] for name in PARAMETERS} == {entry.prefix for entry in ENTRIES}
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_no_parameter_raises_or_acts_as_markup(entry: Any, data: st.DataObject) -> None:
+    ours = [name for name in PARAMETERS if name.startswith(f"{entry.prefix}_")]
+    keys = st.sampled_from([*ours, f"{entry.prefix}_view_table", "unknown"]) | st.text(min_size=1)
+    values = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=40), min_size=1, max_size=3)
+    link = data.draw(st.dictionaries(keys, values, min_size=1, max_size=6))
+    shown = _shown(entry.name, link)
+    assert "went wrong" not in shown
+    assert ACTS.findall(shown) == []
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_the_worst_value_in_all_parameters_at_once_is_named_as_text(entry: Any) -> None:
+    link = {name: [HOSTILE[0]] for name in PARAMETERS if name.startswith(f"{entry.prefix}_")}
+    shown = _shown(entry.name, {**link, "<img src=x>": ["1"]})
+    assert "img src" in shown, "else nothing would be proven"
+    assert ACTS.findall(shown) == []
+
+
+def _shown(page: str, link: dict[str, list[str]]) -> str:
+    """Every text that the page draws as markdown, for a link."""
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=90)
+    at.switch_page(f"pages/{page}.py")
+    for key, value in link.items():
+        at.query_params[key] = value
+    at.run()
+    assert not at.exception, at.exception
+    kinds = (at.title, at.markdown, at.caption, at.info, at.warning, at.error, at.success)
+    return "\n".join(str(one.value) for kind in kinds for one in kind)

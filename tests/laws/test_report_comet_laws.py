@@ -1,0 +1,135 @@
+"""The laws of the chargeback report: parts sum to what the server gave, and every rendering holds hostile names."""
+
+import csv
+import io
+import json
+from decimal import Decimal
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from lib.exports.csv import FORMULA_STARTS, to_csv
+from lib.exports.json import to_json
+from lib.exports.pdf import to_pdf
+from lib.exports.terminal import to_terminal
+from tests.support.comet_reports import NOW_MS, build, document, documents, user, workspace
+from tests.support.report_strategies import HOSTILE
+
+# Shrinking would build thousands of reports; the document that failed is printed as it is
+quick = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
+slow = settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
+
+ACCOUNTS = st.sampled_from([None, frozenset(), frozenset({"ada"})])
+
+
+def sent(made, table, key):
+    """All values of a field of a document, worked out apart from the code under test."""
+    places = made["workspaces"]
+    records = {
+        "users": made["users"]["licensedUsers"],
+        "workspaces": places,
+        "members": [one for place in places for one in place.get("members", [])],
+        "projects": [one for place in places for one in place.get("projects", [])],
+    }[table]
+    values = [record.get(key) for record in records]
+    return [value for value in values if value is not None]
+
+
+def added(values):
+    return sum(Decimal(str(value)) for value in values) if values else None
+
+
+@quick
+@given(documents, ACCOUNTS)
+def test_totals_are_the_sums_of_what_the_server_gave(made, service):
+    report = build(made, service=service)
+    totals = report.totals
+    people = made["users"]["licensedUsers"]
+    assert totals["users"] == len(people)
+    assert totals["suspended_users"] == sum(bool(one.get("suspended")) for one in people)
+    assert totals["deleted_users"] == sum(bool(one.get("deletedAt")) for one in people)
+    assert totals["workspaces"] == len(made["workspaces"])
+    none = 0 if not made["workspaces"] else None
+    for key, field in (("experiments", "numberOfExperiments"), ("total_size_mb", "totalSizeInMb")):
+        found = added(sent(made, "workspaces", field))
+        assert totals[key] == (none if found is None else found)
+    kept = totals["users"] - totals["deleted_users"]
+    assert totals["personal_accounts"] + totals["service_accounts"] == kept
+
+
+@quick
+@given(documents)
+def test_the_totals_of_tables_are_those_of_their_records(made):
+    report = build(made)
+    for table in report.tables:
+        for key, total in (table.totals or {}).items():
+            if key == "numberOfProjects":
+                continue
+            found = added(sent(made, table.key, key))
+            assert (total if total is None else Decimal(total)) == found
+
+
+@slow
+@given(documents)
+def test_accounts_and_workspaces_split_the_report_without_loss(made):
+    report = build(made)
+    whole = report.totals
+    parts = [build(made, accounts=one).totals for one in ("personal", "service")]
+    for key in ("users", "suspended_users", "deleted_users", "licensed_users", "new_users"):
+        known = [part[key] for part in parts if part[key] is not None]
+        assert sum(known) == (whole[key] or 0)
+    names = [str(name) for name in report.table("workspaces").frame["name"].dropna().unique()]
+    each = [build(made, workspaces=[name]).totals for name in names]
+    for key in ("workspaces", "projects"):
+        assert sum(part[key] or 0 for part in each) == (whole[key] or 0)
+
+
+@quick
+@given(documents)
+def test_json_keeps_every_millisecond_and_csv_writes_times(made):
+    report = build(made)
+    rows = json.loads(to_json(report))["tables"]["users"]
+    assert sorted(row["lastUsedAt"] for row in rows if row["lastUsedAt"] is not None) == sorted(
+        sent(made, "users", "lastUsedAt")
+    )
+    lines = list(csv.DictReader(io.StringIO(to_csv(report, "users", "machine").decode())))
+    seen = [line["lastUsedAt"] for line in lines if line["lastUsedAt"]]
+    assert all(text.endswith("Z") for text in seen)
+    assert len(seen) == sum(value != 0 for value in sent(made, "users", "lastUsedAt"))
+
+
+@quick
+@given(documents, documents)
+def test_text_forms_render_any_report(one, other):
+    report = build(one, other)
+    json.loads(to_json(report))
+    for table in report.tables:
+        text = to_csv(report, table.key, "excel").decode("utf-8-sig")
+        texts = [column.key for column in table.columns if column.kind == "text"]
+        for line in csv.DictReader(io.StringIO(text, newline="")):
+            assert all(line[key][:1] not in FORMULA_STARTS for key in texts if line[key])
+    for width in (None, 80):
+        text = to_terminal(report, width=width, colour=False)
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+
+
+@slow
+@given(documents, documents)
+def test_paper_and_charts_render_any_report(one, other):
+    report = build(one, other)
+    assert to_pdf(report).startswith(b"%PDF")
+    assert all(chart.alt.startswith(chart.title) for chart in report.charts)
+
+
+def test_hostile_names_reach_every_rendering_whole():
+    made = document(
+        [user(name, lastUsedAt=NOW_MS, uiUsageCount=1) for name in HOSTILE],
+        [workspace(name, totalSizeInMb=1.5) for name in HOSTILE],
+    )
+    report = build(made, document([user("=1+1")], [workspace("=1+1")]))
+    names = [row["username"] for row in json.loads(to_json(report))["tables"]["users"]]
+    clean = [name.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for name in HOSTILE]
+    assert sorted(names) == sorted(clean)
+    assert to_pdf(report).startswith(b"%PDF")
+    assert "=1+1" in to_terminal(report, width=None, colour=False)

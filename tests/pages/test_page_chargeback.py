@@ -1,0 +1,228 @@
+"""The chargeback page as Streamlit runs it: its link, its controls, its report."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from starlette.applications import Starlette
+
+from lib.demo.comet_server import create_comet_app
+from tests.support.comet_page import CANARY, FETCH, NOW, OCTOBER, Served, asked, open_page, saved
+from tests.support.pages import everything, figures, press, texts
+from tests.support.servers import serve
+
+DAY = 86_400_000
+
+pytestmark = pytest.mark.usefixtures("no_settings")
+
+
+def test_without_any_setting_a_made_up_server_is_shown_and_called_demo() -> None:
+    at = open_page()
+    assert "Demo data" in texts(at.info)
+    assert "comet.demo.localhost" in texts(at.caption)
+    assert int(figures(at)["Users"]) > 50
+
+
+def test_without_a_key_and_with_the_demo_off_the_page_says_which_variable_to_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DASHBOARD_DEMO", "off")
+    at = open_page()
+    assert "COMET_API_KEY is not set" in texts(at.warning)
+    assert not at.metric
+
+
+def test_a_configured_server_is_read_and_its_own_figures_are_shown(
+    comet_served: Served, comet_upstream: Starlette
+) -> None:
+    sent = json.loads(saved(comet_served[1], "2026-10"))
+    at = open_page(**OCTOBER)
+    users, places = sent["users"]["licensedUsers"], sent["workspaces"]
+    shown = figures(at)
+    assert shown["Users"] == str(len(users))
+    assert shown["Deleted users"] == str(sum("deletedAt" in one for one in users))
+    assert shown["Workspaces"] == str(len(places))
+    assert shown["Projects"] == str(sum(len(one["projects"]) for one in places))
+    assert shown["Experiments"] == f"{sum(one['numberOfExperiments'] for one in places):,}"
+    assert urlsplit(comet_served[1]).netloc in texts(at.caption)
+    assert "2026-10-01 to 2026-10-31" in texts(at.caption)
+
+
+def test_a_link_sets_every_control_and_the_report_follows(
+    comet_served: Served, comet_upstream: Starlette
+) -> None:
+    link = {
+        "cmc_month": "2026-10",
+        "cmc_compare": "2026-08",
+        "cmc_window": "2m",
+        "cmc_active": "2w",
+        "cmc_workspaces": ["vision", "language", "robotics"],
+        "cmc_exclude": "lang*",
+        "cmc_accounts": "personal",
+    }
+    at = open_page(**link)
+    for key in ("cmc_month", "cmc_compare", "cmc_window", "cmc_active", "cmc_exclude"):
+        assert at.text_input(key=key).value == link[key]
+    assert at.multiselect(key="cmc_workspaces").value == link["cmc_workspaces"]
+    assert at.get("button_group")[0].value == "personal"
+
+    def people(sent: Any) -> list[Any]:
+        """Users of the chosen workspaces that are no programs."""
+        names = {who["userName"] for one in places(sent) for who in one["members"]}
+        return [
+            one
+            for one in sent["users"]["licensedUsers"]
+            if one["username"] in names and one["username"] not in programs
+        ]
+
+    def places(sent: Any) -> list[Any]:
+        return [one for one in sent["workspaces"] if one["name"] in ("vision", "robotics")]
+
+    programs = {one.name for one in comet_upstream.state.org.users if one.service}
+    october, august = (
+        json.loads(saved(comet_served[1], month)) for month in ("2026-10", "2026-08")
+    )
+    end, users = october["users"]["createdAt"], people(october)
+    licensed = [one for one in users if not one["suspended"] and "deletedAt" not in one]
+    active = sum((one["lastUsedAt"] or 0) >= end - 14 * DAY for one in licensed)
+    new = sum(one["createdAt"] >= end - 60 * DAY for one in users)
+    shown = figures(at)
+    assert shown["Users"] == str(len(users))
+    assert shown["Active users (2w)"] == str(active)
+    assert shown["New users (2m)"] == str(new)
+    assert shown["Workspaces"] == "2"
+    assert (0 < active < len(licensed), 0 < new < len(users)) == (True, True)
+    now, before = (
+        sum(one["numberOfExperiments"] for one in places(sent)) for sent in (october, august)
+    )
+    cards = {metric.label: metric for metric in at.metric}
+    assert cards["Experiments"].delta.startswith(f"+{now - before:,} (")
+    assert "Changes" in [tab.label for tab in at.tabs]
+
+
+def test_the_copied_link_holds_every_control_defaults_included(comet_upstream: Starlette) -> None:
+    at = open_page(**OCTOBER, cmc_workspaces=["vision", "Zürich-Lab"])
+    link = urlsplit(at.code[0].value)
+    chosen = parse_qs(link.query, keep_blank_values=True)
+    assert {key: value for key, value in chosen.items() if "_view_" not in key} == {
+        "cmc_month": ["2026-10"],
+        "cmc_compare": [""],
+        "cmc_window": ["7d"],
+        "cmc_active": ["60d"],
+        "cmc_workspaces": ["vision", "Zürich-Lab"],
+        "cmc_exclude": [""],
+        "cmc_accounts": ["both"],
+    }
+
+
+def test_the_copied_link_shows_the_same_numbers(comet_upstream: Starlette) -> None:
+    at = open_page(**OCTOBER, cmc_compare="2026-08", cmc_exclude="Z*", cmc_active="1w")
+    query = parse_qs(urlsplit(at.code[0].value).query, keep_blank_values=True)
+    again = open_page(**query)
+    assert not again.warning
+    assert figures(again) == figures(at)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("cmc_month", "2026-13"),
+        ("cmc_compare", "last month"),
+        ("cmc_window", "7 days"),
+        ("cmc_active", "0d"),
+        ("cmc_accounts", "robots"),
+        ("cmc_colour", "blue"),
+        ("cmc_month", "<script>alert(1)</script>"),
+    ],
+)
+def test_a_link_that_cannot_be_followed_names_what_is_wrong(
+    comet_upstream: Starlette, key: str, value: str
+) -> None:
+    at = open_page(**{key: value})
+    named = key if key == "cmc_colour" else value
+    assert named in texts(at.warning)
+    assert key in texts(at.warning)
+    assert at.metric, "the rest of the page is shown all the same"
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        ({"cmc_compare": "2026-08"}, "no month to compare it with"),
+        ({"cmc_month": "2026-08", "cmc_compare": "2026-08"}, "both months are the same"),
+    ],
+)
+def test_months_that_do_not_go_together_are_refused_before_anything_is_asked(
+    comet_upstream: Starlette, link: dict[str, str], said: str
+) -> None:
+    at = open_page(**link)
+    assert said in texts(at.warning)
+    assert not at.metric
+    assert not comet_upstream.state.requests
+
+
+def test_a_month_typed_wrong_is_refused_and_the_next_one_is_shown(
+    comet_upstream: Starlette,
+) -> None:
+    at = open_page()
+    at.text_input(key="cmc_month").input("October")
+    assert "'October' is not a month" in texts(press(at, FETCH).warning)
+    at.text_input(key="cmc_month").input("2026-05")
+    at = press(at, FETCH)
+    assert not at.warning
+    assert "2026-05-01 to 2026-05-31" in texts(at.caption)
+    assert asked(comet_upstream) == ["", "2026-05"]
+
+
+def test_an_unknown_workspace_is_named_beside_the_one_that_is_meant(
+    comet_upstream: Starlette,
+) -> None:
+    at = open_page(**OCTOBER, cmc_workspaces="visoin")
+    assert "'visoin' is not in the report" in texts(at.warning)
+    assert "'vision'" in texts(at.warning)
+    assert not at.metric
+
+
+def test_the_filter_offers_the_workspaces_of_the_report(comet_upstream: Starlette) -> None:
+    at = open_page(**OCTOBER)
+    picker = at.multiselect(key="cmc_workspaces")
+    assert {"vision", "Zürich-Lab"} < set(picker.options)
+    picker.select("vision")
+    at = press(at, FETCH)
+    assert figures(at)["Workspaces"] == "1"
+    assert {"vision", "Zürich-Lab"} < set(at.multiselect(key="cmc_workspaces").options)
+
+
+def test_hostile_names_are_shown_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_comet_app(now=lambda: NOW, api_key=CANARY, hostile_names=True)
+    with serve(app) as url:
+        monkeypatch.setenv("COMET_URL_OVERRIDE", url)
+        monkeypatch.setenv("COMET_API_KEY", CANARY)
+        at = open_page(**OCTOBER, cmc_compare="2026-08", cmc_exclude="<b>*[x](http://evil)")
+        names = {one.name for one in app.state.org.workspaces}
+        hostile = open_page(**OCTOBER, cmc_workspaces=sorted(names)[0])
+    assert at.metric
+    assert hostile.metric
+    said = [str(one.value) for one in (*at.markdown, *at.caption, *at.warning, *at.info)]
+    assert any("evil" in one for one in said), "names do stand in the sentences"
+    for mark in ("<script>", "<b>", "](http", ":material/bolt:", " **b** ", "$x$"):
+        assert not any(mark in one for one in said)
+
+
+@pytest.mark.parametrize("status", [None, 403])
+def test_no_secret_of_the_server_reaches_the_page_even_when_debugging(
+    comet_upstream: Starlette, monkeypatch: pytest.MonkeyPatch, status: int | None
+) -> None:
+    monkeypatch.setenv("LOGURU_LEVEL", "DEBUG")
+    monkeypatch.setenv("COMET_ALLOW_HEADER_NAME", "X-Gateway-Token")
+    monkeypatch.setenv("COMET_ALLOW_HEADER_VALUE", "gateway-canary-77")
+    if status:
+        comet_upstream.state.faults.fail = {"chargeback": status}
+    at = open_page(**OCTOBER)
+    assert bool(at.metric) is (status is None)
+    assert bool([one for one in at.expander if "Traceback" in one.label]) is (status is not None)
+    assert at.text_input(key="cmc_key").value in ("", None)
+    assert at.text_input(key="cmc_key").proto.placeholder == "configured on the server"
+    for secret in (CANARY, "gateway-canary-77"):
+        assert secret not in everything(at)

@@ -1,0 +1,304 @@
+"""The OpenAI page as Streamlit runs it, in each of its states."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from streamlit.testing.v1 import AppTest
+
+from lib.demo.openai_faults import Faults
+from lib.demo.openai_server import create_openai_app
+from lib.demo.organisation import make_organisation
+from tests.support.servers import ROOT, serve
+
+CANARY = "sk-admin-canary0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads the settings of whoever runs it."""
+    for name in ("OPENAI_ADMIN_KEY", "OPENAI_BASE_URL", "LOGURU_LEVEL", "DASHBOARD_DEMO"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Starlette]:
+    """A configured organisation, empty caches: no other test has asked this address."""
+    app = create_openai_app(admin_key=CANARY, faults=Faults(), org=make_organisation())
+    with serve(app) as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
+        monkeypatch.setenv("OPENAI_ADMIN_KEY", CANARY)
+        yield app
+
+
+def open_link(**link: Any) -> AppTest:
+    """The page as a link shows it."""
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at.switch_page("pages/openai_usage.py")
+    for key, value in link.items():
+        at.query_params[key] = value
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def open_page(**link: Any) -> AppTest:
+    """The page, ready for input.
+
+    The first run knows the page by its file, later ones by its address: inputs get other ids.
+    """
+    return open_link(**link).run()
+
+
+def figures(at: AppTest) -> dict[str, str]:
+    return {metric.label.replace("\\", ""): metric.value for metric in at.metric}
+
+
+def everything(at: AppTest) -> str:
+    """Every message that the page sends, as text."""
+    return "\n".join(str(element.proto) for element in _leaves(at))
+
+
+def _leaves(at: AppTest) -> Iterator[Any]:
+    for area in (at.main, at.sidebar):
+        for element in area:
+            if getattr(element, "proto", None) is not None:
+                yield element
+
+
+def texts(elements: Any) -> str:
+    return "\n".join(str(element.value) for element in elements)
+
+
+def test_the_bare_address_leads_to_the_first_page_and_keeps_the_link(upstream: Starlette) -> None:
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at.query_params["oai_period"] = ["2026-03-01", "2026-03-02"]
+    at.run()
+    assert at.title[0].value == "OpenAI usage"
+    assert at.date_input[0].value == (date(2026, 3, 1), date(2026, 3, 2))
+
+
+def test_without_any_key_a_demo_organisation_is_shown_and_called_demo() -> None:
+    at = open_page()
+    assert "Demo data" in texts(at.info)
+    assert figures(at)["Billed cost"].startswith("$")
+    assert figures(at)["Active users"] not in ("0", "—")
+
+
+def test_without_a_key_and_with_the_demo_off_the_page_says_which_variable_to_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DASHBOARD_DEMO", "off")
+    at = open_page()
+    assert "OPENAI\\_ADMIN\\_KEY is not set" in texts(at.warning)
+    assert not at.metric
+
+
+def test_an_unusable_setting_is_named_and_its_value_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://elsewhere.example/v1")
+    at = open_page()
+    assert "OPENAI\\_BASE\\_URL" in texts(at.warning)
+    assert "elsewhere" not in everything(at)
+
+
+def test_the_default_is_the_last_seven_days_including_today(upstream: Starlette) -> None:
+    at = open_page()
+    today = datetime.now(UTC).date()
+    assert at.date_input[0].value == (today - timedelta(days=6), today)
+    assert str(today - timedelta(days=6)) in texts(at.caption).replace("\\", "")
+
+
+def test_days_without_usage_are_said_to_be_empty(upstream: Starlette) -> None:
+    at = open_page(oai_period=["2020-01-01", "2020-01-03"])
+    assert "No usage in this selection" in texts(at.info)
+    assert not at.metric
+
+
+def test_a_failed_endpoint_is_listed_beside_what_the_others_answered(upstream: Starlette) -> None:
+    upstream.state.faults.fail = {"completions": 403}
+    at = open_page()
+    assert "openai:completions" in texts(at.warning).replace("\\", "")
+    shown = figures(at)
+    assert shown["Requests (incomplete)"].startswith("≥ ")
+    assert shown["Billed cost"].startswith("$")
+
+
+def test_an_incomplete_report_is_downloaded_only_by_an_explicit_choice(
+    upstream: Starlette,
+) -> None:
+    upstream.state.faults.fail = {"completions": 403}
+    at = open_page()
+    assert {button.proto.disabled for button in at.get("download_button")} == {True}
+    at.checkbox(key="oai_incomplete").check().run()
+    assert {button.proto.disabled for button in at.get("download_button")} == {False}
+
+
+def test_a_wrong_key_gives_one_error_with_the_remedy(
+    upstream: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-of-somebody-else")
+    at = open_page()
+    assert len(at.error) == 1
+    assert "answered 401" in texts(at.error)
+    assert "What to do" in texts(at.error)
+    assert not at.metric
+    assert "somebody-else" not in everything(at)
+
+
+def test_a_project_key_typed_into_the_page_is_refused_without_a_request(
+    upstream: Starlette,
+) -> None:
+    at = open_page()
+    before = len(upstream.state.requests)
+    at.text_input(key="oai_key").input("sk-proj-0123456789abcdef").run()
+    assert "a project key" in texts(at.warning)
+    assert "0123456789abcdef" not in texts(at.warning)
+    assert len(upstream.state.requests) == before
+
+
+def test_the_server_key_never_reaches_the_page(upstream: Starlette) -> None:
+    at = open_page()
+    field = at.text_input(key="oai_key")
+    assert field.value in ("", None)
+    assert field.proto.placeholder == "configured on the server"
+    assert at.metric
+    assert CANARY not in everything(at)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("oai_width", "9d", "9d"),
+        ("oai_endpoints", "bogus", "bogus"),
+        ("oai_group", "planet", "planet"),
+        ("oai_period", ["2026-02-30", "2026-03-01"], "2026-02-30"),
+        ("oai_period", ["2999-01-01", "2999-01-02"], "oai_period"),
+        ("oai_compare", "perhaps", "perhaps"),
+        ("oai_colour", "blue", "oai_colour"),
+        ("oai_width", "<script>alert(1)</script>", "script"),
+    ],
+)
+def test_a_link_that_cannot_be_followed_names_what_is_wrong(
+    upstream: Starlette, key: str, value: Any, named: str
+) -> None:
+    at = open_link(**{key: value})
+    assert named in texts(at.warning).replace("\\", "")
+    assert at.metric, "the rest of the page is shown all the same"
+
+
+@pytest.mark.parametrize(
+    ("period", "width", "said"),
+    [
+        (["2026-03-09", "2026-03-01"], "1d", "after its end"),
+        (["2025-01-01", "2026-03-01"], "1h", "366 days"),
+        (["2026-01-01", "2026-03-01"], "1m", "31 days"),
+    ],
+)
+def test_a_range_that_cannot_be_asked_for_is_refused_with_the_limit(
+    upstream: Starlette, period: list[str], width: str, said: str
+) -> None:
+    at = open_page(oai_period=period, oai_width=width)
+    assert said in texts(at.warning).replace("\\", "")
+    assert not at.metric
+    assert not upstream.state.requests
+
+
+def test_a_rerun_asks_upstream_for_nothing(upstream: Starlette) -> None:
+    at = open_page()
+    asked = len(upstream.state.requests)
+    shown = figures(at)
+    at.run()
+    assert len(upstream.state.requests) == asked
+    assert figures(at) == shown
+
+
+def test_clearing_the_cache_makes_the_next_fetch_ask_again(upstream: Starlette) -> None:
+    at = open_page()
+    asked = len(upstream.state.requests)
+    _press(at, "Fetch usage data").run()
+    assert len(upstream.state.requests) == asked, "the cache is fresh"
+    _press(at, "Clear cache").run()
+    _press(at, "Fetch usage data").run()
+    assert len(upstream.state.requests) == 2 * asked
+
+
+def _press(at: AppTest, label: str) -> Any:
+    return next(button for button in at.button if button.label == label).click()
+
+
+def test_a_choice_in_the_form_counts_once_the_button_is_pressed(upstream: Starlette) -> None:
+    at = open_page()
+    at.multiselect(key="oai_endpoints").select("embeddings")
+    _press(at, "Fetch usage data").run()
+    shown = figures(at)
+    assert "Billed cost" not in shown, "not asked for"
+    assert "Output tokens" not in shown, "embeddings have none"
+    assert shown["Input tokens"] not in ("0", "—")
+
+
+def test_a_range_of_one_day_in_a_link_is_that_day(upstream: Starlette) -> None:
+    at = open_link(oai_period=["2026-03-04"])
+    assert at.metric
+    assert "2026-03-04 to 2026-03-04" in texts(at.caption).replace("\\", "")
+
+
+def test_a_failed_load_leaves_no_progress_bar_behind(upstream: Starlette) -> None:
+    upstream.state.admin_key = "sk-admin-changed"
+    at = open_page()
+    assert at.error
+    assert not at.get("progress")
+    assert [button.label for button in at.button if button.label == "Stop"] == []
+
+
+def test_a_comparison_shows_the_change_and_its_percentage(upstream: Starlette) -> None:
+    at = open_page(oai_compare="true")
+    deltas = [metric.delta for metric in at.metric]
+    assert all("%" in delta for delta in deltas)
+
+
+def test_the_filters_offer_names_and_filter_by_id(upstream: Starlette) -> None:
+    at = open_page()
+    picker = at.multiselect(key="oai_projects")
+    assert len(picker.options) >= 8
+    whole = figures(at)["Requests"]
+    picker.select(picker.options[0])
+    _press(at, "Fetch usage data").run()
+    assert figures(at)["Active projects"] == "1"
+    assert figures(at)["Requests"] != whole
+
+
+def test_hostile_names_are_shown_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = create_openai_app(admin_key=CANARY, org=make_organisation(hostile_names=True))
+    with serve(app) as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
+        monkeypatch.setenv("OPENAI_ADMIN_KEY", CANARY)
+        at = open_page()
+    assert at.metric
+    written = texts(at.markdown) + texts(at.caption)
+    assert "<script>" not in written
+    assert "](http" not in written
+
+
+@pytest.mark.parametrize(("level", "shown"), [("DEBUG", True), ("INFO", False)])
+def test_a_traceback_is_shown_in_debug_only_and_without_the_key(
+    upstream: Starlette, monkeypatch: pytest.MonkeyPatch, level: str, shown: bool
+) -> None:
+    monkeypatch.setenv("LOGURU_LEVEL", level)
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-not-the-right-one")
+    at = open_page()
+    assert any("Traceback" in expander.label for expander in at.expander) is shown
+    assert "not-the-right-one" not in everything(at)
+
+
+def test_cache_statistics_are_shown_in_debug_only(
+    upstream: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "misses" not in texts(open_page().sidebar.caption)
+    monkeypatch.setenv("LOGURU_LEVEL", "DEBUG")
+    assert "misses" in texts(open_page().sidebar.caption)

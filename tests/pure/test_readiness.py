@@ -1,0 +1,122 @@
+"""Readiness to let people in: each thing that is missing is named, and other upstreams may be down."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from lib.access.readiness import check_ready
+from lib.checks import Check
+from lib.cli import app
+from lib.demo.oidc import create_oidc_app
+from lib.settings import Settings
+
+ISSUER = "https://id.company.com"
+AUTH: dict[str, object] = {
+    "redirect_uri": "https://usage.company.com/oauth2callback",
+    "cookie_secret": "c" * 32,
+    "client_id": "dashboard",
+    "client_secret": "canary-client-secret-9921",
+    "server_metadata_url": f"{ISSUER}/.well-known/openid-configuration",
+}
+READY = {
+    "dashboard_allowed_domains": ("company.com",),
+    "dashboard_viewers": ("@company.com",),
+    "dashboard_audit": "stdout",
+}
+
+
+async def troubles(
+    section: dict[str, object], transport: httpx.AsyncBaseTransport | None = None, **changed: object
+) -> list[Check]:
+    """What stands in the way."""
+    provider = create_oidc_app(issuer=ISSUER, redirect_uri=str(AUTH["redirect_uri"]))
+    found = await check_ready(
+        Settings.model_validate(READY | changed),
+        section,
+        transport=transport or httpx.ASGITransport(provider),
+    )
+    assert found
+    return [one for one in found if not one.fine]
+
+
+async def test_with_sign_in_people_and_an_audit_trail_it_is_ready() -> None:
+    assert await troubles(AUTH) == []
+    named = {key: AUTH[key] for key in ("redirect_uri", "cookie_secret")} | {"okta": AUTH}
+    assert await troubles(named) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"dashboard_allowed_domains": ()}, "DASHBOARD_ALLOWED_DOMAINS"),
+        ({"dashboard_viewers": ()}, "DASHBOARD_VIEWERS"),
+        ({"dashboard_audit": "off"}, "DASHBOARD_AUDIT"),
+        ({"dashboard_audit": "/dev/null/audit"}, "DASHBOARD_AUDIT"),
+        ({"dashboard_state_dir": "/no/such/folder"}, "DASHBOARD_STATE_DIR"),
+        ({"dashboard_state_dir": "/proc"}, "DASHBOARD_STATE_DIR"),
+    ],
+)
+async def test_a_setting_that_is_missing_or_unusable_is_named(
+    changed: dict[str, object], named: str
+) -> None:
+    (trouble,) = await troubles(AUTH, **changed)
+    assert named in trouble.detail
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_it_says_how_far_a_sign_out_reaches(shared: bool, tmp_path: Path) -> None:
+    place = {"dashboard_state_dir": str(tmp_path)} if shared else {}
+    provider = create_oidc_app(issuer=ISSUER, redirect_uri=str(AUTH["redirect_uri"]))
+    found = await check_ready(
+        Settings.model_validate(READY | place), AUTH, transport=httpx.ASGITransport(provider)
+    )
+    (check,) = [one for one in found if one.source == "sign-out"]
+    assert check.fine
+    assert ("at every replica" if shared else "DASHBOARD_STATE_DIR is not set") in check.detail
+
+
+async def test_without_auth_it_is_not_ready_even_on_a_laptop() -> None:
+    (trouble,) = await troubles({})
+    assert "[auth] is missing" in trouble.detail
+    (trouble,) = await check_ready(Settings(), {})
+    assert "sees everything" in trouble.detail
+
+
+async def test_a_weak_auth_is_named_and_not_repeated() -> None:
+    (trouble,) = await troubles({**AUTH, "cookie_secret": "canary-short"})
+    assert "cookie_secret" in trouble.detail
+    assert "canary" not in trouble.detail
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        httpx.Response(404),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"issuer": ISSUER}),
+    ],
+)
+async def test_a_provider_that_describes_itself_otherwise_is_named(reply: httpx.Response) -> None:
+    (trouble,) = await troubles(AUTH, httpx.MockTransport(lambda _: reply))
+    assert (trouble.source, trouble.reachable, trouble.permitted) == ("sign-in", True, False)
+
+
+async def test_a_provider_that_is_down_is_named() -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no route")
+
+    (trouble,) = await troubles(AUTH, httpx.MockTransport(fail))
+    assert (trouble.source, trouble.reachable) == ("sign-in", False)
+
+
+def test_the_command_ends_with_one_and_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("DASHBOARD_VIEWERS", "@company.com")
+    done = CliRunner().invoke(app, ["check", "--ready"])
+    assert done.exit_code == 1
+    assert "[auth] is missing" in done.stdout

@@ -1,0 +1,110 @@
+"""Uploads to a hosted dashboard: everybody has a session to upload to, few may."""
+
+import json
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
+from websockets.sync.client import connect
+
+from lib.access.visitors import PAGES, ROLES, UPLOADS, Visitor
+from lib.demo.oidc import PEOPLE
+from tests.support.hosted import COOKIE_SECRET, STREAMLIT, hosted
+from tests.support.servers import Dashboard, dashboard
+
+SIZE = 5_000
+METRICS_SECONDS = 5
+"""How long Streamlit gives the same answer for its memory."""
+
+
+def cookie_of(app: Dashboard, person: str, hours_ago: float = 0) -> dict[str, str]:
+    """What the sign-in of one of the demo's people leaves in a browser."""
+    claims = {
+        **PEOPLE[person],
+        "is_logged_in": True,
+        "iat": int(time.time() - hours_ago * 3_600),
+        "nonce": person,
+        "origin": app.url,
+        "provider": "default",
+    }
+    signed = create_signed_value(COOKIE_SECRET, "_streamlit_user", json.dumps(claims))
+    return {"_streamlit_user": signed.decode()}
+
+
+def upload(app: Dashboard, cookies: dict[str, str], method: str = "PUT") -> int:
+    """The status of an upload to a session of one's own, with the token against forgery."""
+    with httpx.Client(base_url=app.url, cookies=cookies) as http:
+        http.get("/_stcore/health")
+        token = http.cookies["_streamlit_xsrf"]
+        known = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+        with connect(
+            f"{app.url.replace('http', 'ws')}/_stcore/stream",
+            origin=app.url,  # type: ignore[arg-type]
+            subprotocols=["streamlit", token],  # type: ignore[list-item]
+            additional_headers={"Cookie": known},
+            max_size=None,
+        ) as socket:
+            question = BackMsg()
+            question.rerun_script.query_string = ""
+            socket.send(question.SerializeToString())
+            message = ForwardMsg()
+            while not message.HasField("new_session"):
+                raw = socket.recv()
+                assert isinstance(raw, bytes)
+                message.ParseFromString(raw)
+            session = message.new_session.initialize.session_id
+            reply = http.request(
+                method,
+                f"/_stcore/upload_file/{session}/any",
+                files={"file": ("october.json", b"x" * SIZE)},
+                headers={"X-Xsrftoken": token},
+            )
+    return reply.status_code
+
+
+def kept(app: Dashboard) -> int:
+    """Bytes of uploads in the server's memory."""
+    lines = httpx.get(f"{app.url}/_stcore/metrics").text.splitlines()
+    return sum(int(line.split()[-1]) for line in lines if "UploadedFileManager" in line)
+
+
+def test_only_who_sees_the_page_that_takes_files_may_upload(tmp_path: Path) -> None:
+    with hosted(tmp_path) as app:
+        left = cookie_of(app, "fritz", hours_ago=1)
+        httpx.get(f"{app.url}/auth/logout", cookies=left)
+        strangers = {
+            "anonymous": {},
+            "forged": {"_streamlit_user": "x" + cookie_of(app, "ada")["_streamlit_user"]},
+            "viewer": cookie_of(app, "vera"),
+            "without a verified address": cookie_of(app, "ulf"),
+            "of another domain": cookie_of(app, "otto"),
+            "without a role": cookie_of(app, "nora"),
+            "expired": cookie_of(app, "ada", hours_ago=13),
+            "signed out": left,
+        }
+        refused = {who: upload(app, cookies) for who, cookies in strangers.items()}
+        assert refused == dict.fromkeys(strangers, 403)
+        assert upload(app, {}, "DELETE") == 403
+        assert kept(app) == 0
+        for person in ("fritz", "ada"):
+            assert upload(app, cookie_of(app, person)) == 204
+        time.sleep(METRICS_SECONDS)
+        assert kept(app) == 2 * SIZE, "else nothing would be proven"
+
+
+@pytest.mark.parametrize("command", [(), STREAMLIT], ids=["app.py", "asgi.py"])
+def test_where_nobody_signs_in_everybody_may_upload(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    with dashboard(tmp_path, command=command) as app:
+        assert upload(app, {}) == 204
+        assert kept(app) == SIZE
+
+
+def test_the_page_that_takes_files_is_one_that_some_roles_see_and_some_do_not() -> None:
+    assert UPLOADS in PAGES
+    assert [role for role in ROLES if Visitor(role).sees(UPLOADS)] == ["finance", "admin"]

@@ -1,0 +1,59 @@
+"""Pages as Streamlit runs them, without a browser: opened by a link, and read."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+
+from tests.support.servers import ROOT
+
+
+class VisitedPages(PagesManager):
+    """The pages of a server that somebody has opened before.
+
+    AppTest starts each run as a fresh server, which runs a page's file without app.py; a rerun from
+    within goes through app.py again, where inputs have other ids and lose what was typed.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        PagesManager.uses_pages_directory = False
+        super().__init__(*args, **kwargs)
+
+
+def open_link(page: str, **link: Any) -> AppTest:
+    """A page as a link shows it."""
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at.switch_page(f"pages/{page}.py")
+    for key, value in link.items():
+        at.query_params[key] = value
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def figures(at: AppTest) -> dict[str, str]:
+    """Label to text of the cards."""
+    return {metric.label.replace("\\", ""): metric.value for metric in at.metric}
+
+
+def texts(elements: Any) -> str:
+    """What elements of one kind say, without the marks that keep it from being markup."""
+    return "\n".join(str(element.value) for element in elements).replace("\\", "")
+
+
+def everything(at: AppTest) -> str:
+    """Every message that the page sends, as text."""
+    return "\n".join(str(element.proto) for element in _leaves(at))
+
+
+def _leaves(at: AppTest) -> Iterator[Any]:
+    for area in (at.main, at.sidebar):
+        for element in area:
+            if getattr(element, "proto", None) is not None:
+                yield element
+
+
+def press(at: AppTest, label: str) -> AppTest:
+    """The page after a click on a button."""
+    return next(button for button in at.button if button.label == label).click().run()
