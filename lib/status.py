@@ -10,7 +10,8 @@ class SourceStatus:
     """How one source answered.
 
     Args:
-        name: ``openai:completions``.
+        source: the platform asked: ``openai``.
+        part: what of it: ``completions``; empty for a platform that is asked as a whole.
         status: ``skipped`` means by the reader's choice or not offered by the upstream.
         as_of: when the oldest part of the answer was fetched, UTC; None when nothing was.
         rows: rows received; None when it failed.
@@ -18,9 +19,15 @@ class SourceStatus:
         remedy: what to do about it, or None.
     """
 
-    name: str
+    source: str
+    part: str
     status: Literal["ok", "partial", "failed", "skipped"]
     as_of: datetime | None = None
     rows: int | None = None
     detail: str | None = None
     remedy: str | None = None
+
+    @property
+    def name(self) -> str:
+        """``openai:completions``, as people and files name it."""
+        return f"{self.source}:{self.part}" if self.part else self.source

@@ -76,16 +76,17 @@ async def load_chargeback(
         accounts.cancel()
         if earlier:
             earlier.cancel()
-    statuses = [_report_status(CHARGEBACK, report, fetched)]
+    statuses = [_report_status("chargeback", report, fetched)]
     previous = None
     notes = list(source.address.notes)
     if isinstance(before, SourceError):
-        name = f"{NAME}:{report_name(query.compare)}"
         detail, remedy = before.detail, before.remedy
-        statuses.append(SourceStatus(name, "failed", None, None, detail, remedy))
+        statuses.append(
+            SourceStatus(NAME, report_name(query.compare), "failed", None, None, detail, remedy)
+        )
     elif before:
         previous, fetched = before
-        statuses.append(_report_status(f"{NAME}:{report_name(query.compare)}", previous, fetched))
+        statuses.append(_report_status(report_name(query.compare), previous, fetched))
         if _same(report, previous):
             notes.append("Both months came with the same content: the server may keep no months.")
     return ChargebackAnswer(
@@ -140,15 +141,17 @@ class _Load:
             return None, _told_by_names(f"{error.detail} ")
         except SourceError as error:
             detail = f"{error.detail} Service accounts are told by their names."
-            return None, SourceStatus(SERVICE_ACCOUNTS, "failed", None, None, detail, error.remedy)
+            return None, SourceStatus(
+                NAME, SERVICE_ACCOUNTS, "failed", None, None, detail, error.remedy
+            )
         if found is None:
             return None, _told_by_names("The server's list has an unknown form. ")
-        return found, SourceStatus(SERVICE_ACCOUNTS, "ok", fetched, len(found))
+        return found, SourceStatus(NAME, SERVICE_ACCOUNTS, "ok", fetched, len(found))
 
 
 def _told_by_names(why: str) -> SourceStatus:
     detail = f"{why}Service accounts are told by the rule of names. {NAME_RULE}"
-    return SourceStatus(SERVICE_ACCOUNTS, "skipped", detail=detail)
+    return SourceStatus(NAME, SERVICE_ACCOUNTS, "skipped", detail=detail)
 
 
 def _typed_failure() -> SourceError:
@@ -162,12 +165,12 @@ def _typed_failure() -> SourceError:
     )
 
 
-def _report_status(name: str, report: Chargeback, fetched: datetime | None) -> SourceStatus:
+def _report_status(part: str, report: Chargeback, fetched: datetime | None) -> SourceStatus:
     rows = len(report.users) + len(report.workspaces)
     if not report.unread:
-        return SourceStatus(name, "ok", fetched, rows)
+        return SourceStatus(NAME, part, "ok", fetched, rows)
     detail = f"{report.unread} of its values or entries could not be read; the notes say which."
-    return SourceStatus(name, "partial", fetched, rows, detail)
+    return SourceStatus(NAME, part, "partial", fetched, rows, detail)
 
 
 def _is_over(month: str, now: datetime) -> bool:

@@ -22,6 +22,7 @@ from lib.sources.comet.experiments.metrics import Patience
 from lib.sources.comet.experiments.query import CometUsageQuery
 from lib.sources.comet.experiments.tables import PROJECTS
 from lib.sources.comet.experiments.targets import Wanted, chosen, unknown, wanted
+from lib.sources.comet.server import NAME
 from lib.sources.comet.server.rest import CometRest
 
 T = TypeVar("T")
@@ -134,7 +135,7 @@ async def _alike(source: CometSource, work: Awaitable[T]) -> T:
         passed = asyncio.get_running_loop().time() - began
         await asyncio.sleep(source.typed_seconds - passed)
         raise SourceUnavailable(
-            PROJECTS,
+            f"{NAME}:{PROJECTS}",
             "the host that was typed gave no experiments.",
             "Check the address and the key. The address must be one that visitors may choose; "
             "whoever runs the dashboard can set COMET_URL_OVERRIDE instead.",

@@ -32,7 +32,9 @@ def usage_statuses(
     found = [_lists_status(len(parts), listed_at, failed)]
     if whole:
         oldest = min(part.fetched_at for part in whole)
-        found.append(SourceStatus(EXPERIMENTS, "ok", oldest, sum(part.count for part in whole)))
+        found.append(
+            SourceStatus(NAME, EXPERIMENTS, "ok", oldest, sum(part.count for part in whole))
+        )
     return (*found, *(status for _, status in said if status is not None))
 
 
@@ -40,12 +42,12 @@ def _lists_status(
     projects: int, listed_at: datetime, failed: dict[str, SourceError]
 ) -> SourceStatus:
     if not failed:
-        return SourceStatus(PROJECTS, "ok", listed_at, projects)
+        return SourceStatus(NAME, PROJECTS, "ok", listed_at, projects)
     detail = " ".join(
         f"Workspace {name} is missing: {error.detail}" for name, error in failed.items()
     )
     remedy = " ".join(dict.fromkeys(_remedy(error) for error in failed.values()))
-    return SourceStatus(PROJECTS, "partial", listed_at, projects, detail, remedy)
+    return SourceStatus(NAME, PROJECTS, "partial", listed_at, projects, detail, remedy)
 
 
 def part_status(project: CometProject, parts: Sequence[ProjectPart]) -> SourceStatus | None:
@@ -65,7 +67,8 @@ def part_status(project: CometProject, parts: Sequence[ProjectPart]) -> SourceSt
         return None
     came = any(part.rows is not None for part in parts)
     return SourceStatus(
-        f"{NAME}:{project.target}",
+        NAME,
+        project.target,
         "partial" if came else "failed",
         min(part.fetched_at for part in parts) if came else None,
         sum(part.count for part in parts) if came else None,

@@ -66,7 +66,7 @@ async def load_openai(
     if not isinstance(earlier, SourceError):
         return replace(answer, previous=earlier)
     failed = SourceStatus(
-        f"{NAME}:preceding_period", "failed", detail=earlier.detail, remedy=earlier.remedy
+        NAME, "preceding_period", "failed", detail=earlier.detail, remedy=earlier.remedy
     )
     return replace(answer, statuses=(*answer.statuses, failed))
 

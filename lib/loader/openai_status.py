@@ -30,24 +30,24 @@ def series_status(answer: SeriesAnswer, now: datetime, part: str = "") -> Source
         part: another name than the endpoint's, where one endpoint is asked twice.
     """
     series = answer.series
-    name = f"{NAME}:{part}" if part else series.source
+    part = part or series.endpoint
     rows = sum(bucket.rows for bucket in answer.buckets)
     young = [bucket.fetched_at for bucket in answer.buckets if not bucket.final]
     as_of = min(young or [bucket.fetched_at for bucket in answer.buckets], default=None)
     if not answer.errors:
         closed = [start for start in answer.missing if start + series.step <= now.timestamp()]
         if not closed:
-            return SourceStatus(name, "ok", as_of, rows)
+            return SourceStatus(NAME, part, "ok", as_of, rows)
         detail = f"The reply leaves out {_spans(closed, series)}."
-        return SourceStatus(name, "partial", as_of, rows, detail, "Try again in a minute.")
+        return SourceStatus(NAME, part, "partial", as_of, rows, detail, "Try again in a minute.")
     error = answer.errors[0]
     endpoint = ENDPOINTS.get(series.endpoint)
     if endpoint and endpoint.may_be_missing and _not_offered(error):
-        return SourceStatus(name, "skipped", detail="Not offered to this organisation.")
+        return SourceStatus(NAME, part, "skipped", detail="Not offered to this organisation.")
     if not answer.buckets:
-        return SourceStatus(name, "failed", None, None, error.detail, error.remedy)
+        return SourceStatus(NAME, part, "failed", None, None, error.detail, error.remedy)
     detail = f"Nothing for {_spans(answer.missing, series)}: {error.detail}"
-    return SourceStatus(name, "partial", as_of, rows, detail, error.remedy)
+    return SourceStatus(NAME, part, "partial", as_of, rows, detail, error.remedy)
 
 
 def _not_offered(error: SourceError) -> bool:
@@ -69,25 +69,24 @@ def directory_statuses(directory: Directory, now: datetime) -> Iterable[SourceSt
     Admin keys cause no usage: an organisation that does not give their names is not asked to.
     """
     for part in LOOKUPS:
-        name = f"{NAME}:{part}"
         rows = directory.rows[part]
         as_of = directory.as_of.get(part, now)
         error = directory.failures.get(part)
         if error is None:
-            yield SourceStatus(name, "ok", as_of, rows)
+            yield SourceStatus(NAME, part, "ok", as_of, rows)
         elif part == "admin_api_keys" and isinstance(error, SourceDenied | SourceRefused):
             detail = (
                 "Not offered to this organisation."
                 if _not_offered(error)
                 else f"{error.detail} Admin keys have no usage of their own: no name is missing."
             )
-            yield SourceStatus(name, "skipped", detail=detail)
+            yield SourceStatus(NAME, part, "skipped", detail=detail)
         else:
             detail = f"{error.detail} Names are missing; usage and costs are not affected."
             if rows:
-                yield SourceStatus(name, "partial", as_of, rows, detail, error.remedy)
+                yield SourceStatus(NAME, part, "partial", as_of, rows, detail, error.remedy)
             else:
-                yield SourceStatus(name, "failed", None, None, detail, error.remedy)
+                yield SourceStatus(NAME, part, "failed", None, None, detail, error.remedy)
 
 
 def cost_notes(cost: SeriesAnswer | None, by_user: SeriesAnswer | None) -> Iterable[str]:

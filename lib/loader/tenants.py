@@ -114,7 +114,7 @@ async def load_tenants(
         counters.anomalies,
         listed,
         (
-            SourceStatus(REDIS, "ok", read_at, len(counters.counters)),
+            SourceStatus(REDIS, "", "ok", read_at, len(counters.counters)),
             _listing_status(tenants, listed_at),
         ),
         (),
@@ -189,11 +189,11 @@ def _listing_status(
 ) -> SourceStatus:
     if tenants is None:
         detail = "Not configured: the tenants are those that have counters."
-        return SourceStatus(CONTROL, "skipped", detail=detail)
+        return SourceStatus(CONTROL, "", "skipped", detail=detail)
     if isinstance(tenants, SourceError):
         detail = f"{tenants.detail} The tenants are those that have counters."
-        return SourceStatus(CONTROL, "failed", None, None, detail, tenants.remedy)
-    return SourceStatus(CONTROL, "ok", asked_at, len(tenants))
+        return SourceStatus(CONTROL, "", "failed", None, None, detail, tenants.remedy)
+    return SourceStatus(CONTROL, "", "ok", asked_at, len(tenants))
 
 
 def _check_known(query: TenantQuery, counters: Counters, listed: pd.DataFrame | None) -> None:

@@ -147,7 +147,7 @@ def test_provenance_names_period_source_times_completeness_and_filters():
 
 
 def test_completeness_names_the_sources_that_are_missing():
-    skipped = SourceStatus("openai:batches", "skipped")
+    skipped = SourceStatus("openai", "batches", "skipped")
     assert (
         formats.completeness(report(sources=(OK, FAILED, skipped)))
         == "INCOMPLETE; failed: openai:images; skipped: openai:batches"

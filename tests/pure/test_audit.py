@@ -53,7 +53,7 @@ def test_a_download_names_user_page_filters_rows_format_and_the_hash_of_its_byte
 
 def test_an_incomplete_report_is_noted_as_such(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
-    failed = replace(make_report(), sources=(SourceStatus("openai:costs", "failed"),))
+    failed = replace(make_report(), sources=(SourceStatus("openai", "costs", "failed"),))
     with closing(Trail(str(path))) as trail:
         trail.note_report(failed, user="ann@company.com", page="openai_usage")
     assert lines(path)[0]["complete"] is False

@@ -245,7 +245,7 @@ def one_row(**metrics: Any) -> dict[str, Days]:
 
 
 def failed(*names: str) -> tuple[SourceStatus, ...]:
-    return tuple(SourceStatus(f"openai:{name}", "failed", None, None, "down") for name in names)
+    return tuple(SourceStatus("openai", name, "failed", None, None, "down") for name in names)
 
 
 def test_what_failed_is_unknown_and_marked() -> None:
@@ -359,7 +359,7 @@ def test_a_change_has_a_percentage_only_where_there_was_a_base(
         answer_of(one_row(num_model_requests=7), statuses=failed("completions")),
         answer_of(
             one_row(num_model_requests=7),
-            statuses=(SourceStatus("openai:completions", "partial", NOW, 1, "half"),),
+            statuses=(SourceStatus("openai", "completions", "partial", NOW, 1, "half"),),
         ),
     ],
     ids=["unknown", "failed", "partial"],

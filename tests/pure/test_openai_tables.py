@@ -173,7 +173,9 @@ def test_a_filter_takes_an_id_or_a_name_with_or_without_its_mark(asked: str) -> 
 
 
 def test_a_source_that_failed_for_the_preceding_period_only_is_named() -> None:
-    before = answer_of({}, None, statuses=(SourceStatus("openai:images", "failed", detail="down"),))
+    before = answer_of(
+        {}, None, statuses=(SourceStatus("openai", "images", "failed", detail="down"),)
+    )
     current = answer_of({"completions": {MONDAY: rows("proj-x")}}, {}, previous=before)
     report = build(current, compare=True)
     assert [one.name for one in report.sources if one.status == "failed"] == [

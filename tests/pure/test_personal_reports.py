@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import pytest
-from tests.pure.test_personal import renderings
 
 from lib.access.visitors import ROLES, Visitor
 from lib.cache import Caches
@@ -22,6 +21,7 @@ from lib.reports.personal import hide_people, pseudonym
 from lib.reports.report import Report
 from lib.sources.comet.chargeback.query import check_chargeback_query
 from lib.sources.comet.experiments.query import CometUsageQuery
+from tests.pure.test_personal import renderings
 from tests.support import comet_reports, comet_usage_answers
 from tests.support.comet_reports import document, member, user, workspace
 from tests.support.comet_usage_answers import answer_of, ms, run

@@ -58,7 +58,7 @@ def build(
     **asked: Any,
 ) -> Report:
     before = None if earlier is None else parsed(earlier, "2024-08")
-    sources = (SourceStatus("comet:chargeback", status, now, 1),)  # type: ignore[arg-type]
+    sources = (SourceStatus("comet", "chargeback", status, now, 1),)  # type: ignore[arg-type]
     answer = ChargebackAnswer(parsed(given), before, service, sources, host=host)
     return build_comet_chargeback(answer, check_chargeback_query(**asked), now=now)
 

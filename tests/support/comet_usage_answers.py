@@ -80,11 +80,13 @@ def answer_of(
     table["listed_experiments"] = pd.array([listed] * len(asked), "Int64")
     table["last_updated_ms"] = pd.array([ms(2026, 11, 20)] * len(asked), "Int64")
     table["has_gpu"] = pd.array([True] * len(asked), "boolean")
-    statuses = [SourceStatus("comet:projects", "ok", NOW, len(asked))]
+    statuses = [SourceStatus("comet", "projects", "ok", NOW, len(asked))]
     if rows or not [*failed]:
-        statuses.append(SourceStatus("comet:experiments", "ok", NOW, len(rows)))
+        statuses.append(SourceStatus("comet", "experiments", "ok", NOW, len(rows)))
     statuses += [
-        SourceStatus(f"comet:{one}/{two}", "failed", None, None, "It answered 500.", "Try again.")
+        SourceStatus(
+            "comet", f"{one}/{two}", "failed", None, None, "It answered 500.", "Try again."
+        )
         for one, two in failed
     ]
     answer = CometUsageAnswer((), tuple(statuses), notes, "comet.example")

@@ -53,7 +53,7 @@ def make_report() -> Report:
         period=Period(date(2026, 10, 1), date(2026, 10, 31)),
         filters={"users": ("ann@company.com",)},
         generated_at=datetime(2026, 11, 1, tzinfo=UTC),
-        sources=(SourceStatus("openai:costs", "ok", detail="key of ann@company.com"),),
+        sources=(SourceStatus("openai", "costs", "ok", detail="key of ann@company.com"),),
         totals={"cost": 4},
         figures=(Figure("cost", "Cost", 4, "USD", help="Most by ann@company.com"),),
         charts=charts,

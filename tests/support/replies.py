@@ -80,7 +80,7 @@ def answer_of(
         else costs_frame(kept(start, rows, "costs") for start, rows in sorted(costs.items())),
         "costs_by_user": None,
         "names": {},
-        "statuses": tuple(SourceStatus(f"openai:{name}", "ok", NOW, 1) for name in names),
+        "statuses": tuple(SourceStatus("openai", name, "ok", NOW, 1) for name in names),
     }
     return OpenAIAnswer(**facts | changes)
 

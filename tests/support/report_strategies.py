@@ -96,8 +96,8 @@ def row(name: object = "alpha", requests: object = 1_234, cost: object = Decimal
 
 EMPTY_ROW = (None,) * len(COLUMNS)
 
-OK = SourceStatus("openai:completions", "ok", NOW, 2)
-FAILED = SourceStatus("openai:images", "failed", None, None, "It answered 503.", "Try again.")
+OK = SourceStatus("openai", "completions", "ok", NOW, 2)
+FAILED = SourceStatus("openai", "images", "failed", None, None, "It answered 503.", "Try again.")
 
 
 def report(**changes: object) -> Report:

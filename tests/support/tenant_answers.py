@@ -46,7 +46,7 @@ def answer_of(
         tenants = pd.DataFrame({"tenant_id": [*dormant], "dormant": [*dormant.values()]})
         tenants = tenants.astype({"tenant_id": "str", "dormant": "boolean"})
     anomalies = pd.DataFrame([*bad], columns=[*ANOMALY_COLUMNS], dtype=object)
-    status = SourceStatus("redis", "ok", NOW, len(frame))
+    status = SourceStatus("redis", "", "ok", NOW, len(frame))
     return TenantAnswer(frame, anomalies, tenants, (status,), notes, "redis.example:6379")
 
 

@@ -7,8 +7,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from lib.reports.chargeback.select import Side, exactly, values_of
+from lib.reports.chargeback.select import Side
 from lib.reports.report import Column, ColumnKind, Table
+from lib.usage.exact import exactly, values_of
 
 Kind = Literal["workspace", "project", "user"]
 

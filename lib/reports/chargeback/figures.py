@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from lib.reports.chargeback.select import Side, exact_sum, total
+from lib.reports.chargeback.select import Side
 from lib.reports.report import Delta, Figure, Number, SourceStatus
 from lib.sources.comet.chargeback.query import ChargebackQuery
 from lib.sources.comet.chargeback.tables import SERVICE_ACCOUNTS
+from lib.usage.exact import exact_sum, percent_change, total
 
 
 def _alike(_: Side) -> object:
@@ -240,7 +241,7 @@ def figures(
     sources: Iterable[SourceStatus],
 ) -> Iterator[Figure]:
     """The headline numbers, with the change against an earlier report where both count alike."""
-    troubled = {one.name for one in sources if one.status in ("failed", "partial")}
+    troubled = {one.part for one in sources if one.status in ("failed", "partial")}
     words = {
         "active": query.active_window,
         "window": query.window,
@@ -293,5 +294,4 @@ def _delta(one: _Count, side: Side, earlier: Side) -> Delta | None:
     if missing_cells(one.cells, side) or missing_cells(one.cells, earlier):
         return None
     change = exact_sum([now, -before])
-    percent = 100 * float(change) / float(before) if before else None
-    return Delta(before, change, percent, earlier.report.label)
+    return Delta(before, change, percent_change(now, before), earlier.report.label)

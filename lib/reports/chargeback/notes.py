@@ -7,10 +7,11 @@ from typing import Any
 
 from lib.reports.chargeback.comparison import Comparison
 from lib.reports.chargeback.figures import gaps, not_compared
-from lib.reports.chargeback.select import SEEN_BY, Side, epoch_ms, exactly, sum_by, values_of
+from lib.reports.chargeback.select import SEEN_BY, Side, epoch_ms, sum_by
 from lib.sources.comet.chargeback.accounts import NAME_RULE
 from lib.sources.comet.chargeback.answer import ChargebackAnswer
 from lib.sources.comet.chargeback.query import EVERY_ACCOUNT, ChargebackQuery
+from lib.usage.exact import exactly, values_of
 
 _NAMED = 5
 

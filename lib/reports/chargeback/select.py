@@ -3,10 +3,8 @@
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from decimal import Context, Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -16,10 +14,9 @@ from lib.periods import EARLIEST, Period
 from lib.sources.comet.chargeback.accounts import is_service
 from lib.sources.comet.chargeback.answer import Chargeback
 from lib.sources.comet.chargeback.query import ChargebackQuery
+from lib.usage.exact import exactly, values_of
 
 DAY_MS = 86_400_000
-_EXACT = Context(prec=200)
-_SAFE_SUM = 2.0**62
 
 
 @dataclass(frozen=True)
@@ -336,38 +333,6 @@ def month_period(month: str | None) -> Period | None:
 
 def _to_month_end(year: int, month: int) -> timedelta:
     return timedelta(days=pd.Period(year=year, month=month, freq="M").days_in_month - 28)
-
-
-def values_of(cells: "pd.Series[Any]") -> list[Any]:
-    """Cells as Python objects, None where missing."""
-    if isinstance(cells.dtype, np.dtype) and cells.dtype != object:
-        return cells.tolist()
-    found = cells.to_numpy(object)
-    missing = cells.isna().to_numpy()
-    if missing.any():
-        found = found.copy()
-        found[missing] = None
-    return found.tolist()
-
-
-def exactly() -> AbstractContextManager[Context]:
-    """A context in which adding and subtracting lose no digit, whatever the sizes."""
-    return localcontext(_EXACT)
-
-
-def exact_sum(values: Iterable[int | Decimal]) -> int | Decimal:
-    """A sum in which no digit is lost, whatever the sizes."""
-    with exactly():
-        return sum(values)
-
-
-def total(cells: "pd.Series[Any]") -> int | Decimal | None:
-    """The exact sum of the known cells; None where none is known."""
-    # int64 wraps round without a word, floats do not
-    if cells.dtype == "Int64" and abs(cells.to_numpy("float64", na_value=0)).sum() < _SAFE_SUM:
-        return int(cells.sum()) if cells.notna().any() else None
-    known = values_of(cells.dropna())
-    return exact_sum(known) if known else None
 
 
 def sum_by(keys: "pd.Series[Any]", cells: "pd.Series[Any]") -> dict[Any, Any]:

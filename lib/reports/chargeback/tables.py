@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from lib.reports.chargeback.comparison import status_of
-from lib.reports.chargeback.select import Side, total, values_of
+from lib.reports.chargeback.select import Side
 from lib.reports.report import Column, Number, Table
+from lib.usage.exact import total, values_of
 
 PERSONAL, SERVICE = "personal", "service"
 

@@ -19,11 +19,10 @@ from lib.reports.experiments.tables import (
 from lib.reports.report import Figure, Number, Report
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import CometUsageQuery
+from lib.sources.comet.experiments.tables import PROJECTS
 
 KIND = "comet-usage"
 TITLE = "Comet usage charts"
-PROJECTS = "comet:projects"
-"""The source that lists the projects, and says nothing of experiments."""
 
 Sums = Mapping[str, Any]
 
@@ -85,16 +84,16 @@ def build_comet_usage(
 
 def _failed(answer: CometUsageAnswer) -> list[tuple[str, str]]:
     """Workspace and project of those that did not answer."""
-    lost = {status.name for status in answer.statuses if status.status == "failed"}
+    lost = {status.part for status in answer.statuses if status.status == "failed"}
     pairs = zip(answer.projects["workspace"], answer.projects["project"], strict=True)
-    return [pair for pair in pairs if f"comet:{pair[0]}/{pair[1]}" in lost]
+    return [pair for pair in pairs if f"{pair[0]}/{pair[1]}" in lost]
 
 
 def _answered(answer: CometUsageAnswer) -> bool:
     """Whether no experiments means that there are none."""
     said = [status for status in answer.statuses if status.status in ("ok", "partial")]
     failed = any(status.status == "failed" for status in answer.statuses)
-    return not failed or any(status.name != PROJECTS for status in said)
+    return not failed or any(status.part != PROJECTS for status in said)
 
 
 def _days(rows: Rows) -> Period | None:

@@ -1,7 +1,7 @@
 """OpenAI usage and costs as one report."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any
@@ -341,16 +341,9 @@ def _preceding_trouble(answer: OpenAIAnswer) -> Iterable[SourceStatus]:
     if answer.previous is None:
         return
     for status in answer.previous.statuses:
-        part = status.name.split(":")[-1]
-        if status.status in ("failed", "partial") and part in (*ENDPOINTS, COSTS, "costs_by_user"):
-            yield SourceStatus(
-                f"{status.name} (preceding period)",
-                status.status,
-                status.as_of,
-                status.rows,
-                status.detail,
-                status.remedy,
-            )
+        counted = status.part in (*ENDPOINTS, COSTS, "costs_by_user")
+        if status.status in ("failed", "partial") and counted:
+            yield replace(status, part=f"{status.part} (preceding period)")
 
 
 def _cost_tables(

@@ -85,10 +85,11 @@ def _bad_counters(chosen: Selection, statuses: Iterable[SourceStatus]) -> Iterat
     """Counters that are in no total make the report incomplete."""
     bad = len(chosen.anomalies)
     if bad:
-        as_of = next((one.as_of for one in statuses if one.name == "redis"), None)
+        as_of = next((one.as_of for one in statuses if one.source == "redis"), None)
         counters = "1 counter" if bad == 1 else f"{bad:,} counters"
         yield SourceStatus(
-            "redis:counters",
+            "redis",
+            "counters",
             "partial",
             as_of,
             len(chosen.counters),
@@ -149,7 +150,7 @@ def _figures(
     totals: Totals, tenants: pd.DataFrame, sources: Iterable[SourceStatus]
 ) -> Iterator[Figure]:
     incomplete = any(
-        one.name.split(":")[0] == "redis" and one.status in ("failed", "partial") for one in sources
+        one.source == "redis" and one.status in ("failed", "partial") for one in sources
     )
     for row in _STATISTICS:
         value = totals[row.total]

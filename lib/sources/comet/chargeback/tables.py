@@ -6,7 +6,7 @@ from typing import Literal
 from lib.sources.comet.server import NAME
 
 CHARGEBACK = f"{NAME}:chargeback"
-SERVICE_ACCOUNTS = f"{NAME}:service-accounts"
+SERVICE_ACCOUNTS = "service-accounts"
 CHARGEBACK_PATH = "/api/admin/chargeback/report"
 SERVICE_ACCOUNTS_PATH = "/api/admin/service-accounts"
 

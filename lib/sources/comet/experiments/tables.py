@@ -1,9 +1,8 @@
 """Where a Comet server says what about experiments."""
 
-from lib.sources.comet.server import NAME
-
-PROJECTS = f"{NAME}:projects"
-EXPERIMENTS = f"{NAME}:experiments"
+PROJECTS = "projects"
+"""The source that lists the projects, and says nothing of experiments."""
+EXPERIMENTS = "experiments"
 
 WORKSPACES_PATH = "/workspaces"
 PROJECTS_PATH = "/projects"

@@ -1,0 +1,1 @@
+"""What all platforms' usage has in common: what is counted, and sums that lose nothing."""
