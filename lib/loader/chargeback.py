@@ -76,7 +76,7 @@ async def load_chargeback(
         accounts.cancel()
         if earlier:
             earlier.cancel()
-    statuses = [_report_status("chargeback", report, fetched)]
+    statuses = [_report_status(NAME, "chargeback", report, fetched)]
     previous = None
     notes = list(source.address.notes)
     if isinstance(before, SourceError):
@@ -86,7 +86,7 @@ async def load_chargeback(
         )
     elif before:
         previous, fetched = before
-        statuses.append(_report_status(report_name(query.compare), previous, fetched))
+        statuses.append(_report_status(NAME, report_name(query.compare), previous, fetched))
         if _same(report, previous):
             notes.append("Both months came with the same content: the server may keep no months.")
     return ChargebackAnswer(
@@ -165,12 +165,14 @@ def _typed_failure() -> SourceError:
     )
 
 
-def _report_status(part: str, report: Chargeback, fetched: datetime | None) -> SourceStatus:
+def _report_status(
+    source: str, part: str, report: Chargeback, fetched: datetime | None
+) -> SourceStatus:
     rows = len(report.users) + len(report.workspaces)
     if not report.unread:
-        return SourceStatus(NAME, part, "ok", fetched, rows)
+        return SourceStatus(source, part, "ok", fetched, rows)
     detail = f"{report.unread} of its values or entries could not be read; the notes say which."
-    return SourceStatus(NAME, part, "partial", fetched, rows, detail)
+    return SourceStatus(source, part, "partial", fetched, rows, detail)
 
 
 def _is_over(month: str, now: datetime) -> bool:
@@ -197,7 +199,7 @@ def load_chargeback_files(
     reports = [read_report_file(name, data) for name, data in files]
     chosen = choose_reports(reports, query.month, query.compare)
     used = [one for one in (chosen.report, chosen.earlier) if one is not None]
-    statuses = [_report_status(f"file:{one.label}", one, _made_at(one)) for one in used]
+    statuses = [_report_status("file", one.label, one, _made_at(one)) for one in used]
     return ChargebackAnswer(
         chosen.report,
         chosen.earlier,

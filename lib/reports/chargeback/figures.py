@@ -10,6 +10,7 @@ from lib.reports.chargeback.select import Side
 from lib.reports.report import Delta, Figure, Number, SourceStatus
 from lib.sources.comet.chargeback.query import ChargebackQuery
 from lib.sources.comet.chargeback.tables import SERVICE_ACCOUNTS
+from lib.sources.comet.server import NAME
 from lib.usage.exact import exact_sum, percent_change, total
 
 
@@ -241,14 +242,14 @@ def figures(
     sources: Iterable[SourceStatus],
 ) -> Iterator[Figure]:
     """The headline numbers, with the change against an earlier report where both count alike."""
-    troubled = {one.part for one in sources if one.status in ("failed", "partial")}
+    troubled = {(one.source, one.part) for one in sources if one.status in ("failed", "partial")}
     words = {
         "active": query.active_window,
         "window": query.window,
         "seen_by": side.seen_by.label if side.seen_by else "nothing the server sent",
     }
     for one in _COUNTS:
-        trouble = troubled if one.accounts else troubled - {SERVICE_ACCOUNTS}
+        trouble = troubled if one.accounts else troubled - {(NAME, SERVICE_ACCOUNTS)}
         yield Figure(
             one.key,
             one.label.format_map(words),
