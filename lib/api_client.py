@@ -3,13 +3,11 @@
 import asyncio
 import hashlib
 import ipaddress
-import json
 import random
 import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +24,7 @@ from lib.errors import (
     SourceUnavailable,
 )
 from lib.redaction import redact
+from lib.replies import AbsurdNumber, read_json
 
 USER_AGENT = "ai-usage-dashboard"
 LARGEST_REPLY = 500_000_000
@@ -316,8 +315,12 @@ def _on_this_machine(host: str) -> bool:
 
 def _parse_json(source: str, host: str, content: bytes) -> Any:
     try:
-        return json.loads(content, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
+        return read_json(content)
+    except AbsurdNumber as error:
+        raise SourceReplyError(
+            source, f"{host} sent {error}.", "Report it to whoever runs that server."
+        ) from error
+    except ValueError as error:
         if content.lstrip()[:1] == b"<":
             raise SourceReplyError(
                 source,
@@ -354,8 +357,8 @@ def _failure(source: str, host: str, reply: httpx.Response, content: bytes) -> S
 def _error_body(content: bytes) -> tuple[str, str, str]:
     """Message, parameter and code of an error reply, each empty when absent; secrets masked."""
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
+        body = read_json(content)
+    except ValueError:
         return "", "", ""
     error = body.get("error", body) if isinstance(body, dict) else body
     if isinstance(error, dict):

@@ -1,0 +1,98 @@
+"""JSON of an upstream to Python: numbers exactly as written and within bounds, text that every file can hold."""
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+LARGEST_POWER = 40
+"""The power of ten that no number exceeds, upwards or downwards: 41 digits count anything there is,
+and sums, files and charts can still write them out digit by digit."""
+
+_MOST_DIGITS = LARGEST_POWER + 1
+_LONGEST = 200
+
+
+class AbsurdNumber(ValueError):
+    """A number that counts nothing; the message says why, and shows how it begins."""
+
+    def __init__(self, text: str) -> None:
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        super().__init__(f"a number beyond all bounds, {shown}")
+
+
+def read_json(raw: bytes) -> Any:
+    """The value of a JSON text.
+
+    Numbers with a fraction or an exponent become Decimal, exactly as written. Half of a surrogate
+    pair, which JSON may spell as ``\\ud800`` and UTF-8 cannot, and bytes that are no UTF-8 become
+    U+FFFD.
+
+    Raises:
+        AbsurdNumber: a number beyond ``LARGEST_POWER``, NaN or Infinity.
+        ValueError: not JSON, nested too deeply, or an object with two names that only such halves
+            keep apart.
+    """
+    text = raw.decode(json.detect_encoding(raw), "replace")
+    try:
+        value = json.loads(
+            text, parse_float=read_decimal, parse_int=read_whole, parse_constant=_refuse
+        )
+        return whole_characters(value) if "\\ud" in text or "\\uD" in text else value
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def read_decimal(text: str) -> Decimal:
+    """A number as it was written.
+
+    Raises:
+        AbsurdNumber: beyond ``LARGEST_POWER``, no finite number, or none at all.
+    """
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise AbsurdNumber(text) from None
+    if not is_sane(number) or len(text) > _LONGEST:
+        raise AbsurdNumber(text)
+    return number
+
+
+def read_whole(text: str) -> int:
+    """A whole number.
+
+    Raises:
+        AbsurdNumber: beyond ``LARGEST_POWER``.
+    """
+    if len(text) > _MOST_DIGITS:
+        raise AbsurdNumber(text)
+    return int(text)
+
+
+def is_sane(number: Decimal) -> bool:
+    """Whether a number is finite and within ``LARGEST_POWER``."""
+    return number.is_finite() and abs(number.adjusted()) <= LARGEST_POWER
+
+
+def whole_characters(value: Any) -> Any:
+    """The same text, or JSON value with all its texts, with U+FFFD for half of a surrogate pair.
+
+    Raises:
+        ValueError: two names of one object would become one, and the value of one be lost.
+        RecursionError: nested too deeply.
+    """
+    if isinstance(value, str):
+        if value.isascii():
+            return value
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [whole_characters(item) for item in value]
+    if isinstance(value, dict):
+        mended = {whole_characters(name): whole_characters(item) for name, item in value.items()}
+        if len(mended) < len(value):
+            raise ValueError("names that are not told apart")
+        return mended
+    return value
+
+
+def _refuse(text: str) -> Any:
+    raise AbsurdNumber(text)
