@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import zipfile
 from collections.abc import Mapping
 
@@ -20,8 +21,14 @@ from lib.exports.values import (
 )
 from lib.reports.report import Report, Table
 
-FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
-"""First characters that make a spreadsheet run or swallow a cell (OWASP, CSV injection)."""
+_SIGNS = "=+@|＝＋－＠﹢﹣﹦﹫-"
+_BLANKS = (
+    r"\s\x00-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u2028-\u202f\u205f-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0"
+)
+FORMULA = re.compile(rf"[\t\r\n]|[{_BLANKS}]*[{_SIGNS}]")
+"""How a cell begins that a spreadsheet may run or swallow (OWASP, CSV injection): it strips blanks,
+and some invisible characters, before it looks for the sign."""
 
 LINE_END: Mapping[Profile, str] = {"excel": "\r\n", "machine": "\n"}
 ENCODING: Mapping[Profile, str] = {"excel": "utf-8-sig", "machine": "utf-8"}
@@ -31,8 +38,8 @@ def to_csv(report: Report, table_key: str, profile: Profile = "excel") -> bytes:
     """One table, with the column keys as its header row and no row of totals.
 
     Decimals and floats are never written with an exponent, integers never with a fraction, missing
-    values are empty, times end in ``Z``. In the Excel profile a text cell or header that begins with
-    one of ``FORMULA_STARTS`` gets a ``'`` in front; numbers never do.
+    values are empty, times end in ``Z``. In the Excel profile a text cell or header that begins
+    as ``FORMULA`` says gets a ``'`` in front; numbers never do.
 
     Raises:
         KeyError: the report has no table of that key.
@@ -64,8 +71,8 @@ def _table_csv(table: Table, profile: Profile) -> bytes:
     header = [column.key for column in table.columns]
     columns: list[list[Plain]] = []
     for column, values in zip(table.columns, plain_columns(table, times=True), strict=True):
-        if column.kind == "text" and profile == "excel":
-            columns.append(_disarmed_all(values))
+        if column.kind in ("text", "list") and profile == "excel":
+            columns.append([_disarmed(value) for value in values])
         elif any(isinstance(value, float | bool) for value in values):
             columns.append([_written(value) for value in values])
         else:
@@ -87,12 +94,7 @@ class _Lines(list[str]):
 
 
 def _disarmed(value: Plain) -> Plain:
-    return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA_STARTS else value
-
-
-def _disarmed_all(values: list[Plain]) -> list[Plain]:
-    starts = {value[:1] for value in values if isinstance(value, str)}
-    return values if starts.isdisjoint(FORMULA_STARTS) else [_disarmed(value) for value in values]
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 def _written(value: Plain) -> Plain:

@@ -17,7 +17,8 @@ MISSING = "—"
 SIGNS = {"USD": "$"}
 """Currencies written with a sign in front; every other one is written as a code behind."""
 
-BYTE_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+BYTE_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+"""Steps of 1,000, as the tables on the screen write them."""
 
 COMPACT_STEPS = ((Decimal(10) ** 12, "tn"), (Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "M"))
 """Below a million a number stays whole: ``999,999`` is as short as its abbreviation."""
@@ -99,9 +100,9 @@ def _percent(value: object, _: str) -> str:
 def _bytes(value: object, _: str) -> str:
     number = _decimal(value)
     size, step = abs(number), 0
-    # The limits lie where rounding would write 1,024
-    while step < len(BYTE_UNITS) - 1 and size >= Decimal("1023.95" if step else "1023.5"):
-        size, step = size / 1024, step + 1
+    # The limits lie where rounding would write 1,000
+    while step < len(BYTE_UNITS) - 1 and size >= Decimal("999.95" if step else "999.5"):
+        size, step = size / 1000, step + 1
     return f"{'-' if number < 0 else ''}{_grouped(size, 1 if step else 0)} {BYTE_UNITS[step]}"
 
 
@@ -172,7 +173,7 @@ CELLS: Mapping[ColumnKind, Callable[[object, str], str]] = {
 
 
 def quantity(value: Number | None, unit: str = "") -> str:
-    """A headline number with every digit: ``1,234,567``, ``$1,234.57``, ``1.4 GiB``, ``12.5 %``, ``< $0.01``.
+    """A headline number with every digit: ``1,234,567``, ``$1,234.57``, ``1.4 GB``, ``12.5 %``, ``< $0.01``.
 
     Units that only name what is counted (``tokens``) are left to the label; see ``figure``.
     """

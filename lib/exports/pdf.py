@@ -18,7 +18,7 @@ def to_pdf(report: Report, page: "Page | None" = None) -> bytes:
 
     Tables hold at most ``pdf_table.MAX_ROWS`` rows and the columns that fit; what is left out is
     said, with the CSV as the place to find it. Names are drawn as they are: no markup is interpreted,
-    and a glyph that the font lacks becomes ``?``.
+    and a character that the font lacks becomes its number, ``[6771]``.
 
     Args:
         page: an empty document made ready before; it is used up.

@@ -25,15 +25,18 @@ RIGHT_TO_LEFT = range(0x0590, 0x0900)
 Align = Literal["left", "right"]
 
 
-class _Glyphs(dict[int, int]):
-    """A table for ``str.translate``: every character without a glyph becomes ``?``."""
+class _Glyphs(dict[int, int | str]):
+    """A table for ``str.translate``: a character without a glyph becomes its number, ``[6771]``.
+
+    A common mark would make one name of two.
+    """
 
     def __init__(self, drawable: Container[int]) -> None:
         super().__init__()
         self._drawable = drawable
 
-    def __missing__(self, code: int) -> int:
-        self[code] = code if code in self._drawable else ord("?")
+    def __missing__(self, code: int) -> int | str:
+        self[code] = code if code in self._drawable else f"[{code:04X}]"
         return self[code]
 
 

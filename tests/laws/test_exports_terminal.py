@@ -83,7 +83,7 @@ def test_names_are_cut_before_any_number_or_date_is():
     made = report(tables=(table([row("x" * 300)]),))
     cells = grid(to_terminal(made, width=104, colour=False))[2]
     assert cells[0].endswith("xxx…")
-    for whole in ("1,234", "$56.78", "2026-10-01", "2026-11-21 01:40 UTC", "3.0 GiB"):
+    for whole in ("1,234", "$56.78", "2026-10-01", "2026-11-21 01:40 UTC", "3.2 GB"):
         assert whole in cells
 
 

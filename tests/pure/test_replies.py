@@ -81,8 +81,9 @@ async def test_names_that_only_half_a_character_keeps_apart_are_not_merged() -> 
         "NaN",
         "Infinity",
         "-Infinity",
-    ]
-    + ["0." + "1" * 5_000, "0e-99999999999999999999"],
+        "0." + "1" * 5_000,
+        "0e-99999999999999999999",
+    ],
 )
 async def test_a_number_beyond_all_bounds_fails_its_source_in_one_sentence(number: str) -> None:
     with pytest.raises(SourceReplyError) as caught:
