@@ -93,11 +93,19 @@ def test_every_hostile_name_leaves_a_trace_and_its_own_row():
     text = text_of(made)
     for at in range(len(named)):
         assert f"{7_000_000 + at:,}" in text
-    for trace in ("=HYPERLINK", "<script>", "**bold** [red]x[/red]", "? rocket ?", "?gnp.exe"):
+    for trace in ("=HYPERLINK", "<script>", "**bold** [red]x[/red]", "[1F680] rocket", "?gnp.exe"):
         assert trace in text
     assert "?[31mred?[0m?" in text
     assert re.search("x{10,}…", text)
     assert "م" in text or "ﻡ" in text
+
+
+def test_names_in_scripts_without_a_glyph_stay_apart():
+    names = ["東京", "大阪", "हिन्दी", "한국"]
+    text = without_space(text_of(report(tables=(table([row(name) for name in names]),))))
+    for name in names:
+        assert "".join(f"[{ord(sign):04X}]" for sign in name)[:24] in text
+    assert "??" not in text
 
 
 def test_a_dash_stands_for_what_is_missing():
