@@ -21,7 +21,7 @@ from lib.sources.comet.server.rest import CometRest
 from lib.sources.openai.names import MANAGEMENT_SCOPE, check_names
 from lib.sources.openai.usage import USAGE_SCOPE, Series, fetch_window
 from lib.sources.tenants.control_db import fetch_tenants
-from lib.sources.tenants.reader import fetch_counters
+from lib.sources.tenants.reader import check_rights
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,12 @@ async def check_tenants(
         control_url: of the control database; None when there is none, which is no fault.
         configured: False when demo data stands in.
     """
-    month = f"{datetime.now(UTC):%Y-%m}"
     suffix = "" if configured else " (demo data)"
 
     async def read() -> None:
         client = await connect(1)
         try:
-            await fetch_counters(client, first_month=month, last_month=month, tenants=("check",))
+            await check_rights(client)
         finally:
             await client.aclose()
 

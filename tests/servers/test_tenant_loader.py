@@ -133,15 +133,6 @@ async def test_a_known_tenant_without_counters_is_no_error(redis: Server, contro
     assert report.totals["requests"] == 0
 
 
-async def test_one_tenant_is_read_without_a_scan(redis: Server, control: str) -> None:
-    with redis.admin() as client:
-        client.config_resetstat()
-        report = await report_of(redis.url, control, ask("acme"))
-        used = client.info("commandstats")
-    assert report.totals["requests"] == 100
-    assert "cmdstat_scan" not in used
-
-
 async def test_loads_at_once_share_one_pass(redis: Server, control: str) -> None:
     with redis.admin() as client:
         client.config_resetstat()

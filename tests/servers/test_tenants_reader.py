@@ -16,7 +16,6 @@ from lib.sources.tenants.answer import ANOMALY_COLUMNS, COUNTER_COLUMNS
 from lib.sources.tenants.connect import connect, parse_endpoint
 from lib.sources.tenants.keys import (
     Unreadable,
-    candidate_keys,
     months_between,
     read_count,
     read_period,
@@ -26,10 +25,12 @@ from lib.sources.tenants.reader import fetch_counters
 from lib.sources.tenants.tables import METRICS
 from tests.support.redis_servers import Server, any_redis
 
-HOSTILE = ["", "a:b", "a:requests:2025-09", "*", "a?[b]*", "two words", "🦊", "x" * 300, "usage:"]
+HOSTILE = ["a:b", "a:requests:2025-09", "*", "a?[b]*", "two words", "🦊", "x" * 300, "usage:"]
 WINDOW = {"first_month": "2025-08", "last_month": "2025-10"}
 
-tenant_ids = st.sampled_from(HOSTILE) | st.text(string.ascii_lowercase + ":*-é", max_size=6)
+tenant_ids = st.sampled_from(HOSTILE) | st.text(
+    string.ascii_lowercase + ":*-é", min_size=1, max_size=6
+)
 months = st.sampled_from(["2025-07", "2025-08", "2025-09", "2025-10", "2025-11", "2024-09"])
 days = st.integers(1, 30).map(lambda day: f"-{day:02}")
 periods = st.tuples(months, st.just("") | days).map("".join)
@@ -60,7 +61,7 @@ def found(frame: pd.DataFrame) -> dict[tuple[str, str, str], int]:
     return as_dictionary
 
 
-@given(written=counters, named=st.lists(tenant_ids, max_size=4).map(tuple), few=st.booleans())
+@given(written=counters, named=st.lists(tenant_ids, max_size=4).map(tuple))
 @settings(
     max_examples=60,
     deadline=None,
@@ -70,11 +71,7 @@ def test_the_counters_are_those_of_a_dictionary(
     server: Server,
     written: dict[tuple[str, str, str], int],
     named: tuple[str, ...],
-    few: bool,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reader, "FEW_CANDIDATES", 20_000 if few else 0)
-
     async def read() -> tuple[reader.Counters, reader.Counters]:
         client = await connect(parse_endpoint(server.url))
         try:
@@ -92,11 +89,7 @@ def test_the_counters_are_those_of_a_dictionary(
     assert found(everything.counters) == inside
     assert everything.anomalies.empty
     assert everything.scanned == len(written)
-    expected = {
-        key: value
-        for key, value in inside.items()
-        if not named or (key[0] in named and (key[1] in METRICS or not few))
-    }
+    expected = {key: value for key, value in inside.items() if not named or key[0] in named}
     assert found(chosen.counters) == expected
 
 
@@ -157,12 +150,14 @@ async def test_bad_counters_are_listed_and_harm_no_other(client: Redis) -> None:
 async def test_keys_that_name_no_counter_are_listed(client: Redis) -> None:
     keys = [b"usage:\xff:requests:2025-09", b"usage:a:\xff:2025-09", b"usage:a:requests:2025-13"]
     keys += [b"usage:a:requests:2025-02-30", b"usage:", b"usage:a", b"usage:a::2025-09"]
+    keys += [b"usage::requests:2025-09"]
     await client.mset(dict.fromkeys([*keys, b"usage:a:requests:2025-09"], 7))
     answer = await fetch_counters(client, **WINDOW)
     assert found(answer.counters) == {("a", "requests", "2025-09"): 7}
     assert len(answer.anomalies) == len(keys)
     assert set(answer.anomalies["problem"]) == {
         "the key has no metric",
+        "the key has no tenant",
         "the key is not UTF-8",
         "the key's period is neither YYYY-MM nor a date",
     }
@@ -285,8 +280,12 @@ def test_the_largest_counter_is_read_and_one_more_is_not() -> None:
         read_count(b"9223372036854775808")
 
 
-def test_candidates_are_the_month_and_its_days_for_each_metric() -> None:
+def test_months_are_those_from_the_first_to_the_last() -> None:
     assert months_between("2024-12", "2025-02") == ["2024-12", "2025-01", "2025-02"]
-    keys = list(candidate_keys(["a"], METRICS, ["2024-02", "2025-02"]))
-    assert len(keys) == len(set(keys)) == 4 * (30 + 29)
-    assert {b"usage:a:requests:2024-02", b"usage:a:requests:2024-02-29"} <= set(keys)
+
+
+async def test_a_key_without_a_tenant_is_listed_among_good_ones(client: Redis) -> None:
+    await client.mset({"usage::requests:2025-09": 7, "usage:a:requests:2025-09": 1})
+    answer = await fetch_counters(client, **WINDOW)
+    assert found(answer.counters) == {("a", "requests", "2025-09"): 1}
+    assert list(answer.anomalies["problem"]) == ["the key has no tenant"]

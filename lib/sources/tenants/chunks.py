@@ -108,8 +108,9 @@ class KeyReader:
         )
         # A key of fewer parts is out of bounds, which is an ArrowInvalid too.
         heads, metrics, periods = (pc.list_element(split, part) for part in range(_PARTS))
-        if not pc.all(pc.starts_with(heads, _PREFIX), min_count=0).as_py():
-            raise Unreadable("some key has too few parts")
+        named = pc.and_(pc.starts_with(heads, _PREFIX), pc.not_equal(heads, _PREFIX))
+        if not pc.all(named, min_count=0).as_py():
+            raise Unreadable("some key has too few parts, or no tenant")
         heads.cast(pa.string())  # refuses what is not UTF-8
         return Chunk(
             keys, heads, _coded(metrics, self._metric_code), _coded(periods, self._period_code)
@@ -123,6 +124,8 @@ class KeyReader:
                 tenant, metric, period = split_key(key)
                 when = self._period_code(period)
                 if when != _OUTSIDE:
+                    if not tenant:
+                        raise Unreadable("the key has no tenant")
                     read_name(tenant)
                     rows.append((key, _PREFIX + tenant, self._metric_code(metric), when))
             except Unreadable as problem:

@@ -376,7 +376,7 @@ def _first(troubles: Iterable[_Trouble], text: str, otherwise: _Trouble) -> _Tro
 
 
 def _frame(rows: list[tuple[object, object]]) -> pd.DataFrame:
-    if not all(isinstance(value, str | int | UUID | Decimal) for value, _ in rows):
+    if not all(value != "" and isinstance(value, str | int | UUID | Decimal) for value, _ in rows):
         raise SourceReplyError(
             SOURCE, "a tenant's id is empty or no text, number or uuid.", "Correct the row."
         )

@@ -1,8 +1,6 @@
 """Keys and values of the counters as Redis holds them: bytes in, parts or a problem out."""
 
-import calendar
 import re
-from collections.abc import Iterable, Iterator
 from datetime import date
 
 from lib.sources.tenants.query import months_before
@@ -93,22 +91,3 @@ def months_between(first: str, last: str) -> list[str]:
     end, start = date.fromisoformat(f"{last}-01"), date.fromisoformat(f"{first}-01")
     count = (end.year - start.year) * 12 + end.month - start.month + 1
     return [f"{months_before(end, back):%Y-%m}" for back in range(count - 1, -1, -1)]
-
-
-def periods_in(months: Iterable[str]) -> Iterator[str]:
-    """Every period that starts in the months: the month itself, and each of its days."""
-    for month in months:
-        yield month
-        days = calendar.monthrange(int(month[:4]), int(month[5:]))[1]
-        yield from (f"{month}-{day:02}" for day in range(1, days + 1))
-
-
-def candidate_keys(
-    tenants: Iterable[str], metrics: Iterable[str], months: Iterable[str]
-) -> Iterator[bytes]:
-    """Every key that counters of these tenants and metrics can have in these months."""
-    periods = list(periods_in(months))
-    endings = [f":{metric}:{period}".encode() for metric in metrics for period in periods]
-    for tenant in tenants:
-        start = _PREFIX + tenant.encode("utf-8", "surrogatepass")
-        yield from (start + ending for ending in endings)

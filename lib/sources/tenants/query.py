@@ -73,6 +73,8 @@ def check_tenant_query(
     if top is not None and top < 1:
         raise InputError("top", f"{top} is not a number of tenants.", "Use 1 or more.")
     chosen = tuple(dict.fromkeys(tenants))
+    if "" in chosen:
+        raise InputError("tenant", "the id is empty.", "Name a tenant, or leave it out for all.")
     return TenantQuery(check_period(first, last, today), chosen, sort, top)  # type: ignore[arg-type]
 
 

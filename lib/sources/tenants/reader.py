@@ -1,9 +1,8 @@
 """Reads the counters: one pass over the keys, then their values in bounded, parallel chunks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, cast
 
 from redis.asyncio import Redis, RedisCluster
@@ -11,14 +10,10 @@ from redis.asyncio import Redis, RedisCluster
 from lib.sources.tenants.chunks import Chunk
 from lib.sources.tenants.failures import LIBRARY_ERRORS, translate
 from lib.sources.tenants.frames import Collected, Counters
-from lib.sources.tenants.keys import (
-    candidate_keys,
-    months_between,
-    periods_in,
-)
-from lib.sources.tenants.tables import METRICS, PREFIX
+from lib.sources.tenants.keys import months_between
+from lib.sources.tenants.tables import PREFIX
 
-__all__ = ["Client", "Counters", "Watch", "fetch_counters"]
+__all__ = ["Client", "Counters", "Watch", "check_rights", "fetch_counters"]
 
 Client = Redis | RedisCluster
 Watch = Callable[[int, int, str], None]
@@ -35,9 +30,6 @@ SWEEP = 1_000
 CLUSTER_CHUNK = 5_000
 """Keys of one question to a cluster, which the library divides into many small ones by slot."""
 
-FEW_CANDIDATES = 20_000
-"""Up to here guessing the keys of named tenants is cheaper than a pass over all keys."""
-
 
 async def fetch_counters(
     client: Client,
@@ -50,9 +42,8 @@ async def fetch_counters(
 ) -> Counters:
     """Every counter whose period starts in one of the months.
 
-    A few named tenants are asked for by the keys their counters of the known metrics can have: a
-    metric unknown to ``METRICS`` and an unreadable key cannot be seen that way. For many named
-    tenants all keys are passed over, as for all tenants, and both are seen.
+    All keys are passed over for named tenants, too: guessed keys would miss the metrics that nobody
+    documented and the keys that cannot be read.
 
     Args:
         client: of this event loop, made with ``decode_responses=False``; stays open.
@@ -67,17 +58,29 @@ async def fetch_counters(
     months = months_between(first_month, last_month)
     collected = Collected(frozenset(months), frozenset(tenants))
     reading = _Reading(client, collected, progress)
-    candidates = len(tenants) * len(METRICS) * sum(1 for _ in periods_in(months))
-    few = bool(tenants) and candidates <= FEW_CANDIDATES
-    chunks = reading.guessed_chunks(tenants, months) if few else reading.scanned_chunks()
     try:
-        await _in_parallel(chunks, reading.read, max(1, max_parallel))
+        await _in_parallel(reading.scanned_chunks(), reading.read, max(1, max_parallel))
     except BaseExceptionGroup as group:
         error = _first_of(group)
         if isinstance(error, LIBRARY_ERRORS):
             raise translate(error) from error
         raise error from None
     return collected.frames()
+
+
+async def check_rights(client: Client) -> None:
+    """Asks once for each thing that reading needs; keeps nothing.
+
+    Raises:
+        SourceDenied, SourceUnavailable, SourceReplyError: with the remedy.
+    """
+    key = f"{PREFIX}check:requests:2000-01"
+    try:
+        await client.scan(0, match=f"{PREFIX}*", count=1)
+        await client.mget([key])
+        await client.type(key)
+    except LIBRARY_ERRORS as error:
+        raise translate(error) from error
 
 
 async def _in_parallel(
@@ -178,15 +181,6 @@ class _Reading:
         asked = self.client.scan(cursor, match=f"{PREFIX}*", count=CHUNK)
         return asyncio.ensure_future(cast("Awaitable[tuple[int, list[bytes]]]", asked))
 
-    async def guessed_chunks(
-        self, tenants: tuple[str, ...], months: list[str]
-    ) -> AsyncIterator[Chunk]:
-        """Keys that counters of the tenants can have."""
-        keys = candidate_keys(tenants, METRICS, months)
-        for some in _batches(keys, self._size):
-            self.collected.scanned += len(some)
-            yield self._known(self.collected.keys.take(some))
-
     async def read(self, chunk: Chunk) -> None:
         """Asks for the values of a chunk; looks again at those that are missing."""
         missing = self.collected.add_values(chunk, await self._values(chunk.keys))
@@ -223,8 +217,3 @@ class _Reading:
     def _known(self, chunk: Chunk) -> Chunk:
         self._asked += 1
         return chunk
-
-
-def _batches(keys: Iterator[bytes], size: int) -> Iterator[list[bytes]]:
-    while some := list(islice(keys, size)):
-        yield some
