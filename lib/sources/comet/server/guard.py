@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import httpx
 
@@ -12,6 +12,7 @@ Resolve = Callable[[str, int], Awaitable[list[str]]]
 """Host and port to addresses as text."""
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _METADATA_NAMES = ("metadata", "metadata.google.internal", "metadata.goog")
 _REFUSED = tuple(
@@ -24,24 +25,62 @@ _REFUSED = tuple(
             "168.63.129.16/32",  # metadata: Azure
             "192.0.0.192/32",  # metadata: Oracle
             "224.0.0.0/4",  # multicast
-            "255.255.255.255/32",
+            "240.0.0.0/4",  # reserved, and broadcast
             "::/128",
             "fe80::/10",
             "fec0::/10",
             "ff00::/8",
             "fd00:ec2::/32",  # metadata: Amazon
             "fd20:ce::254/128",  # metadata: Google
+            "64:ff9b:1::/48",  # NAT64 of this site: only its gateway knows where IPv4 stands in it
         ),
     )
 )
-_CARRIERS = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")))
-"""IPv6 networks whose last 32 bits are an IPv4 address that a gateway or the kernel unwraps."""
+
+_ALL_BITS = 0xFFFF_FFFF
+
+
+def _last_bits(number: int) -> list[int]:
+    return [number & _ALL_BITS]
+
+
+def _bits_after_16(number: int) -> list[int]:
+    return [number >> 80 & _ALL_BITS]
+
+
+def _server_and_client(number: int) -> list[int]:
+    return [number >> 64 & _ALL_BITS, ~number & _ALL_BITS]
+
+
+_WRAPPINGS = tuple(
+    (ipaddress.IPv6Network(network), read)
+    for network, read in (
+        ("::/96", _last_bits),  # compatible, RFC 4291
+        ("::ffff:0:0:0/96", _last_bits),  # translated, RFC 2765
+        ("64:ff9b::/96", _last_bits),  # NAT64, RFC 6052
+        ("2002::/16", _bits_after_16),  # 6to4, RFC 3056
+        ("2001::/32", _server_and_client),  # Teredo, RFC 4380
+    )
+)
+"""IPv6 networks and where IPv4 stands in them: a gateway, or the kernel, goes to that address."""
+
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)
+"""Bits 64 to 95 of an address of any network that ends in an IPv4 address, RFC 5214."""
+
+_NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
+"""After so many bits of a network's own NAT64 prefix IPv4 begins, RFC 6052; bits 64 to 71 are left out."""
+
+_IPV4_SECRETS = tuple(
+    one for one in _REFUSED if one.version == 4 and (one.prefixlen == 32 or one.is_link_local)
+)
+"""Metadata: refused wherever a gateway with a prefix that we cannot know could read it."""
 
 
 def refused(address: str) -> bool:
     """Whether no visitor may make the dashboard connect to this address.
 
-    Private addresses and this machine are allowed (docs/decisions/0007).
+    Private addresses and this machine are allowed (docs/decisions/0007), mapped ones too: they are
+    the same address. Every other IPv6 address that carries IPv4 must carry a public one.
 
     Args:
         address: as text; what is no address is refused.
@@ -50,19 +89,42 @@ def refused(address: str) -> bool:
         known = ipaddress.ip_address(address)
     except ValueError:
         return True
-    return any(one in network for one in _meanings(known) for network in _REFUSED)
+    if isinstance(known, ipaddress.IPv6Address):
+        known = known.ipv4_mapped or ipaddress.IPv6Address(int(known))  # without its zone
+    if _within(known, _REFUSED):
+        return True
+    if isinstance(known, ipaddress.IPv4Address) or known.is_loopback:
+        return False
+    return any(_within(one, _REFUSED) or not one.is_global for one in _wrapped(known)) or any(
+        _within(one, _IPV4_SECRETS) for one in _translated(known)
+    )
 
 
-def _meanings(address: _Address) -> list[_Address]:
-    """The address itself, without a zone, and the IPv4 addresses wrapped in it."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return [address]
-    found: list[_Address] = [ipaddress.IPv6Address(int(address))]
-    wrapped = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    found += [one for one in wrapped if one is not None]
-    if any(address in network for network in _CARRIERS) and int(address) > 1:
-        found.append(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF))
-    return found
+def _within(address: _Address, networks: Iterable[_Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _wrapped(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """The IPv4 addresses in an address of a form that always carries some."""
+    number = int(address)
+    forms = [read for network, read in _WRAPPINGS if address in network]
+    if number >> 32 & _ALL_BITS in _ISATAP:
+        forms.append(_last_bits)
+    return [ipaddress.IPv4Address(bits) for read in forms for bits in read(number)]
+
+
+def _translated(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """What a NAT64 gateway would read in an address, for each length of a prefix; none if nothing."""
+    number = int(address)
+    if number >> 56 & 0xFF:
+        return []
+    squeezed = number >> 64 << 56 | number & (1 << 56) - 1  # without bits 64 to 71
+    read = []
+    for length in _NAT64_LENGTHS:
+        bits_after = 0 if length == 96 else 88 - length
+        if not squeezed & (1 << bits_after) - 1:  # the suffix is zero
+            read.append(ipaddress.IPv4Address(squeezed >> bits_after & _ALL_BITS))
+    return read
 
 
 async def resolve(host: str, port: int) -> list[str]:
