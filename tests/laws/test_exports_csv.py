@@ -11,10 +11,11 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from lib.exports.csv import FORMULA_STARTS, to_csv, to_zip
 from lib.reports.report import Column, Table
+from tests.support.profiles import examples
 from tests.support.report_strategies import (
     COLUMNS,
     EMPTY_ROW,
@@ -28,7 +29,7 @@ from tests.support.report_strategies import (
     table,
 )
 
-quick = settings(max_examples=30, deadline=None)
+quick = examples(30)
 
 
 def read(content: bytes, encoding: str = "utf-8") -> list[list[str]]:
