@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup run hosted-demo check test test-hosted bench lock
+.PHONY: setup run hosted-demo check quick test test-deep test-hosted bench lock
 
 run: .venv/.run
 	$(BIN)/streamlit run app.py
@@ -20,18 +20,26 @@ check: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The inner loop, less than a minute: what needs no server, process or browser, and a few examples of each law.
+quick: .venv/.dev
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws $(ARGS)
+
 test: setup
 	sh tests/system-packages.sh
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest --ignore=tests/hosting
+	$(BIN)/python -m pytest --ignore=tests/hosting $(ARGS)
 
-# The hosted dashboard behind nginx: links, faults, replicas, and two minutes of fifty people.
+# Twenty times the examples of each law: an hour, for the night.
+test-deep: .venv/.dev
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/pure tests/laws tests/servers $(ARGS)
+
+# The hosted dashboard behind nginx: links, faults, replicas, and many people at once.
 test-hosted: .venv/.dev
 	sh tests/system-packages.sh
-	$(BIN)/python -m pytest tests/hosting
+	$(BIN)/python -m pytest tests/hosting $(ARGS)
 
 bench: .venv/.dev
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(ARGS)
 
 # Renews all lock files from requirements*.txt.
 lock: .venv/.dev

@@ -1,11 +1,11 @@
 """Fixtures that several rooms' tests share."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from loguru import logger
 from playwright.sync_api import Browser, expect, sync_playwright
 from starlette.applications import Starlette
@@ -14,16 +14,40 @@ from lib.demo.comet_faults import CometFaults, CometShape
 from lib.demo.comet_server import create_comet_app
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
-from tests.support import comet_page, comet_usage_page
+from tests.support import comet_page, comet_usage_page, profiles
 from tests.support.pages import VisitedPages
 from tests.support.replies import NOW
 from tests.support.servers import CHROMIUM_FLAGS, NOTHING, chromium, serve
 
-# How long an example takes says how busy the machine is, and nothing about the law it tests
-settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("laws")
+TESTS = Path(__file__).parent
+FOLDERS = ("hosting", "browser", "judges", "servers", "pages", "laws", "pure")
+"""Of tests, what takes longest first: what is left for the end should be small."""
 
+ALONE = ("laws", "pure")
+"""Folders whose tests share nothing that is dear to start, so that any process may take each."""
+
+profiles.load()
 expect.set_options(timeout=60_000)  # the library's five seconds are short for a busy machine
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests by folder, and keeps in one process those that share a server or a browser."""
+    # A database that was given is one for all, and tests empty it
+    given = any(os.environ.get(f"USAGE_TEST_{kind}_URL") for kind in ("REDIS", "POSTGRES"))
+    for item in items:
+        folder = folder_of(item)
+        item.add_marker(folder)
+        if folder not in ALONE:
+            together = given and folder in ("servers", "pages")
+            group = "given" if together else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: FOLDERS.index(folder_of(item)))
+
+
+def folder_of(item: pytest.Item) -> str:
+    """The folder below ``tests``."""
+    return item.path.relative_to(TESTS).parts[0]
 
 
 @pytest.fixture(scope="module")

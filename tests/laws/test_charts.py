@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib.charts import (
@@ -24,6 +24,7 @@ from lib.charts import (
 from lib.periods import SECONDS, Period
 from lib.ui import altair_charts
 from lib.ui.altair_charts import altair_chart, drawing
+from tests.support.profiles import examples
 
 START = date(2025, 11, 21)
 
@@ -107,7 +108,7 @@ whole_points = st.lists(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(whole_points, st.sampled_from(["hour", "day", "month"]))
 def test_folding_keeps_every_value_and_every_step(
     points: list[tuple[int, str, float]], name: str
@@ -184,7 +185,7 @@ tricky = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.dictionaries(ids, tricky, max_size=12))
 @example({"1": "x (3)", "2": "x", "3": "x"})
 def test_no_two_ids_ever_share_a_label(named: dict[str, str]) -> None:

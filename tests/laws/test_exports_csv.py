@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from lib.exports.csv import to_csv, to_zip
 from lib.reports.report import Column, Table
+from tests.support.profiles import examples
 from tests.support.report_strategies import (
     COLUMNS,
     EMPTY_ROW,
@@ -30,7 +31,7 @@ from tests.support.report_strategies import (
     table,
 )
 
-quick = settings(max_examples=30, deadline=None)
+quick = examples(30)
 
 
 def read(content: bytes, encoding: str = "utf-8") -> list[list[str]]:

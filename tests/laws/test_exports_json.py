@@ -5,10 +5,11 @@ from datetime import date
 from decimal import Decimal
 
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 
 from lib.exports.json import to_json
 from lib.reports.report import Column, Table
+from tests.support.profiles import examples
 from tests.support.report_strategies import (
     COLUMNS,
     EMPTY_ROW,
@@ -22,7 +23,7 @@ from tests.support.report_strategies import (
     table,
 )
 
-quick = settings(max_examples=30, deadline=None)
+quick = examples(30)
 
 
 def refuse(constant):

@@ -17,6 +17,7 @@ from lib.exports import formats
 from lib.exports.pdf import to_pdf
 from lib.exports.pdf_table import MAX_ROWS
 from lib.reports.report import Column, Figure, Table
+from tests.support.profiles import examples
 from tests.support.report_strategies import (
     FAILED,
     HOSTILE,
@@ -30,7 +31,7 @@ from tests.support.report_strategies import (
 )
 
 # Shrinking would render hundreds of documents; the report that failed is printed as it is
-quick = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
+quick = settings(examples(25), phases=[Phase.explicit, Phase.generate])
 
 
 def document(made) -> PdfReader:

@@ -6,11 +6,12 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from rich.cells import cell_len
 
 from lib.exports.terminal import MAX_ROWS, to_terminal
 from lib.reports.report import Column, Table
+from tests.support.profiles import examples
 from tests.support.report_strategies import (
     EMPTY_ROW,
     FAILED,
@@ -22,7 +23,7 @@ from tests.support.report_strategies import (
     table,
 )
 
-quick = settings(max_examples=30, deadline=None)
+quick = examples(30)
 
 
 def grid(text: str) -> list[list[str]]:

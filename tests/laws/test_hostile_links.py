@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from lib.ui.page import ENTRIES
+from tests.support.profiles import examples
 from tests.support.servers import ROOT
 
 PARAMETERS = sorted(
@@ -53,8 +54,7 @@ def test_every_page_has_parameters_to_be_hostile_in() -> None:
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 @settings(
-    max_examples=12,
-    deadline=None,
+    examples(12),
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

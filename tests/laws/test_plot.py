@@ -7,7 +7,7 @@ from math import isclose
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
@@ -18,6 +18,7 @@ from lib.exports.ticks import tick_text, ticks
 from lib.periods import Period
 from lib.reports.report import ChartSpec
 from lib.ui.altair_charts import altair_chart
+from tests.support.profiles import examples
 from tests.support.report_strategies import HOSTILE, report
 
 sizes = st.floats(-1e12, 1e12, allow_nan=False)
@@ -155,7 +156,7 @@ def test_the_words_of_a_chart_can_be_searched_for() -> None:
         assert word in text
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=50)), max_size=6, unique=True))
 def test_any_name_is_drawn(names: list[str]) -> None:
     frame = frame_of({(KEYS[0], name): 1.0 for name in names})

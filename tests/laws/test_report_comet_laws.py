@@ -13,11 +13,12 @@ from lib.exports.json import to_json
 from lib.exports.pdf import to_pdf
 from lib.exports.terminal import to_terminal
 from tests.support.comet_reports import NOW_MS, build, document, documents, user, workspace
+from tests.support.profiles import examples
 from tests.support.report_strategies import HOSTILE
 
 # Shrinking would build thousands of reports; the document that failed is printed as it is
-quick = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
-slow = settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
+quick = settings(examples(25), phases=[Phase.explicit, Phase.generate])
+slow = settings(examples(8), phases=[Phase.explicit, Phase.generate])
 
 ACCOUNTS = st.sampled_from([None, frozenset(), frozenset({"ada"})])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.periods import Period, bucket_key, bucket_numbers, bucket_range, bucket_start
@@ -21,6 +21,7 @@ from tests.support.comet_usage_answers import (
     rows_of,
     units,
 )
+from tests.support.profiles import examples
 
 FLOWS = ("experiments", "run_time_seconds", "experiments_with_run_time", "gpu_hours")
 TABLES = ("by_bucket", "by_project", "by_workspace", "by_user")
@@ -84,7 +85,7 @@ def some(row: Row, like: Row) -> Row:
     return {key: row[key] for key in like}
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(answers, st.sampled_from(("month", "week", "day")), st.booleans())
 def test_plain_python_computes_the_same_buckets(
     experiments: list[Row], unit: Any, archived: bool
@@ -104,7 +105,7 @@ def test_plain_python_computes_the_same_buckets(
         assert some(row, wanted) == wanted
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(answers, units)
 def test_every_table_is_of_the_same_totals(experiments: list[Row], unit: Any) -> None:
     report = build(answer_of(experiments), period=DAYS, unit=unit)
@@ -121,7 +122,7 @@ def test_every_table_is_of_the_same_totals(experiments: list[Row], unit: Any) ->
             assert (report.table(table).totals or {})[key] == report.totals[key]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(answers, st.integers(1, DAYS.days - 1))
 def test_two_ranges_of_days_add_up_to_the_whole(experiments: list[Row], cut: int) -> None:
     middle = DAYS.start + timedelta(days=cut)
@@ -138,7 +139,7 @@ def test_two_ranges_of_days_add_up_to_the_whole(experiments: list[Row], cut: int
         assert (first[key] or 0) + (second[key] or 0) == pytest.approx(whole[key] or 0)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(answers, units, st.sampled_from(("project", "workspace", "user")))
 def test_no_name_and_no_value_keeps_charts_from_being_made(
     experiments: list[Row], unit: Any, group: Any

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from lib.reports.openai.build import build_openai_usage
@@ -18,6 +18,7 @@ from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.query import OpenAIQuery, check_query
 from lib.sources.openai.tables import BREAKDOWN_METRICS, ENDPOINTS
 from lib.status import SourceStatus
+from tests.support.profiles import examples
 from tests.support.replies import DAY, MONDAY, NOW, answer_of, cost
 
 ENDPOINT_NAMES = ("completions", "embeddings", "images", "vector_stores")
@@ -84,9 +85,7 @@ worlds = st.fixed_dictionaries(
 )
 costs_by_day = st.fixed_dictionaries(dict.fromkeys(FOUR_DAYS, cost_rows))
 law = settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
+    examples(25),
     # A report takes long enough that shrinking a failure would take minutes.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )

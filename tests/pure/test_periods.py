@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import InputError
@@ -18,6 +18,7 @@ from lib.periods import (
     parse_day,
     runs,
 )
+from tests.support.profiles import examples
 
 TODAY = date(2026, 11, 21)
 days = st.dates(date(2015, 1, 1), date(2035, 12, 31))
@@ -99,7 +100,7 @@ def test_an_unaligned_start_is_covered_by_the_bucket_it_lies_in(start: int, firs
     assert bucket_starts(start, start + 1, "1d")[0] == first
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     st.sets(st.integers(0, 400)).map(sorted),
     st.sampled_from([60, 3_600, 86_400]),

@@ -17,9 +17,10 @@ from tests.support.comet_reports import (
     user,
     workspace,
 )
+from tests.support.profiles import examples
 
 # Shrinking would build thousands of reports; the document that failed is printed as it is
-quick = settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
+quick = settings(examples(25), phases=[Phase.explicit, Phase.generate])
 
 Change = dict[str, Any]
 

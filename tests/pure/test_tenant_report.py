@@ -8,7 +8,7 @@ from io import BytesIO
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
@@ -18,6 +18,7 @@ from lib.exports.pdf import to_pdf
 from lib.exports.terminal import to_terminal
 from lib.periods import Period
 from lib.sources.tenants.query import SORTS
+from tests.support.profiles import examples
 from tests.support.tenant_answers import (
     METRICS,
     MONTHS,
@@ -83,7 +84,7 @@ def expected_row(counters: Counters, listed: Iterable[str] | None, tenant: str) 
     return row
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(worlds, lists, st.sampled_from(SORTS), st.none() | st.integers(1, 5))
 def test_a_dictionary_computes_the_same_table_and_totals(
     counters: Counters, listed: list[str] | None, sort: str, top: int | None
@@ -103,7 +104,7 @@ def test_a_dictionary_computes_the_same_table_and_totals(
     assert noted(report, "leaves out") == (top is not None and top < len(rows))
 
 
-@settings(max_examples=35, deadline=None)
+@examples(35)
 @given(worlds, lists)
 def test_totals_are_the_sums_of_every_table(counters: Counters, listed: list[str] | None) -> None:
     report = build(answer_of(counters, listed=listed))
@@ -114,7 +115,7 @@ def test_totals_are_the_sums_of_every_table(counters: Counters, listed: list[str
     assert report.totals["total_tokens"] == sum(int(report.totals[key] or 0) for key in TOKENS)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(worlds, st.integers(1, 3))
 def test_two_ranges_of_months_add_up_to_the_whole(counters: Counters, cut: int) -> None:
     answer = answer_of(counters)

@@ -23,6 +23,7 @@ from lib.sources.tenants.keys import (
 )
 from lib.sources.tenants.reader import fetch_counters
 from lib.sources.tenants.tables import METRICS
+from tests.support.profiles import examples
 from tests.support.redis_servers import Server, any_redis
 
 HOSTILE = ["a:b", "a:requests:2025-09", "*", "a?[b]*", "two words", "🦊", "x" * 300, "usage:"]
@@ -63,8 +64,7 @@ def found(frame: pd.DataFrame) -> dict[tuple[str, str, str], int]:
 
 @given(written=counters, named=st.lists(tenant_ids, max_size=4).map(tuple))
 @settings(
-    max_examples=60,
-    deadline=None,
+    examples(60),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_the_counters_are_those_of_a_dictionary(
