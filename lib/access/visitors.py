@@ -24,7 +24,7 @@ ROLES: Mapping[Role, frozenset[Right]] = {
 PAGES: Mapping[str, Role] = {
     "openai_usage": "viewer",
     "comet_usage": "viewer",
-    "comet_chargeback": "finance",  # what each cost centre pays
+    "comet_chargeback": "finance",  # people, and what their workspaces store
     "tenant_usage": "finance",  # the names of customers
 }
 """Page to the least role that sees it; a page that is not listed is for admins."""

@@ -1,16 +1,21 @@
-"""A Report without people's names: e-mail addresses and personal columns under pseudonyms."""
+"""A Report without people's names: e-mail addresses and personal columns under pseudonyms.
+
+Persons, workspaces and projects have pseudonyms of their own kind each: a workspace is often named
+after its owner, and equal pseudonyms would tell whose it is.
+"""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from secrets import token_bytes
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
 from lib.charts import OTHER, Chart, Levels, Stacks, distinct_labels
-from lib.reports.report import Report, Table
+from lib.reports.report import Column, Report, Table
 
 T = TypeVar("T")
 
@@ -22,13 +27,32 @@ _NOBODY = ("Unallocated", "(not split)", OTHER, "")
 _OURS = frozenset({"kind", "main_table", "key", "place", "unit", "status"})
 """Fields of a report and its parts that programs go by: never a name, even if somebody is called so."""
 
+Space = Literal["person", "workspace", "project", "name"]
+"""What a pseudonym stands for; ``name``: where a text does not say which of them it means."""
+
+_PLACES: tuple[Space, ...] = ("workspace", "project")
+_SPACE_OF_GROUP: Mapping[object, Space] = {"user": "person", "workspace": "workspace"}
+"""What the series of a chart are, by the filter ``group`` of its report."""
+
 _SALT = token_bytes(16)
 """Of this process: nobody can compare a pseudonym with that of an address they know."""
 
+_place_keys = [_SALT]
 
-def pseudonym(name: str) -> str:
-    """What stands for a person: the same for the same name, until the process ends."""
-    return f"person-{blake2b(name.encode(), key=_SALT, digest_size=4).hexdigest()}"
+
+def key_places(secret: str) -> None:
+    """Makes pseudonyms of workspaces and projects the same for all processes of one secret.
+
+    Links carry them, to another replica and beyond a restart. Those of people stay of the process.
+    """
+    _place_keys[0] = blake2b(secret.encode(), person=b"places").digest()
+
+
+def pseudonym(name: str, space: Space = "person") -> str:
+    """What stands for a name: the same for the same name and kind, and another for another kind."""
+    key = _place_keys[0] if space in _PLACES else _SALT
+    digest = blake2b(name.encode(), key=key, digest_size=6, person=space.encode())
+    return f"{space}-{digest.hexdigest()}"
 
 
 def holds_address(text: str) -> bool:
@@ -42,59 +66,134 @@ def hide_people(report: Report) -> Report:
     They are replaced wherever they stand: in tables, charts, sentences and filters. Numbers, ids
     and the order of rows stay.
     """
-    names = {name for table in report.tables for name in _names_in(table)}
-    # A chart shortens long names: those are the same people.
-    known = {name: pseudonym(name) for name in names}
-    known |= {distinct_labels({"": name})[""]: mask for name, mask in known.items()}
-
-    def cell(text: str) -> str:
-        if text in known:
-            return known[text]
-        suffix = _SUFFIX.search(text)
-        if suffix and text[: suffix.start()] in known:
-            return known[text[: suffix.start()]] + suffix.group()
-        if "/" in text:  # Comet names somebody's own workspace like the person: ada/churn
-            text = "/".join(known.get(part, part) for part in text.split("/"))
-        return _ADDRESS.sub(lambda found: pseudonym(found.group()), text)
-
-    # The longest first: one name may be part of another.
-    words = sorted((one for one in known if len(one) >= _SHORTEST_NAME), key=len, reverse=True)
-
-    def sentence(text: str) -> str:
-        for name in words:
-            if name in text:
-                text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", known[name], text)
-        return cell(text)
-
-    tables = tuple(_hidden_table(table, cell, sentence) for table in report.tables)
+    masks = _Masks(report)
+    tables = tuple(_hidden_table(table, masks) for table in report.tables)
+    of_charts = _SPACE_OF_GROUP.get(report.filters.get("group"))
     rest = {
-        field.name: _hidden(getattr(report, field.name), cell, sentence)
+        field.name: _hidden(
+            getattr(report, field.name),
+            partial(masks.cell, space=of_charts),
+            masks.sentence,
+        )
         for field in fields(report)
         if field.init and field.name not in ("tables", *_OURS)
     }
     return replace(report, tables=tables, **rest)
 
 
-def _names_in(table: Table) -> list[str]:
-    found = []
+class _Masks:
+    """The pseudonyms of everything that one report names."""
+
+    def __init__(self, report: Report) -> None:
+        self._of: dict[Space, dict[str, str]] = {}
+        for table in report.tables:
+            for space, name in _names_in(table):
+                self._of.setdefault(space, {})[name] = pseudonym(name, space)
+        if "workspace" in self._of:  # what was asked for may have brought no row
+            for target in _texts(report.filters.get("targets")):
+                workspace, _, project = target.partition("/")
+                self._of["workspace"][workspace] = pseudonym(workspace, "workspace")
+                if project:
+                    self._of.setdefault("project", {})[project] = pseudonym(project, "project")
+        self._paths = {
+            f"{workspace}/{project}": f"{self._of['workspace'][workspace]}/"
+            f"{self._of['project'][project]}"
+            for workspace, project in _paths_in(report)
+        }
+        # A chart shortens long names: those are the same people.
+        for known in (*self._of.values(), self._paths):
+            known |= {distinct_labels({"": name})[""]: mask for name, mask in [*known.items()]}
+        # The longest first: one name may be part of another.
+        names = {*self._paths, *(name for known in self._of.values() for name in known)}
+        self._words = sorted(
+            (name for name in names if len(name) >= _SHORTEST_NAME), key=len, reverse=True
+        )
+
+    def cell(self, text: str, space: Space | None = None) -> str:
+        """What is shown for the text of a cell or label.
+
+        Args:
+            space: what the cell names; None when that is unknown.
+        """
+        whole = self._mask(text, space)
+        if whole is not None:
+            return whole
+        suffix = _SUFFIX.search(text)
+        if suffix:
+            named = self._mask(text[: suffix.start()], space)
+            if named is not None:
+                return named + suffix.group()
+        if "/" in text:  # Comet names somebody's own workspace like the person: ada/churn
+            workspace, _, project = text.partition("/")
+            text = "/".join((self._mask(workspace, "workspace") or workspace, self._part(project)))
+        return _ADDRESS.sub(lambda address: pseudonym(address.group()), text)
+
+    def sentence(self, text: str) -> str:
+        """The text with every name in it replaced."""
+        for name in self._words:
+            if name in text:
+                mask = self._mask(name, None) or name
+                text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", mask, text)
+        return self.cell(text)
+
+    def _part(self, text: str) -> str:
+        whole = self._mask(text, "project")
+        return whole or "/".join(self._mask(part, "project") or part for part in text.split("/"))
+
+    def _mask(self, text: str, space: Space | None) -> str | None:
+        """The pseudonym of a name; of no kind, where several kinds have that name."""
+        if text in self._paths:
+            return self._paths[text]
+        spaces = [one for one, known in self._of.items() if text in known]
+        if not spaces:
+            return None
+        if space in spaces:
+            return self._of[space][text]
+        return self._of[spaces[0]][text] if len(spaces) == 1 else pseudonym(text, "name")
+
+
+def _space_of(column: Column) -> Space:
+    return next((space for space in _PLACES if space == column.key), "person")
+
+
+def _names_in(table: Table) -> list[tuple[Space, str]]:
+    named = []
     for column in table.columns:
         if column.personal and column.key in table.frame:
             for value in table.frame[column.key].dropna().unique():
-                found += str(value).split(", ") if column.kind == "list" else [str(value)]
-    return [name for name in found if name not in _NOBODY]
+                names = str(value).split(", ") if column.kind == "list" else [str(value)]
+                named += [(_space_of(column), name) for name in names if name not in _NOBODY]
+    return named
 
 
-def _hidden_table(
-    table: Table, cell: Callable[[str], str], sentence: Callable[[str], str]
-) -> Table:
+def _paths_in(report: Report) -> set[tuple[str, str]]:
+    """Workspaces with their projects, where both are hidden."""
+    paths: set[tuple[str, str]] = set()
+    for table in report.tables:
+        if {column.key for column in table.columns if column.personal} >= {*_PLACES}:
+            rows = table.frame[[*_PLACES]].dropna()
+            pairs = zip(rows["workspace"], rows["project"], strict=True)
+            paths |= {pair for pair in pairs if not {*pair} & {*_NOBODY}}
+    return paths
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
+
+
+def _hidden_table(table: Table, masks: _Masks) -> Table:
     """A table's keys and headings are ours: only what stands under them is hidden."""
     lists = {column.key for column in table.columns if column.kind == "list"}
-    frame = _hidden_frame(table.frame, cell, lists)
-    return replace(table, frame=frame, note=sentence(table.note))
+    spaces = {column.key: _space_of(column) for column in table.columns if column.personal}
+    frame = _hidden_frame(table.frame, masks.cell, lists, spaces)
+    return replace(table, frame=frame, note=masks.sentence(table.note))
 
 
 def _hidden_frame(
-    frame: pd.DataFrame, cell: Callable[[str], str], lists: set[str] | None = None
+    frame: pd.DataFrame,
+    cell: Callable[..., str],
+    lists: Collection[str] = (),
+    spaces: Mapping[str, Space] | None = None,
 ) -> pd.DataFrame:
     """The frame with hidden texts: each distinct one is looked at once."""
     changed: dict[str, pd.Series[Any]] = {}
@@ -102,12 +201,14 @@ def _hidden_frame(
         column = frame[key]
         if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
             continue
-        separator = ", " if lists and key in lists else None
+        separator = ", " if key in lists else None
+        space = spaces.get(key) if spaces else None
+        shown = partial(cell, space=space) if space else cell
         masks = {}
         for value in column.dropna().unique():
             if isinstance(value, str):
                 parts = value.split(separator) if separator else [value]
-                mask = (separator or "").join(cell(part) for part in parts)
+                mask = (separator or "").join(shown(part) for part in parts)
                 if mask != value:
                     masks[value] = mask
         if masks:

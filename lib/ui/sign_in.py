@@ -14,6 +14,7 @@ from lib.access.audit import OFF, STDOUT, Trail, trail
 from lib.access.sign_outs import ended_in
 from lib.access.visitors import LOCAL, Refusal, Right, Visitor, decide, identity_of, refuse_page
 from lib.errors import AccessError, SettingsError
+from lib.reports.personal import key_places
 from lib.settings import Settings, load_settings, load_sign_in
 from lib.sign_in import check_sign_in
 from lib.ui.text import literal
@@ -79,6 +80,7 @@ def current_sign_in(settings: Settings) -> SignIn:
     providers = check_sign_in(section, settings)
     if not providers:
         return SignIn((), {})
+    key_places(str(section["cookie_secret"]))
     if not doorman_present.is_set():
         raise SettingsError(
             "[auth]",

@@ -1,5 +1,7 @@
 """No report that is built from a stand-in names people to a role that may not know them."""
 
+import subprocess
+import sys
 import zipfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from tests.support.comet_usage_answers import answer_of, ms, run
 from tests.support.comet_usage_loads import NOW, load, source_of
 from tests.support.replies import NOW as OPENAI_NOW
 from tests.support.replies import ask, report_of
+from tests.support.servers import ROOT
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,36 @@ def test_a_workspace_that_is_named_after_a_person_is_hidden_with_the_person() ->
     hidden = everything(hide_people(report))
     names = ("ada.byron", "cyd.jones")
     assert {(place, one) for one in names for place, text in hidden.items() if one in text} == set()
-    assert f"{pseudonym('cyd.jones')}/churn" in hidden["charts"]
+    churn = pseudonym("churn", "project")
+    assert f"{pseudonym('cyd.jones', 'workspace')}/{churn}" in hidden["charts"]
+    assert pseudonym("cyd.jones") in hidden["tables"]
+    assert pseudonym("cyd.jones").partition("-")[2] not in hidden["charts"]
+
+
+def test_the_workspace_of_somebody_who_has_no_row_is_hidden_too() -> None:
+    rows = [run(ms(2024, 1, 5), user="bob", workspace="ada.byron", project="ada-thesis")]
+    report = comet_usage_answers.build(answer_of(rows), group="workspace")
+    hidden = everything(hide_people(report))
+    names = ("ada.byron", "ada-thesis")
+    assert {(place, one) for one in names for place, text in hidden.items() if one in text} == set()
+
+
+def test_pseudonyms_of_workspaces_and_projects_outlive_the_process_and_those_of_people_do_not() -> (
+    None
+):
+    script = (
+        "from lib.reports.personal import *; key_places('cookie-secret-1');"
+        "print(pseudonym('ada'), pseudonym('ada', 'workspace'), pseudonym('ada', 'project'))"
+    )
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+        ).stdout.split()
+        for _ in range(2)
+    )
+    assert first[1:] == second[1:]
+    assert first[0] != second[0]
+    assert len({one.partition("-")[2] for one in first}) == 3
 
 
 def test_a_person_who_is_named_like_a_part_of_the_report_breaks_none_of_it() -> None:

@@ -170,7 +170,7 @@ def _column(key: str, query: CometUsageQuery) -> Column:
         kind,  # type: ignore[arg-type]
         unit,
         help_text.format(of="its mean" if query.utilisation == "mean" else "its peak"),
-        personal=key == "user",
+        personal=key in ("user", "workspace", "project"),  # workspaces are often named after people
     )
 
 
