@@ -98,11 +98,12 @@ def check_period(start: date, end: date, today: date, width: str | None = "1d") 
         )
     period = Period(start, end)
     if width is not None and period.days > MAX_DAYS[width]:
+        widest = MAX_DAYS[width] == max(MAX_DAYS.values())
         raise InputError(
             "date range",
-            f"{period.days:,} days in buckets of {width} are too many: "
+            f"{period.days:,} days{'' if widest else f' in buckets of {width}'} are too many: "
             f"the limit is {MAX_DAYS[width]:,} days.",
-            "Choose a shorter range or wider buckets.",
+            "Choose a shorter range." if widest else "Choose a shorter range or wider buckets.",
         )
     return period
 

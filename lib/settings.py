@@ -336,6 +336,8 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
         first = error.errors(include_url=False, include_input=False)[0]
         variable = str(first["loc"][0]).upper()
         problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "literal_error":
+            problem = f"is none of {first['ctx']['expected']}".replace(" or ", ", ")
         raise SettingsError(
             variable, f"{problem}.", "Set it in devenv.sh or the environment."
         ) from None

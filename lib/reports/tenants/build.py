@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -10,7 +11,6 @@ from lib.charts import STEPS, OverTime, Ranking, choose_step, distinct_labels, f
 from lib.reports.report import ChartSpec, Figure, Report, SourceStatus
 from lib.reports.tenants.select import Selection, select
 from lib.reports.tenants.tables import (
-    TOKENS,
     by_month_table,
     data_quality_table,
     month_rows,
@@ -19,7 +19,8 @@ from lib.reports.tenants.tables import (
 )
 from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.query import TenantQuery
-from lib.sources.tenants.tables import METRICS
+from lib.sources.tenants.tables import METRICS, TOKENS, TOTAL_TOKENS
+from lib.usage.exact import total
 
 KIND = "tenant-usage"
 TITLE = "Tenant usage (Redis counters)"
@@ -72,13 +73,27 @@ def build_tenant_usage(
 
 
 def _totals(tenants: pd.DataFrame, chosen: Selection) -> dict[str, int | None]:
-    # Python's integers: a sum over many tenants may not fit into 64 bits
-    sums = {key: sum(map(int, tenants[key].dropna())) for key in (*METRICS, "total_tokens")}
-    return sums | {
-        "tenants_with_usage": int(tenants["months_with_data"].notna().sum()),
-        "tenants_listed": None if chosen.listed is None else len(chosen.listed),
-        "tenants_not_in_control_database": None if chosen.listed is None else len(chosen.unlisted),
+    listed = chosen.listed
+    return {key: _total(tenants[key], key, chosen) for key in (*METRICS, TOTAL_TOKENS)} | {
+        "tenants_with_usage": _with_usage(tenants, chosen),
+        "tenants_listed": None if listed is None else len(listed),
+        "tenants_not_in_control_database": None if listed is None else len(chosen.unlisted),
     }
+
+
+def _total(cells: "pd.Series[Any]", key: str, chosen: Selection) -> int | None:
+    """The sum of what is known. Nothing known is 0 only where no unreadable counter may belong to it."""
+    known = total(cells)
+    if known is not None:
+        return int(known)
+    parts = TOKENS if key == TOTAL_TOKENS else (key,)
+    metric = chosen.anomalies["metric"]
+    return None if bool((metric.isna() | metric.isin(parts)).any()) else 0
+
+
+def _with_usage(tenants: pd.DataFrame, chosen: Selection) -> int | None:
+    used = int(tenants["months_with_data"].notna().sum())
+    return None if not used and chosen.counters.empty and len(chosen.anomalies) else used
 
 
 def _bad_counters(chosen: Selection, statuses: Iterable[SourceStatus]) -> Iterator[SourceStatus]:

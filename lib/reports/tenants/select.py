@@ -12,11 +12,11 @@ import pandas as pd
 from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.tables import METRICS, PREFIX
+from lib.usage.exact import addable
 
 MOST_OWN_PERIODS = 2
 """A month holds the starts of two billing periods at the most; more are daily rows written back."""
 
-_SAFE_SUM = 2.0**62
 _READABLE_MONTH = r"^([0-9]{4}-(?:0[1-9]|1[0-2]))(?:-[0-9]{2})?$"
 _GROUP = ["tenant_id", "metric", "month"]
 
@@ -90,7 +90,7 @@ def select(answer: TenantAnswer, query: TenantQuery) -> Selection:
         owner = anomalies["tenant_id"]
         anomalies = anomalies[owner.isna() | owner.isin(query.tenants)]
         listed = None if listed is None else listed[listed["tenant_id"].isin(query.tenants)]
-    counters = counters.assign(value=_addable(counters["value"]))
+    counters = counters.assign(value=addable(counters["value"]))
     months = pd.period_range(query.first_month, query.last_month, freq="M")
     return Selection(counters, anomalies, listed, find_ambiguous(counters), (*months.map(str),))
 
@@ -130,11 +130,6 @@ def _with_month(counters: pd.DataFrame) -> pd.DataFrame:
         ),
         own_period=own[codes],
     )
-
-
-def _addable(values: "pd.Series[Any]") -> "pd.Series[Any]":
-    # int64 wraps round without a word; Python's integers do not, and are slow
-    return values if float(values.astype("float64").sum()) < _SAFE_SUM else values.astype(object)
 
 
 def find_ambiguous(counters: pd.DataFrame) -> pd.DataFrame:

@@ -11,9 +11,7 @@ import pandas as pd
 from lib.reports.report import Column, Number, Table
 from lib.reports.tenants.select import Selection, joined, present, texts
 from lib.sources.tenants.query import TenantQuery
-from lib.sources.tenants.tables import METRICS
-
-TOKENS = tuple(metric.key for metric in METRICS.values() if metric.token)
+from lib.sources.tenants.tables import METRICS, TOKENS
 
 NO_USAGE = "no usage recorded"
 NOT_LISTED = "not in control database"
