@@ -54,11 +54,11 @@ def count_ids(
         for row in ENDPOINTS.values()
         if column in row.group_by
         and query.sees(row)
-        and any(METRICS[key].over_time == "flow" for key in row.metrics)
+        and any(METRICS[key].nature == "flow" for key in row.metrics)
     ]
     if not _answered(telling, statuses):
         return None
-    flows = [key for key in usage.columns if key in METRICS and METRICS[key].over_time == "flow"]
+    flows = [key for key in usage.columns if key in METRICS and METRICS[key].nature == "flow"]
     if column not in usage:
         return 0
     return int(usage.loc[usage[flows].notna().any(axis=1), column].nunique())

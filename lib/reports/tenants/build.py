@@ -20,6 +20,7 @@ from lib.reports.tenants.tables import (
 from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.tables import METRICS
+from lib.usage.exact import may_share
 
 KIND = "tenant-usage"
 TITLE = "Tenant usage (Redis counters)"
@@ -227,7 +228,7 @@ def _trend(folded: pd.DataFrame, unit: str) -> str:
     if len(known) < len(sums):
         parts.append(f"no counters in {len(sums) - len(known)} of {len(sums)} months")
     series = folded.groupby("series", observed=True)["value"].sum()
-    if len(series) > 1 and total > 0:
+    if len(series) > 1 and total > 0 and may_share(series):
         parts.append(f"largest is {series.index[0]}, {series.iloc[0] / total:.0%} of all")
     return "; ".join(parts) + "."
 
