@@ -82,6 +82,12 @@ def check_period(start: date, end: date, today: date, width: str | None = "1d") 
     Raises:
         InputError: reversed, before ``EARLIEST``, in the future, or longer than the width allows.
     """
+    if start > today:
+        raise InputError(
+            "date range",
+            f"it starts on {start}, in the future; today is {today} (UTC).",
+            "Choose today or an earlier day as the start.",
+        )
     if start > end:
         raise InputError(
             "date range", f"it starts on {start}, after its end {end}.", "Swap the two dates."

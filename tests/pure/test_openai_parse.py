@@ -193,6 +193,15 @@ def test_an_undocumented_field_cannot_take_the_place_of_our_own_columns(name: st
     assert "theirs" in frame[others].astype(str).to_numpy(), "and it is not lost"
 
 
+def test_an_empty_id_or_currency_is_missing() -> None:
+    nameless = {"input_tokens": 1, "project_id": "", "model": "gpt-5"}
+    (parsed,), _ = parse_page(page([bucket_of(MONDAY, [nameless])]), "completions", "openai")
+    assert "project_id" not in parsed.columns, "as a column that is null throughout"
+    rows = [{"project_id": "", "line_item": "", "amount": {"value": 1, "currency": " "}}]
+    (parsed,), _ = parse_page(page([bucket_of(MONDAY, rows)]), "costs", "openai")
+    assert parsed.columns == {"amount": [1]}
+
+
 # Not the documented shape
 
 
@@ -219,6 +228,11 @@ GOOD = bucket_of(MONDAY, [])
         (page([GOOD | {"results": [17]}]), "results"),
         (page([GOOD | {"start_time": "soon"}]), "start_time"),
         (page([GOOD | {"start_time": 1.5}]), "start_time"),
+        (page([GOOD | {"start_time": MONDAY * 1_000}]), "start_time"),
+        (page([GOOD | {"end_time": MONDAY * 1_000}]), "end_time"),
+        (page([GOOD | {"start_time": 10**30}]), "start_time"),
+        (page([GOOD | {"start_time": Decimal("1e300")}]), "start_time"),
+        (page([GOOD | {"start_time": -1}]), "start_time"),
         ({"data": {"a": 1}, "has_more": False}, "data"),
     ],
 )

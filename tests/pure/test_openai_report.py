@@ -370,6 +370,16 @@ def test_no_change_is_shown_against_what_is_not_known_in_full(earlier: OpenAIAns
     assert (figure.value, figure.delta) == (9, None)
 
 
+def test_a_change_against_a_credit_has_no_percentage() -> None:
+    earlier = answer_of({}, {MONDAY: [cost(-20)]})
+    current = answer_of({}, {MONDAY: [cost(10)]}, previous=earlier)
+    (figure,) = [
+        one for one in report_of(current, query(compare=True)).figures if one.key == "cost"
+    ]
+    assert figure.delta is not None
+    assert (figure.delta.change, figure.delta.percent) == (30, None)
+
+
 def test_costs_in_another_currency_are_not_compared() -> None:
     earlier = answer_of({}, {MONDAY: [cost(5, "eur")]})
     current = answer_of({}, {MONDAY: [cost(6, "usd")]})

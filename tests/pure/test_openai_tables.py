@@ -9,6 +9,7 @@ from lib.demo.catalogue import HOSTILE_NAMES
 from lib.reports.openai.build import build_openai_usage
 from lib.reports.openai.tables import NOT_SPLIT, UNALLOCATED
 from lib.reports.report import Report
+from lib.sources.openai.tables import ENDPOINTS
 from lib.status import SourceStatus
 from lib.ui.altair_charts import altair_chart
 from tests.support.replies import DAY, MONDAY, NOW, answer_of, ask, cost
@@ -194,12 +195,23 @@ def test_every_chart_states_its_trend_in_a_sentence() -> None:
     for chart in report.charts:
         assert chart.alt.endswith(".")
         assert any(digit in chart.alt for digit in "0123456789")
-        assert (
-            "gpt-5" in chart.alt
-            or "proj-x" in chart.alt
-            or "completions" in chart.alt
-            or ("USD" in chart.alt)
-        )
+        assert "tokens" in chart.alt or "USD" in chart.alt
+
+
+def test_only_parts_of_one_sign_are_told_as_shares_and_never_the_whole() -> None:
+    def said(*amounts: int) -> dict[str, str]:
+        bill = [cost(value, project_id=f"proj-{at}") for at, value in enumerate(amounts)]
+        return {chart.key: chart.alt for chart in build(answer_of({}, {MONDAY: bill})).charts}
+
+    assert "largest is proj-0, 75% of all" in said(3, 1)["cost_by_project"]
+    assert "largest is proj-0." in said(10, -9)["cost_by_project"]
+    assert "largest" not in said(5)["cost_by_project"]
+    assert "largest" not in said(3, 1)["cost_in_all"]
+
+
+def test_a_part_names_a_metric_that_its_own_endpoint_counts() -> None:
+    for endpoint in ENDPOINTS.values():
+        assert {metric.inside for metric in endpoint.counts} - {""} <= {*endpoint.metrics}
 
 
 def test_a_table_lists_exactly_the_columns_of_its_frame() -> None:

@@ -36,6 +36,7 @@ def test_one_day_is_a_period() -> None:
         (date(2026, 11, 2), date(2026, 11, 1), "Swap"),
         (TODAY, date(2026, 11, 22), "future"),
         (date(2026, 11, 22), date(2026, 11, 22), "future"),
+        (date(2026, 11, 22), TODAY, "as the start"),
     ],
 )
 def test_a_reversed_or_future_range_is_refused(start: date, end: date, said: str) -> None:

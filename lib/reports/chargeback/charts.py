@@ -59,10 +59,8 @@ def _sizes(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
         ranked = pd.concat([ranked, more], ignore_index=True)
     whole = float(sizes.sum())
     first = ranked.iloc[0]
-    parts = [
-        f"{first['label']} is largest with {first['value']:,.2f} MB, "
-        f"{first['value'] / whole:.0%} of {whole:,.2f} MB in all"
-    ]
+    share = f", {first['value'] / whole:.0%} of {whole:,.2f} MB in all" if len(sizes) > 1 else ""
+    parts = [f"{first['label']} is largest with {first['value']:,.2f} MB{share}"]
     if len(rest):
         parts.append(f"the largest {len(top)} of {len(sizes):,} hold {top.sum() / whole:.0%}")
     title = "Size by workspace"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -13,7 +13,6 @@ from lib.reports.openai.notes import openai_notes
 from lib.reports.openai.sums import count_ids, sources_of, sum_or_zero
 from lib.reports.openai.tables import (
     BREAKDOWNS,
-    EXACT_DIGITS,
     Names,
     breakdown_table,
     cost_model,
@@ -34,6 +33,7 @@ from lib.sources.openai.tables import (
     NAME_MARKS,
     Kind,
 )
+from lib.usage.exact import exact_sum, percent_change
 
 KIND = "openai-usage"
 TITLE = "OpenAI usage and billed cost (showback)"
@@ -329,11 +329,8 @@ def _troubled(sources: set[str], statuses: Iterable[SourceStatus]) -> bool:
 def _delta(value: object, previous: object) -> Delta | None:
     if not isinstance(value, int | Decimal) or not isinstance(previous, int | Decimal):
         return None
-    with localcontext() as context:
-        context.prec = EXACT_DIGITS
-        change = value - previous
-        percent = float(change / previous * 100) if previous else None
-    return Delta(previous, change, percent)
+    change = exact_sum([value, -previous])
+    return Delta(previous, change, percent_change(value, previous))
 
 
 def _preceding_trouble(answer: OpenAIAnswer) -> Iterable[SourceStatus]:

@@ -20,6 +20,7 @@ from lib.reports.openai.tables import UNALLOCATED, Names
 from lib.reports.report import ChartSpec, Table
 from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import COSTS_WIDTH, Kind
+from lib.usage.exact import may_share
 
 _RANKED = 10
 
@@ -156,14 +157,18 @@ def _over_time(
 def _trend(folded: pd.DataFrame, step: Step, unit: str) -> str:
     by_time = folded.groupby("time")["value"].sum()
     by_series = folded.groupby("series", observed=True)["value"].sum()
+    # fold puts the largest first, and "Other" last
     total = float(by_time.sum())
     peak = pd.Timestamp(by_time.idxmax())  # type: ignore[arg-type]
-    largest = by_series.index[0]  # fold puts the largest first, and "Other" last
-    share = f", {by_series.iloc[0] / total:.0%} of all" if total > 0 else ""
+    largest_part = ""
+    if len(by_series) > 1:
+        share = by_series.iloc[0] / total if total > 0 and may_share(by_series) else None
+        of_all = f", {share:.0%} of all" if share is not None else ""
+        largest_part = f"; largest is {by_series.index[0]}{of_all}"
     when = peak.strftime("%Y-%m-%d" if step.seconds >= 86_400 else "%Y-%m-%d %H:%M")
     return (
-        f"{_amount(total, unit)} in all, most on {when} ({_amount(float(by_time.max()), unit)}); "
-        f"largest is {largest}{share}."
+        f"{_amount(total, unit)} in all, most on {when} ({_amount(float(by_time.max()), unit)})"
+        f"{largest_part}."
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 from lib.reports.openai.tables import sum_metric
 from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import ENDPOINTS, METRICS
+from lib.sources.openai.usage import NAME
 from lib.status import SourceStatus
 
 
@@ -18,23 +19,33 @@ def sum_or_zero(
     last: Any,
     query: OpenAIQuery,
 ) -> int | None:
-    """A metric over all rows. Nothing used is 0 only where a source that counts it said so:
-    rows that leave the metric out say nothing about it.
+    """A metric over all rows; None where a source that counts it failed. Nothing used is 0 only
+    where a source that counts it said so: rows that leave the metric out say nothing about it.
 
     Args:
         last: the bucket that levels are taken from; see ``last_level``.
     """
+    counting = [row.name for row in ENDPOINTS.values() if metric in row.metrics and query.sees(row)]
+    if _failed(counting, statuses):
+        return None
     known = sum_metric(usage, metric, last)
     if known is not None:
         return known
-    counting = [row.name for row in ENDPOINTS.values() if metric in row.metrics and query.sees(row)]
     left_out = usage["endpoint_type"].isin(counting).any()
     return 0 if _answered(counting, statuses) and not left_out else None
 
 
 def _answered(endpoints: Iterable[str], statuses: Iterable[SourceStatus]) -> bool:
     answered = {status.name for status in statuses if status.status in ("ok", "partial")}
-    return any(f"openai:{name}" in answered for name in endpoints)
+    return any(f"{NAME}:{name}" in answered for name in endpoints)
+
+
+def _failed(endpoints: Iterable[str], statuses: Iterable[SourceStatus]) -> bool:
+    names = {*endpoints}
+    return any(
+        status.source == NAME and status.part in names and status.status == "failed"
+        for status in statuses
+    )
 
 
 def sources_of(metric: str) -> list[str]:
@@ -54,11 +65,11 @@ def count_ids(
         for row in ENDPOINTS.values()
         if column in row.group_by
         and query.sees(row)
-        and any(METRICS[key].over_time == "flow" for key in row.metrics)
+        and any(METRICS[key].nature == "flow" for key in row.metrics)
     ]
-    if not _answered(telling, statuses):
+    if _failed(telling, statuses) or not _answered(telling, statuses):
         return None
-    flows = [key for key in usage.columns if key in METRICS and METRICS[key].over_time == "flow"]
+    flows = [key for key in usage.columns if key in METRICS and METRICS[key].nature == "flow"]
     if column not in usage:
         return 0
     return int(usage.loc[usage[flows].notna().any(axis=1), column].nunique())

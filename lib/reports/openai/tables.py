@@ -108,7 +108,7 @@ def sum_money(amounts: Iterable[Any]) -> Decimal | None:
 def last_level(frame: pd.DataFrame) -> Any:
     """The start of the last bucket that has any level; None when none has. To be taken before
     filters: what is gone from the last bucket must not come back with an older value."""
-    levels = [key for key in frame.columns if key in METRICS and METRICS[key].over_time == "level"]
+    levels = [key for key in frame.columns if key in METRICS and METRICS[key].nature == "level"]
     starts = frame.loc[frame[levels].notna().any(axis=1), "start_time"]
     return None if starts.empty else starts.max()
 
@@ -125,7 +125,7 @@ def sum_metric(frame: pd.DataFrame, key: str, last: Any) -> int | None:
 def _counted(frame: pd.DataFrame, key: str, last: Any) -> Any:
     """The rows that a total adds up: all of a flow, the last bucket's of a level."""
     present = frame[key].notna()
-    return present if METRICS[key].over_time == "flow" else present & (frame["start_time"] == last)
+    return present if METRICS[key].nature == "flow" else present & (frame["start_time"] == last)
 
 
 def usage_table(
@@ -143,7 +143,7 @@ def usage_table(
         if key not in frame:
             frame[key] = _empty(key, len(frame))
     frame = frame[keys].sort_values("start_time", kind="stable", ignore_index=True)
-    flows = [key for key in keys if key in METRICS and METRICS[key].over_time == "flow"]
+    flows = [key for key in keys if key in METRICS and METRICS[key].nature == "flow"]
     totals = {key: total(key) for key in flows}
     return Table(
         "usage",

@@ -20,7 +20,7 @@ from lib.reports.tenants.tables import (
 from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.tables import METRICS, TOKENS, TOTAL_TOKENS
-from lib.usage.exact import total
+from lib.usage.exact import may_share, total
 
 KIND = "tenant-usage"
 TITLE = "Tenant usage (Redis counters)"
@@ -227,10 +227,10 @@ def _trend(folded: pd.DataFrame, unit: str) -> str:
     sums = folded.groupby("time")["value"].sum(min_count=1)
     known = sums.dropna()
     names = [f"{time:%Y-%m}" for time in pd.DatetimeIndex(known.index)]
-    total, first, last = known.sum(), known.iloc[0], known.iloc[-1]
+    whole, first, last = known.sum(), known.iloc[0], known.iloc[-1]
     peak = names[int(known.argmax())]
-    parts = [f"{total:,.0f} {unit} in all"]
-    if total > 0:
+    parts = [f"{whole:,.0f} {unit} in all"]
+    if whole > 0:
         parts.append(f"most in {peak} ({known.max():,.0f})")
     if len(known) > 1:
         word = "up" if last > first else "down" if last < first else "the same"
@@ -242,8 +242,8 @@ def _trend(folded: pd.DataFrame, unit: str) -> str:
     if len(known) < len(sums):
         parts.append(f"no counters in {len(sums) - len(known)} of {len(sums)} months")
     series = folded.groupby("series", observed=True)["value"].sum()
-    if len(series) > 1 and total > 0:
-        parts.append(f"largest is {series.index[0]}, {series.iloc[0] / total:.0%} of all")
+    if len(series) > 1 and whole > 0 and may_share(series):
+        parts.append(f"largest is {series.index[0]}, {series.iloc[0] / whole:.0%} of all")
     return "; ".join(parts) + "."
 
 

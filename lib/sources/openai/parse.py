@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, InstanceOf, ValidationError
+from pydantic import BaseModel, BeforeValidator, InstanceOf, ValidationError
 
 from lib.errors import SourceReplyError
 from lib.sources.openai.tables import COSTS, DIMENSIONS, METRICS, NOT_METRICS
@@ -16,15 +16,28 @@ from lib.sources.openai.tables import COSTS, DIMENSIONS, METRICS, NOT_METRICS
 _NULL = type(None)
 _LARGEST = 2**63 - 1  # what an integer column of a frame holds
 _LONGEST = 40
-_OURS = {"date": "reply_date", "endpoint_type": "reply_endpoint_type"}
+_LAST_SECOND = 253_402_300_800  # the end of the year 9999: a day of milliseconds lies far beyond
+_RENAMED = {"date": "reply_date", "endpoint_type": "reply_endpoint_type"}
 """Names of our own columns, and what an undocumented field of that name is kept as."""
+
+
+def _seconds(value: Any) -> int:
+    """Unix seconds of a time that can be written as a date."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("it is not a number of seconds")  # pydantic wants this one
+    if not 0 <= value <= _LAST_SECOND or value != int(value):
+        raise ValueError("it is not a time in Unix seconds")
+    return int(value)
+
+
+Seconds = Annotated[int, BeforeValidator(_seconds)]
 
 
 class BucketReply(BaseModel):
     """One bucket of a page."""
 
-    start_time: int
-    end_time: int
+    start_time: Seconds
+    end_time: Seconds
     results: list[InstanceOf[dict[str, Any]]]  # checked, not copied: rows are many
 
 
@@ -95,8 +108,9 @@ def _columns(rows: list[dict[str, Any]], source: str) -> dict[str, list[Any]]:
         kinds = set(map(type, values))
         if kinds == {_NULL}:
             continue
-        column = _OURS.get(name, name)
-        columns[column] = _KINDS.get(name, _parse_unknown)(values, kinds, name, source)
+        parsed = _KINDS.get(name, _parse_unknown)(values, kinds, name, source)
+        if any(value is not None for value in parsed):
+            columns[_RENAMED.get(name, name)] = parsed
     return columns
 
 
@@ -111,7 +125,7 @@ def _flatten_cost(row: dict[str, Any], source: str) -> dict[str, Any]:
     return {
         **row,
         "amount": amount.get("value"),
-        "currency": currency and str(currency).upper(),
+        "currency": None if currency is None else str(currency).strip().upper() or None,
     }
 
 
@@ -164,6 +178,11 @@ def _parse_texts(values: list[Any], kinds: set[type], *_context: object) -> list
     return [value if value is None else sys.intern(_text(value)) for value in values]
 
 
+def _parse_labels(values: list[Any], kinds: set[type], *_context: object) -> list[Any]:
+    """Texts of which an empty one names nothing: it is missing."""
+    return [value or None for value in _parse_texts(values, kinds)]
+
+
 def _parse_bools(values: list[Any], kinds: set[type], name: str, source: str) -> list[Any]:
     if kinds <= {bool, _NULL}:
         return values
@@ -182,7 +201,7 @@ def _text(value: Any) -> str:
 
 _KINDS: dict[str, Callable[[list[Any], set[type], str, str], list[Any]]] = {
     **dict.fromkeys(METRICS, _parse_ints),
-    **{key: _parse_bools if dim.boolean else _parse_texts for key, dim in DIMENSIONS.items()},
-    **dict.fromkeys(("line_item", "currency", "quantity_unit"), _parse_texts),
+    **{key: _parse_bools if dim.boolean else _parse_labels for key, dim in DIMENSIONS.items()},
+    **dict.fromkeys(("line_item", "currency", "quantity_unit"), _parse_labels),
     **dict.fromkeys(("amount", "quantity"), _parse_decimals),
 }

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from lib.usage.metrics import Metric
+
 Kind = Literal["project", "user", "api_key"]
 """What a usage row's id stands for. Service accounts are users there; admin keys are keys."""
 
@@ -16,24 +18,31 @@ NAME_MARKS = (ARCHIVED, SERVICE_ACCOUNT, DELETED)
 
 _COMMON = ("project_id", "user_id", "api_key_id", "model")
 _COMPLETIONS = (*_COMMON, "batch", "service_tier", "api_source")
+_INPUT, _OUTPUT = "input_tokens", "output_tokens"
+_UNCACHED, _CACHED = "input_uncached_tokens", "input_cached_tokens"
+_WRITTEN = "input_cache_write_tokens"
+
+_REQUESTS = Metric("num_model_requests", "Requests", "requests")
+_INPUT_TOKENS = Metric(_INPUT, "Input tokens", "tokens")
+_TOOL_CALLS = Metric("num_requests", "Tool calls", "calls")
 _TOKENS = (
-    "input_tokens",
-    "output_tokens",
-    "num_model_requests",
-    "input_cached_tokens",
-    "input_cache_write_tokens",
-    "input_cache_write_30m_tokens",
-    "input_cache_write_12h_tokens",
-    "input_uncached_tokens",
-    "input_text_tokens",
-    "input_audio_tokens",
-    "input_image_tokens",
-    "input_cached_text_tokens",
-    "input_cached_audio_tokens",
-    "input_cached_image_tokens",
-    "output_text_tokens",
-    "output_audio_tokens",
-    "output_image_tokens",
+    _REQUESTS,
+    _INPUT_TOKENS,
+    Metric(_OUTPUT, "Output tokens", "tokens"),
+    Metric(_CACHED, "Cached input tokens", "tokens", inside=_INPUT),
+    Metric("input_audio_tokens", "Input audio tokens", "tokens", inside=_UNCACHED),
+    Metric("output_audio_tokens", "Output audio tokens", "tokens", inside=_OUTPUT),
+    Metric(_WRITTEN, "Cache-write input tokens", "tokens", inside=_INPUT),
+    Metric("input_cache_write_30m_tokens", "Cache-write tokens, 30 min", "tokens", inside=_WRITTEN),
+    Metric("input_cache_write_12h_tokens", "Cache-write tokens, 12 h", "tokens", inside=_WRITTEN),
+    Metric(_UNCACHED, "Uncached input tokens", "tokens", inside=_INPUT),
+    Metric("input_text_tokens", "Input text tokens", "tokens", inside=_UNCACHED),
+    Metric("input_image_tokens", "Input image tokens", "tokens", inside=_UNCACHED),
+    Metric("input_cached_text_tokens", "Cached text tokens", "tokens", inside=_CACHED),
+    Metric("input_cached_audio_tokens", "Cached audio tokens", "tokens", inside=_CACHED),
+    Metric("input_cached_image_tokens", "Cached image tokens", "tokens", inside=_CACHED),
+    Metric("output_text_tokens", "Output text tokens", "tokens", inside=_OUTPUT),
+    Metric("output_image_tokens", "Output image tokens", "tokens", inside=_OUTPUT),
 )
 
 
@@ -44,14 +53,19 @@ class Endpoint:
     Args:
         name: path tail below ``/organization/usage``, and ``endpoint_type`` in the table.
         group_by: groupings it accepts.
-        metrics: documented integer fields of a result.
+        counts: documented integer fields of a result.
         may_be_missing: a 404 means that the organisation is not offered it.
     """
 
     name: str
     group_by: tuple[str, ...]
-    metrics: tuple[str, ...]
+    counts: tuple[Metric, ...]
     may_be_missing: bool = False
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the fields that it counts in."""
+        return tuple(metric.key for metric in self.counts)
 
     @property
     def path(self) -> str:
@@ -62,22 +76,42 @@ ENDPOINTS: Mapping[str, Endpoint] = {
     endpoint.name: endpoint
     for endpoint in (
         Endpoint("completions", _COMPLETIONS, _TOKENS),
-        Endpoint("embeddings", _COMMON, ("input_tokens", "num_model_requests")),
-        Endpoint("moderations", _COMMON, ("input_tokens", "num_model_requests")),
-        Endpoint("images", (*_COMMON, "size", "source"), ("images", "num_model_requests")),
-        Endpoint("audio_speeches", _COMMON, ("characters", "num_model_requests")),
-        Endpoint("audio_transcriptions", _COMMON, ("seconds", "num_model_requests")),
-        Endpoint("vector_stores", ("project_id",), ("usage_bytes",)),
-        Endpoint("code_interpreter_sessions", ("project_id",), ("num_sessions",)),
+        Endpoint("embeddings", _COMMON, (_INPUT_TOKENS, _REQUESTS)),
+        Endpoint("moderations", _COMMON, (_INPUT_TOKENS, _REQUESTS)),
+        Endpoint(
+            "images",
+            (*_COMMON, "size", "source"),
+            (Metric("images", "Images", "images"), _REQUESTS),
+        ),
+        Endpoint(
+            "audio_speeches",
+            _COMMON,
+            (Metric("characters", "Characters spoken", "characters"), _REQUESTS),
+        ),
+        Endpoint(
+            "audio_transcriptions",
+            _COMMON,
+            (Metric("seconds", "Seconds transcribed", "seconds"), _REQUESTS),
+        ),
+        Endpoint(
+            "vector_stores",
+            ("project_id",),
+            (Metric("usage_bytes", "Vector storage", "bytes", nature="level"),),
+        ),
+        Endpoint(
+            "code_interpreter_sessions",
+            ("project_id",),
+            (Metric("num_sessions", "Code sessions", "sessions"),),
+        ),
         Endpoint(
             "file_search_calls",
             ("project_id", "user_id", "api_key_id", "vector_store_id"),
-            ("num_requests",),
+            (_TOOL_CALLS,),
         ),
         Endpoint(
             "web_search_calls",
             (*_COMMON, "context_level", "api_source"),
-            ("num_requests", "num_model_requests"),
+            (_TOOL_CALLS, _REQUESTS),
         ),
         Endpoint("decisions", _COMPLETIONS, _TOKENS, may_be_missing=True),
     )
@@ -132,65 +166,18 @@ DIMENSIONS: Mapping[str, Dimension] = {
 DEFAULT_GROUP_BY = _COMMON
 
 
-@dataclass(frozen=True)
-class Metric:
-    """One counted thing.
-
-    Args:
-        key: field name on the wire.
-        label: heading.
-        unit: what is counted.
-        over_time: a ``flow`` adds up over days; of a ``level`` the last value counts.
-    """
-
-    key: str
-    label: str
-    unit: str
-    over_time: Literal["flow", "level"] = "flow"
-
-
 METRICS: Mapping[str, Metric] = {
-    metric.key: metric
-    for metric in (
-        Metric("num_model_requests", "Requests", "requests"),
-        Metric("input_tokens", "Input tokens", "tokens"),
-        Metric("output_tokens", "Output tokens", "tokens"),
-        Metric("input_cached_tokens", "Cached input tokens", "tokens"),
-        Metric("input_audio_tokens", "Input audio tokens", "tokens"),
-        Metric("output_audio_tokens", "Output audio tokens", "tokens"),
-        Metric("images", "Images", "images"),
-        Metric("characters", "Characters spoken", "characters"),
-        Metric("seconds", "Seconds transcribed", "seconds"),
-        Metric("num_sessions", "Code sessions", "sessions"),
-        Metric("num_requests", "Tool calls", "calls"),
-        Metric("usage_bytes", "Vector storage", "bytes", over_time="level"),
-        Metric("input_cache_write_tokens", "Cache-write input tokens", "tokens"),
-        Metric("input_cache_write_30m_tokens", "Cache-write tokens, 30 min", "tokens"),
-        Metric("input_cache_write_12h_tokens", "Cache-write tokens, 12 h", "tokens"),
-        Metric("input_uncached_tokens", "Uncached input tokens", "tokens"),
-        Metric("input_text_tokens", "Input text tokens", "tokens"),
-        Metric("input_image_tokens", "Input image tokens", "tokens"),
-        Metric("input_cached_text_tokens", "Cached text tokens", "tokens"),
-        Metric("input_cached_audio_tokens", "Cached audio tokens", "tokens"),
-        Metric("input_cached_image_tokens", "Cached image tokens", "tokens"),
-        Metric("output_text_tokens", "Output text tokens", "tokens"),
-        Metric("output_image_tokens", "Output image tokens", "tokens"),
-    )
+    metric.key: metric for endpoint in ENDPOINTS.values() for metric in endpoint.counts
 }
+"""All that any endpoint counts, flows and levels, wholes and their parts."""
 
-BREAKDOWN_METRICS = (
-    "num_model_requests",
-    "input_tokens",
-    "output_tokens",
-    "input_cached_tokens",
-    "images",
-    "characters",
-    "seconds",
-    "num_sessions",
-    "num_requests",
-    "usage_bytes",
+FLOWS = tuple(key for key, metric in METRICS.items() if metric.nature == "flow")
+LEVELS = tuple(key for key, metric in METRICS.items() if metric.nature == "level")
+
+BREAKDOWN_METRICS = tuple(
+    key for key in (*FLOWS, *LEVELS) if not METRICS[key].inside or key == _CACHED
 )
-"""Metrics of the breakdown tables. Parts of a whole (cached, audio, text) are never added to it."""
+"""Metrics of the breakdown tables: what is no part of another; and cached tokens, whose price is lower."""
 
 NOT_METRICS = frozenset({"object", "start_time", "end_time", "start_time_iso", "end_time_iso"})
 """Fields of a result that repeat its bucket."""
