@@ -79,7 +79,7 @@ def _side(
     *,
     live: bool,
 ) -> Side:
-    at, at_words = as_of(report, query, live=live, now=now)
+    at, at_words = as_of(report, live=live, now=now)
     return select(report, query, answer.service_accounts, at=at, at_words=at_words)
 
 
