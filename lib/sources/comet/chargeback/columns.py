@@ -179,7 +179,7 @@ def whole_number(value: Any) -> int | None:
 def milliseconds(value: Any) -> int | None:
     """Epoch milliseconds; from seconds where the number can only be these."""
     number = whole_number(value)
-    return 1_000 * number if number in SECONDS and number is not None else number
+    return number if number is None or number not in SECONDS else 1_000 * number
 
 
 def _milliseconds(values: list[Any]) -> bool:
@@ -298,7 +298,7 @@ _FORMS: Mapping[Kind, _Form] = {
         _milliseconds,
         milliseconds,
         _int_array,
-        lambda value: whole_number(value) in SECONDS,
+        lambda value: milliseconds(value) != whole_number(value),
         "are seconds since 1970, not milliseconds, and are read as such",
     ),
     "size": _Form({Decimal, _NULL}, _short_decimals, decimal_number, _size_array),
