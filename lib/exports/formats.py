@@ -244,6 +244,15 @@ def _signed(value: Number | None, unit: str) -> str:
     return f"+{text}" if value is not None and not is_missing(value) and value > 0 else text
 
 
+def heading(label: str, unit: str) -> str:
+    """A column's label with its unit, said once: ``Size (MB)``, whether or not the label says it."""
+    return label if not unit or _says(label, unit) else f"{label} ({visible(unit)})"
+
+
+def _says(label: str, unit: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(unit)}(?!\w)", label, re.IGNORECASE) is not None
+
+
 def _labelled(text: str, shown: Figure) -> str:
     unit = visible(shown.unit)
     plain = shown.unit in UNIT_KINDS or is_currency(shown.unit) or not unit or text == MISSING

@@ -18,6 +18,7 @@ from lib.sources.comet.chargeback.tables import MILLISECONDS
 from lib.usage.exact import exactly, values_of
 
 DAY_MS = 86_400_000
+_NO_TIME = 2**63 - 1  # later than any: the least of some times is never this, unless none is known
 
 
 @dataclass(frozen=True)
@@ -260,25 +261,32 @@ def _places(
     report: Chargeback, marks: pd.DataFrame, query: ChargebackQuery, at: datetime
 ) -> pd.DataFrame:
     names = report.workspaces["name"]
-    # As objects: Int64 of several columns at once is slow to merge
+    # Plain integers, not floats: a time of 16 digits must come out as it went in
     facts = pd.DataFrame(
         {
             "userName": report.users["username"],
-            "created": marks["created"].to_numpy("float64", na_value=np.nan),
-            "active": marks["active"].to_numpy("float64", na_value=0.0),
-            "opik": marks["opik"].to_numpy("float64"),
+            "created": marks["created"].to_numpy("int64", na_value=_NO_TIME),
+            "active": marks["active"].fillna(False).to_numpy("int64"),
+            "opik": marks["opik"].to_numpy("int64"),
         }
     ).dropna(subset="userName")
     # A name that is listed twice, once deleted and once new, is one person
-    facts = facts.groupby("userName", sort=False).agg(
+    people = facts.groupby("userName", sort=False).agg(
         {"created": "min", "active": "max", "opik": "max"}
     )
     pairs = report.members[["workspace", "userName"]].dropna().drop_duplicates()
-    found = facts.reindex(pairs["userName"]).set_axis(pairs.index)
-    of = found.assign(workspace=pairs["workspace"]).groupby("workspace", sort=False)
-    sums = of.agg({"created": "min", "active": "sum", "opik": "max"}).reindex(names)
-    created = pd.Series(sums["created"].to_numpy(), names.index).astype("Int64")
-    active = pd.Series(sums["active"].fillna(0).to_numpy(), names.index).astype("Int64")
+    row = people.index.get_indexer(pd.Index(pairs["userName"]))
+    members = people.take(row[row >= 0]).assign(workspace=pairs["workspace"].array[row >= 0])
+    sums = members.groupby("workspace", sort=False).agg(
+        {"created": "min", "active": "sum", "opik": "max"}
+    )
+    row = sums.index.get_indexer(pd.Index(names))
+    created, active, opik = (
+        # The last one stands for workspaces without members, which are at row -1
+        pd.Series(np.append(sums[key].to_numpy("int64"), nothing)[row], names.index, dtype="Int64")
+        for key, nothing in (("created", _NO_TIME), ("active", 0), ("opik", 0))
+    )
+    created = created.mask(created == _NO_TIME)
     told = bool(marks["active"].notna().any())
     experiments = report.workspaces["numberOfExperiments"].astype("Int64").fillna(0) > 0
     projects = report.workspaces["numberOfProjects"].astype("Int64").fillna(0) > 0
@@ -289,7 +297,7 @@ def _places(
             "new": within(created, at, query.window_days),
             "older": before(created, at, query.window_days),
             "em": (experiments | projects).astype(bool),
-            "opik": sums["opik"].fillna(0).to_numpy() > 0,
+            "opik": (opik > 0).astype(bool),
         },
         index=names.index,
     )
