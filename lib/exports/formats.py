@@ -283,7 +283,7 @@ def _below(number: Decimal, limit: Decimal, unit: str) -> str:
 
 
 def provenance(report: Report) -> tuple[tuple[str, str], ...]:
-    """Label and text of what stands beside every total: period, source, times, completeness, filters.
+    """Label and text of what stands beside every total: period or moment, source, times, completeness, filters.
 
     All renderings show these same lines. A report over no period has no such line, one without a
     host none for the source.
@@ -292,6 +292,7 @@ def provenance(report: Report) -> tuple[tuple[str, str], ...]:
     days = f", {period.days:,} day{'s' if period.days > 1 else ''}" if period else ""
     lines = (
         ("Period", f"{period}{days}" if period else ""),
+        ("State at", moment(report.state_at) if report.state_at else ""),
         ("Source", visible(report.host)),
         ("Generated", moment(report.generated_at)),
         ("Data as of", moment(report.as_of)),

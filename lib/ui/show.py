@@ -49,7 +49,7 @@ def show_report(report: Report, prefix: str) -> None:
 
 def _show_standing(report: Report) -> None:
     """Period, source, as-of and completeness: beside every total, in every rendering."""
-    wanted = ("Period", "Source", "Data as of", "Completeness")
+    wanted = ("Period", "State at", "Source", "Data as of", "Completeness")
     lines = [
         f"**{label}** {literal(text)}"
         for label, text in formats.provenance(report)

@@ -140,7 +140,7 @@ async def of_month(asked: str, came: str, made: int | None, now: datetime) -> Re
 async def test_another_month_than_asked_for_is_incomplete_and_ends_where_the_data_end() -> None:
     report = await of_month("2024-10", "2024-07", None, NOW)
     assert not report.complete
-    assert report.totals["windows_end"] == "2024-08-01T00:00:00Z"
+    assert report.totals["windows_end"] == "2024-07-31T23:59:59Z"
     assert noted(report, "Asked for 2024-10, the server answered with its report of 2024-07")
     assert "2024-10 is missing" in str(report.sources[0].detail)
 

@@ -18,6 +18,7 @@ from lib.sources.comet.chargeback.tables import MILLISECONDS
 from lib.usage.exact import exactly, values_of
 
 DAY_MS = 86_400_000
+_MOMENT = timedelta(milliseconds=1)
 _NO_TIME = 2**63 - 1  # later than any: the least of some times is never this, unless none is known
 
 
@@ -315,7 +316,8 @@ def as_of(report: Chargeback, *, live: bool, now: datetime) -> tuple[datetime, s
     if made is not None:
         return made, "the time the server made it"
     period = month_period(report.month)
-    end = datetime.fromtimestamp(period.end_epoch, UTC) if period else now
+    # The last moment that is still in the month: windows include their ends
+    end = datetime.fromtimestamp(period.end_epoch, UTC) - _MOMENT if period else now
     if end < now:
         return end, f"the end of {report.month}, because it does not say when it was made"
     return now, "the moment this report was made, because it does not say when it was made itself"
