@@ -19,7 +19,7 @@ from lib.exports.values import (
     positional,
     stamp,
 )
-from lib.reports.report import Report, Table
+from lib.reports.report import Column, Report, Table
 
 _SIGNS = "=+@|＝＋－＠﹢﹣﹦﹫-"
 _BLANKS = (
@@ -38,8 +38,9 @@ def to_csv(report: Report, table_key: str, profile: Profile = "excel") -> bytes:
     """One table, with the column keys as its header row and no row of totals.
 
     Decimals and floats are never written with an exponent, integers never with a fraction, missing
-    values are empty, times end in ``Z``. In the Excel profile a text cell or header that begins
-    as ``FORMULA`` says gets a ``'`` in front; numbers never do.
+    values are empty, times end in ``Z``. Milliseconds since 1970 are times in the Excel profile and
+    stay numbers in the machine profile, as in JSON. In the Excel profile a text cell or header that
+    begins as ``FORMULA`` says gets a ``'`` in front; numbers never do.
 
     Raises:
         KeyError: the report has no table of that key.
@@ -68,9 +69,11 @@ def _entry(name: str, report: Report) -> zipfile.ZipInfo:
 
 
 def _table_csv(table: Table, profile: Profile) -> bytes:
-    header = [column.key for column in table.columns]
+    header = [_header(column, profile) for column in table.columns]
     columns: list[list[Plain]] = []
-    for column, values in zip(table.columns, plain_columns(table, times=True), strict=True):
+    for column, values in zip(
+        table.columns, plain_columns(table, times=profile == "excel"), strict=True
+    ):
         if column.kind in ("text", "list") and profile == "excel":
             columns.append([_disarmed(value) for value in values])
         elif any(isinstance(value, float | bool) for value in values):
@@ -85,6 +88,12 @@ def _table_csv(table: Table, profile: Profile) -> bytes:
     end = LINE_END[profile]
     text = end.join(line[:-2] for line in lines) + end
     return text.encode(ENCODING[profile], "replace")
+
+
+def _header(column: Column, profile: Profile) -> str:
+    """A column's key; where a time stands for milliseconds, its name does not say them."""
+    as_time = column.kind == "epoch_ms" and profile == "excel"
+    return column.key.removesuffix("_ms") if as_time else column.key
 
 
 class _Lines(list[str]):
@@ -115,6 +124,7 @@ def _meta(report: Report, profile: Profile, files: Mapping[str, bytes]) -> dict[
         "complete": report.complete,
         "profile": profile,
         "period": plain_period(report),
+        "state_at": stamp(report.state_at) if report.state_at else None,
         "filters": plain_filters(report.filters),
         "sources": [
             {
@@ -129,22 +139,24 @@ def _meta(report: Report, profile: Profile, files: Mapping[str, bytes]) -> dict[
         ],
         "totals": {key: plain(value) for key, value in report.totals.items()},
         "notes": list(report.notes),
-        "files": [
-            _file_meta(table, f"{table.key}.csv", files[f"{table.key}.csv"])
-            for table in report.tables
-        ],
+        "files": [_file_meta(table, profile, files[f"{table.key}.csv"]) for table in report.tables],
     }
 
 
-def _file_meta(table: Table, name: str, content: bytes) -> dict[str, object]:
+def _file_meta(table: Table, profile: Profile, content: bytes) -> dict[str, object]:
     return {
-        "name": name,
+        "name": f"{table.key}.csv",
         "title": table.title,
         "rows": len(table.frame),
         "sha256": hashlib.sha256(content).hexdigest(),
         "totals": {key: plain(value) for key, value in (table.totals or {}).items()},
         "columns": [
-            {"key": column.key, "label": column.label, "kind": column.kind, "unit": column.unit}
+            {
+                "key": _header(column, profile),
+                "label": column.label,
+                "kind": column.kind,
+                "unit": column.unit,
+            }
             for column in table.columns
         ],
     }

@@ -245,6 +245,15 @@ def _signed(value: Number | None, unit: str) -> str:
     return f"+{text}" if value is not None and not is_missing(value) and value > 0 else text
 
 
+def heading(label: str, unit: str) -> str:
+    """A column's label with its unit, said once: ``Size (MB)``, whether or not the label says it."""
+    return label if not unit or _says(label, unit) else f"{label} ({visible(unit)})"
+
+
+def _says(label: str, unit: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(unit)}(?!\w)", label, re.IGNORECASE) is not None
+
+
 def _labelled(text: str, shown: Figure) -> str:
     unit = visible(shown.unit)
     plain = shown.unit in UNIT_KINDS or is_currency(shown.unit) or not unit or text == MISSING
@@ -275,7 +284,7 @@ def _below(number: Decimal, limit: Decimal, unit: str) -> str:
 
 
 def provenance(report: Report) -> tuple[tuple[str, str], ...]:
-    """Label and text of what stands beside every total: period, source, times, completeness, filters.
+    """Label and text of what stands beside every total: period or moment, source, times, completeness, filters.
 
     All renderings show these same lines. A report over no period has no such line, one without a
     host none for the source.
@@ -284,6 +293,7 @@ def provenance(report: Report) -> tuple[tuple[str, str], ...]:
     days = f", {period.days:,} day{'s' if period.days > 1 else ''}" if period else ""
     lines = (
         ("Period", f"{period}{days}" if period else ""),
+        ("State at", moment(report.state_at) if report.state_at else ""),
         ("Source", visible(report.host)),
         ("Generated", moment(report.generated_at)),
         ("Data as of", moment(report.as_of)),

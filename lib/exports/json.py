@@ -14,8 +14,8 @@ def to_json(report: Report) -> bytes:
     """The whole report as strict JSON in UTF-8: one key per line, one table row per line.
 
     Money and other decimals are strings, unknown numbers null, days ``2026-10-31``, times
-    ``2026-11-21T01:40:00Z``. ``figures`` and ``host``, where the data came from, are additions
-    to the keys that the schema always has.
+    ``2026-11-21T01:40:00Z``. ``figures``, ``host``, where the data came from, and ``state_at``,
+    the moment that levels are of, are additions to the keys that the schema always has.
     """
     return _document(report).encode("utf-8", "replace")
 
@@ -48,6 +48,8 @@ def _document(report: Report) -> str:
     lines.append(f' "tables": {{\n{tables}\n }}' if tables else ' "tables": {}')
     lines.append(f' "figures": {_dumps([_figure(figure) for figure in report.figures])}')
     lines.append(f' "host": {_dumps(report.host or None)}')
+    state_at = stamp(report.state_at) if report.state_at else None
+    lines.append(f' "state_at": {_dumps(state_at)}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 

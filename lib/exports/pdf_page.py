@@ -80,7 +80,8 @@ class Page(FPDF):
     def header(self) -> None:
         """From the second page on: what report this page belongs to."""
         if self.page_no() > 1:
-            name = ", ".join(str(part) for part in (self.report.title, self.report.period) if part)
+            of = self.report.period or (self.report.state_at and moment(self.report.state_at))
+            name = ", ".join(str(part) for part in (self.report.title, of) if part)
             self.put(self.l_margin, 8, name, size=7, colour=self.FAINT, width=self.epw)
         self.y = self.t_margin
 

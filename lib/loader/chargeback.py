@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Literal
 
 from loguru import logger
 
@@ -114,8 +115,9 @@ class _Load:
             return Document((report, self.now), 3 * len(report.raw) + 1_000, seconds)
 
         key = (self.source.scope, CHARGEBACK, month)
-        found = self.caches.document(key, fetch)
-        kept: tuple[Chargeback, datetime] = await self.progress.count(report_name(month), found)
+        kept: tuple[Chargeback, datetime] = await self.progress.count(
+            report_name(month), self.caches.document(key, fetch)
+        )
         return kept
 
     async def earlier(self, month: str | None) -> tuple[Chargeback, datetime] | SourceError:
@@ -129,12 +131,12 @@ class _Load:
         """The server's list and how it answered; None when only names can tell."""
 
         async def fetch() -> Document:
-            found = await fetch_service_accounts(self.client)
-            return Document((found, self.now), 1_000, CURRENT_SECONDS)
+            accounts = await fetch_service_accounts(self.client)
+            return Document((accounts, self.now), 1_000, CURRENT_SECONDS)
 
         key = (self.source.scope, SERVICE_ACCOUNTS)
         try:
-            found, fetched = await self.progress.count(
+            named, fetched = await self.progress.count(
                 "service accounts", self.caches.document(key, fetch)
             )
         except (SourceDenied, SourceRefused, SourceReplyError) as error:
@@ -144,9 +146,9 @@ class _Load:
             return None, SourceStatus(
                 NAME, SERVICE_ACCOUNTS, "failed", None, None, detail, error.remedy
             )
-        if found is None:
+        if named is None:
             return None, _told_by_names("The server's list has an unknown form. ")
-        return found, SourceStatus(NAME, SERVICE_ACCOUNTS, "ok", fetched, len(found))
+        return named, SourceStatus(NAME, SERVICE_ACCOUNTS, "ok", fetched, len(named))
 
 
 def _told_by_names(why: str) -> SourceStatus:
@@ -169,10 +171,17 @@ def _report_status(
     source: str, part: str, report: Chargeback, fetched: datetime | None
 ) -> SourceStatus:
     rows = len(report.users) + len(report.workspaces)
-    if not report.unread:
-        return SourceStatus(source, part, "ok", fetched, rows)
-    detail = f"{report.unread} of its values or entries could not be read; the notes say which."
-    return SourceStatus(source, part, "partial", fetched, rows, detail)
+    missing = []
+    if report.is_of_another_month:
+        missing.append(
+            f"{report.asked} is missing: the server answered with its report of {report.month}."
+        )
+    if report.unread:
+        missing.append(
+            f"{report.unread} of its values or entries could not be read; the notes say which."
+        )
+    status: Literal["ok", "partial"] = "partial" if missing else "ok"
+    return SourceStatus(source, part, status, fetched, rows, " ".join(missing) or None)
 
 
 def _is_over(month: str, now: datetime) -> bool:
@@ -184,12 +193,13 @@ def _same(report: Chargeback, earlier: Chargeback) -> bool:
 
 
 def load_chargeback_files(
-    files: Sequence[tuple[str, bytes]], query: ChargebackQuery
+    files: Sequence[tuple[str, bytes]], query: ChargebackQuery, *, now: datetime | None = None
 ) -> ChargebackAnswer:
     """The latest of the files, compared with the one before it.
 
     Args:
         files: names and contents; at least one.
+        now: no file was made later; the clock when None.
 
     Raises:
         InputError: no file, too many, or one that is no report; names the file.
@@ -198,8 +208,11 @@ def load_chargeback_files(
         raise InputError("file", f"choose one to {_MOST} files.")
     reports = [read_report_file(name, data) for name, data in files]
     chosen = choose_reports(reports, query.month, query.compare)
-    used = [one for one in (chosen.report, chosen.earlier) if one is not None]
-    statuses = [_report_status("file", one.label, one, _made_at(one)) for one in used]
+    used = [report for report in (chosen.report, chosen.earlier) if report is not None]
+    present = now or datetime.now(UTC)
+    statuses = [
+        _report_status("file", report.label, report, report.made_at(present)) for report in used
+    ]
     return ChargebackAnswer(
         chosen.report,
         chosen.earlier,
@@ -207,14 +220,3 @@ def load_chargeback_files(
         (*statuses, _told_by_names("Files do not list them. ")),
         chosen.notes,
     )
-
-
-def _made_at(report: Chargeback) -> datetime | None:
-    """When the server made a saved report, as far as dates go."""
-    try:
-        epoch = datetime(1970, 1, 1, tzinfo=UTC)
-        return (
-            None if report.created_at is None else epoch + timedelta(milliseconds=report.created_at)
-        )
-    except OverflowError:
-        return None

@@ -45,7 +45,7 @@ ColumnKind = Literal[
 the items joined by ", ", None for no item: JSON has them one by one; int and bytes as Int64;
 decimal as objects of Decimal or None; float as Float64, for what is measured and is no money;
 percent as float64 (12.5 means 12.5 %); date as datetime.date objects; datetime as datetime64 with UTC; epoch_ms as Int64, milliseconds since 1970,
-where 0 means never: people see a time in UTC, JSON keeps the number; duration as seconds in Float64
+where 0 means never: people and the Excel profile see a time in UTC, JSON and the machine profile keep the number; duration as seconds in Float64
 or Int64."""
 
 
@@ -149,6 +149,8 @@ class Report:
     Args:
         kind: ``openai-usage``.
         totals: the control totals of the JSON form; None where a total cannot be known.
+        period: the days that are counted; None for a report of no period.
+        state_at: the moment whose levels it shows; None for a report that counts what happened.
         host: where the data came from, host name only; never holds a credential.
         generated_at: UTC.
         demo: the data is made up.
@@ -168,6 +170,7 @@ class Report:
     host: str = ""
     demo: bool = False
     main_table: str = field(default="")
+    state_at: datetime | None = None
 
     @property
     def complete(self) -> bool:
@@ -192,8 +195,13 @@ class Report:
         raise KeyError(key)
 
     def file_name(self, extension: str, table: str = "") -> str:
-        """``openai-usage_2026-10-01_2026-10-31[-incomplete][-demo].csv``, with ``_<table>`` when one is named."""
+        """``openai-usage_2026-10-01_2026-10-31[-incomplete][-demo].csv``, with ``_<table>`` when one is named.
+
+        A report of one moment has that day in its name.
+        """
         period = f"_{self.period.start}_{self.period.end}" if self.period else ""
+        if self.state_at is not None:
+            period = f"_{self.state_at:%Y-%m-%d}"
         part = f"_{table}" if table and table != self.main_table else ""
         marks = ("" if self.complete else "-incomplete") + ("-demo" if self.demo else "")
         return f"{self.kind}{period}{part}{marks}.{extension}"

@@ -49,7 +49,7 @@ def show_report(report: Report, prefix: str) -> None:
 
 def _show_standing(report: Report) -> None:
     """Period, source, as-of and completeness: beside every total, in every rendering."""
-    wanted = ("Period", "Source", "Data as of", "Completeness")
+    wanted = ("Period", "State at", "Source", "Data as of", "Completeness")
     lines = [
         f"**{label}** {literal(text)}"
         for label, text in formats.provenance(report)
@@ -182,11 +182,8 @@ def _times(milliseconds: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def _column_config(column: Column) -> Any:
-    label = (
-        f"{column.label} ({column.unit})"
-        if column.kind in ("decimal", "float") and column.unit
-        else column.label
-    )
+    unit = column.unit if column.kind in ("decimal", "float") else ""
+    label = formats.heading(column.label, unit)
     hint = column.help or None
     time = "YYYY-MM-DD HH:mm"
     kinds = {
@@ -195,7 +192,7 @@ def _column_config(column: Column) -> Any:
         "decimal": lambda: st.column_config.NumberColumn(label, help=hint, format="localized"),
         "float": lambda: st.column_config.NumberColumn(label, help=hint, format="localized"),
         "duration": lambda: st.column_config.NumberColumn(
-            f"{column.label} (hours)", help=hint, format="localized"
+            formats.heading(column.label, "hours"), help=hint, format="localized"
         ),
         "percent": lambda: st.column_config.NumberColumn(label, help=hint, format="%.1f %%"),
         "date": lambda: st.column_config.DateColumn(label, help=hint, format="YYYY-MM-DD"),

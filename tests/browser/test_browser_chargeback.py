@@ -97,7 +97,7 @@ def test_saved_reports_are_shown_compared_and_downloaded_as_they_are_on_the_scre
         download(page, label, tmp_path)
         for label in ("CSV: users table", "CSV: all tables (zip)", "JSON", "PDF")
     )
-    assert table.name == "comet-chargeback_2026-10-01_2026-10-31.csv"
+    assert table.name == "comet-chargeback_2026-10-31.csv"
     assert {one["username"] for one in rows(table.read_bytes())} == {
         one["username"] for one in users
     }

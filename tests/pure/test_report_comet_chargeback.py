@@ -1,7 +1,7 @@
 """The chargeback report: what is counted, by which time, under which filter, and what is noted."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,11 +9,11 @@ import pytest
 
 from lib.errors import InputError
 from lib.exports.csv import to_csv
+from lib.exports.formats import provenance
 from lib.exports.json import to_json
 from lib.exports.terminal import to_terminal
-from lib.periods import Period
 from lib.reports.report import Report
-from tests.support.comet_reports import DAY, NOW_MS, build, document, member, user, workspace
+from tests.support.comet_reports import DAY, NOW, NOW_MS, build, document, member, user, workspace
 
 
 def noted(report: Report, words: str) -> bool:
@@ -167,12 +167,17 @@ def test_a_live_report_ends_its_windows_now():
 def test_an_older_month_that_does_not_say_when_it_was_made_ends_with_the_month():
     given = document(PEOPLE, reportDate="2024-08", inner={"createdAt": None})
     report = build(given, host="comet.test", month="2024-08")
-    assert report.totals["windows_end"] == "2024-09-01T00:00:00Z"
-    assert report.period == Period(date(2024, 8, 1), date(2024, 8, 31))
+    assert report.totals["windows_end"] == "2024-08-31T23:59:59Z"
 
 
-def test_a_report_of_no_month_has_no_period():
-    assert build(document()).period is None
+def test_levels_are_of_a_moment_and_of_no_period():
+    report = build(document(PEOPLE, reportDate="2024-08"), host="comet.test", month="2024-08")
+    assert report.period is None
+    assert report.state_at == NOW
+    assert dict(provenance(report))["State at"] == "2024-10-02 00:00 UTC"
+    assert "Period" not in dict(provenance(report))
+    assert report.file_name("csv") == "comet-chargeback_2024-10-02.csv"
+    assert json.loads(to_json(report))["state_at"] == "2024-10-02T00:00:00Z"
 
 
 def test_a_list_that_is_not_there_is_unknown_and_an_empty_one_is_zero():
@@ -294,7 +299,8 @@ def test_json_has_the_servers_milliseconds_and_people_see_utc():
     report = build(document([user(lastUsedAt=1_727_000_000_123, uiUsageUpdateTs=0)]))
     (row,) = rows(report, "users")
     assert (row["lastUsedAt"], row["uiUsageUpdateTs"]) == (1_727_000_000_123, 0)
-    assert b"2024-09-22T10:13:20.123" in to_csv(report, "users", "machine")
+    assert b"2024-09-22T10:13:20.123" in to_csv(report, "users", "excel")
+    assert b",1727000000123," in to_csv(report, "users", "machine")
     text = to_terminal(report, width=None, colour=False)
     assert "2024-09-22 10:13 UTC" in text
     assert "1727000000123" not in text

@@ -135,7 +135,8 @@ def test_one_file_is_read_without_any_server(
     report = json.loads(done.stdout)
     sent = json.loads(files["2026-10"].read_bytes())
     assert report["totals"]["users"] == len(sent["users"]["licensedUsers"])
-    assert report["period"] == {"start": "2026-10-01", "end": "2026-10-31", "timezone": "UTC"}
+    assert report["period"] is None
+    assert report["state_at"] == "2026-10-31T23:59:59Z"
     assert not comet_upstream.state.requests
 
 

@@ -9,7 +9,7 @@ from lib.reports.chargeback.charts import chargeback_charts
 from lib.reports.chargeback.comparison import Comparison, changes_table, compare
 from lib.reports.chargeback.figures import control_totals, figures
 from lib.reports.chargeback.notes import chargeback_notes
-from lib.reports.chargeback.select import Side, as_of, month_period, select
+from lib.reports.chargeback.select import Side, as_of, select
 from lib.reports.chargeback.tables import (
     members_table,
     projects_table,
@@ -52,7 +52,7 @@ def build_comet_chargeback(
     return Report(
         kind=KIND,
         title=TITLE,
-        period=month_period(answer.report.month),
+        period=None,
         filters={key: value or None for key, value in query.described().items()},
         generated_at=now,
         sources=answer.statuses,
@@ -68,6 +68,7 @@ def build_comet_chargeback(
         host=answer.host,
         demo=demo,
         main_table="users",
+        state_at=side.at,
     )
 
 
@@ -79,7 +80,7 @@ def _side(
     *,
     live: bool,
 ) -> Side:
-    at, at_words = as_of(report, query, live=live, now=now)
+    at, at_words = as_of(report, live=live, now=now)
     return select(report, query, answer.service_accounts, at=at, at_words=at_words)
 
 

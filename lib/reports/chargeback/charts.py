@@ -16,10 +16,10 @@ from lib.charts import (
     fold,
 )
 from lib.periods import Period
-from lib.reports.chargeback.select import Side, epoch_ms, month_period
-from lib.reports.chargeback.tables import floats
+from lib.reports.chargeback.select import Side, epoch_ms, month_period, sum_by
 from lib.reports.report import ChartSpec
 from lib.sources.comet.chargeback.query import ChargebackQuery
+from lib.usage.exact import Exact, exact_sum, may_share, percent_of, values_of
 
 _RANKED = 10
 _MOST_MONTHS = 60
@@ -46,35 +46,42 @@ def chargeback_charts(
 
 
 def _sizes(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
-    names = side.workspaces["name"].fillna("(no name)").astype("str")
-    sizes = floats(side.workspaces["totalSizeInMb"]).groupby(names, sort=False).sum()
-    sizes = sizes[sizes > 0].sort_values(ascending=False, kind="stable")
-    if sizes.empty:
+    known = side.workspaces[side.workspaces["totalSizeInMb"].notna()]
+    names = known["name"].fillna("(no name)").astype("str")
+    sizes = sum_by(names, known["totalSizeInMb"])
+    drawn = sorted(
+        ((name, size) for name, size in sizes.items() if size > 0), key=lambda pair: -pair[1]
+    )
+    if not drawn:
         return
-    top, rest = sizes.head(_RANKED), sizes.iloc[_RANKED:]
-    ranked = _labelled(top)
-    if len(rest):
-        other = f"{OTHER} ({len(rest):,} workspaces)"
-        more = pd.DataFrame({"label": [other], "value": [float(rest.sum())]})
-        ranked = pd.concat([ranked, more], ignore_index=True)
-    whole = float(sizes.sum())
-    first = ranked.iloc[0]
-    share = f", {first['value'] / whole:.0%} of {whole:,.2f} MB in all" if len(sizes) > 1 else ""
-    parts = [f"{first['label']} is largest with {first['value']:,.2f} MB{share}"]
-    if len(rest):
-        parts.append(f"the largest {len(top)} of {len(sizes):,} hold {top.sum() / whole:.0%}")
+    top, rest = drawn[:_RANKED], drawn[_RANKED:]
+    labels = distinct_labels({name: name for name, _ in top}, reserved=(OTHER,))
+    bars = [(labels[name], size) for name, size in top]
+    if rest:
+        bars.append((f"{OTHER} ({len(rest):,} workspaces)", exact_sum(size for _, size in rest)))
+    frame = pd.DataFrame(
+        {"label": [label for label, _ in bars], "value": [float(size) for _, size in bars]}
+    )
     title = "Size by workspace"
-    sentence = f"{title}: {'; '.join(parts)}."
-    yield ChartSpec(
-        "size_by_workspace", title, Ranking(ranked, "MB"), sentence, "Size", "workspace"
-    )
+    sentence = f"{title}: {'; '.join(_largest(bars, [*sizes.values()]))}."
+    yield ChartSpec("size_by_workspace", title, Ranking(frame, "MB"), sentence, "Size", "workspace")
 
 
-def _labelled(values: "pd.Series[Any]") -> pd.DataFrame:
-    labels = distinct_labels({str(one): str(one) for one in values.index}, reserved=(OTHER,))
-    return pd.DataFrame(
-        {"label": [labels[str(one)] for one in values.index], "value": values.to_numpy("float64")}
-    )
+def _largest(bars: list[tuple[str, Exact]], sizes: list[Exact]) -> Iterator[str]:
+    """The largest workspace, and how much of all the largest ones hold, where parts make a whole."""
+    whole, shared = exact_sum(sizes), len(sizes) > 1 and may_share(sizes)
+    label, most = bars[0]
+    share = f", {_share(most, whole)} of {whole:,.2f} MB in all" if shared else ""
+    yield f"{label} is largest with {most:,.2f} MB{share}"
+    if len(bars) > _RANKED and shared:
+        held = exact_sum(size for _, size in bars[:_RANKED])
+        number = sum(size > 0 for size in sizes)
+        yield f"the largest {_RANKED} of {number:,} hold {_share(held, whole)}"
+
+
+def _share(part: Exact, whole: Exact) -> str:
+    percent = percent_of(part, whole)
+    return "an unknown part" if percent is None else f"{percent:.0f}%"
 
 
 def _months(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
@@ -150,33 +157,39 @@ def _per_month(times: "pd.Series[Any]", first: pd.Period, last: pd.Period) -> "p
 
 
 def _interactions(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
-    ui, sdk = (floats(side.users[key]) for key in ("uiUsageCount", "sdkUsageCount"))
-    both = ui.fillna(0) + sdk.fillna(0)
-    top = both[both > 0].sort_values(ascending=False, kind="stable").head(_RANKED)
-    if top.empty:
+    ui, sdk = (values_of(side.users[key]) for key in ("uiUsageCount", "sdkUsageCount"))
+    uses = [exact_sum((of_ui or 0, of_sdk or 0)) for of_ui, of_sdk in zip(ui, sdk, strict=True)]
+    rows = sorted(
+        (row for row, number in enumerate(uses) if number > 0), key=lambda row: -uses[row]
+    )
+    if not rows:
         return
-    names = side.users["username"].fillna(side.users["email"]).fillna("(no name)")
-    labels = distinct_labels({str(at): str(names[at]) for at in top.index})
-    rows = [
-        (labels[str(at)], series, value)
-        for at in top.index
-        for series, value in (("UI", ui[at]), ("SDK", sdk[at]))
-        if value > 0
+    names = values_of(side.users["username"].fillna(side.users["email"]).fillna("(no name)"))
+    labels = distinct_labels({str(row): str(names[row]) for row in rows[:_RANKED]})
+    bars = [
+        (labels[str(row)], series, float(number))
+        for row in rows[:_RANKED]
+        for series, number in (("UI", ui[row]), ("SDK", sdk[row]))
+        if number is not None and number > 0
     ]
-    frame = pd.DataFrame(rows, columns=["label", "series", "value"])
-    first = top.index[0]
+    frame = pd.DataFrame(bars, columns=["label", "series", "value"])
+    first, whole = rows[0], exact_sum(uses)
+    of_sdk = exact_sum(number for number in sdk if number is not None)
+    share = ""
+    if may_share([*ui, *sdk]):
+        share = f"of the {whole:,} of all users, {_share(of_sdk, whole)} came through the SDK. "
     title = "UI and SDK usage of the busiest users"
     sentence = (
-        f"{title}: {labels[str(first)]} leads with {top.iloc[0]:,.0f} interactions "
-        f"({_shown(ui[first])} UI, {_shown(sdk[first])} SDK); of the {both.sum():,.0f} of all users, "
-        f"{sdk.sum() / both.sum():.0%} came through the SDK. Counts are over the users' lives."
+        f"{title}: {labels[str(first)]} leads with {uses[first]:,} interactions "
+        f"({_shown(ui[first])} UI, {_shown(sdk[first])} SDK); {share}"
+        "Counts are over the users' lives."
     )
     chart = Ranking(frame, "interactions")
     yield ChartSpec("ui_and_sdk_usage", title, chart, sentence, "UI and SDK usage", "users")
 
 
-def _shown(value: float) -> str:
-    return f"{value:,.0f}" if value == value else "unknown"  # noqa: PLR0124  # NaN is not itself
+def _shown(number: int | None) -> str:
+    return "unknown" if number is None else f"{number:,}"
 
 
 def _active(side: Side, query: ChargebackQuery) -> Iterator[ChartSpec]:

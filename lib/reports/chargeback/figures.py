@@ -11,7 +11,7 @@ from lib.reports.report import Delta, Figure, Number, SourceStatus
 from lib.sources.comet.chargeback.query import ChargebackQuery
 from lib.sources.comet.chargeback.tables import SERVICE_ACCOUNTS
 from lib.sources.comet.server import NAME
-from lib.usage.exact import exact_sum, percent_change, total
+from lib.usage.exact import exact_sum, percent_change, percent_of, total
 
 
 def _alike(_: Side) -> object:
@@ -76,11 +76,12 @@ def _growth(marks: pd.DataFrame, listed: bool) -> float | None:
     if new is None:
         return None
     older = int(marks["older"].sum())
-    return round(100 * new / older, 1) if older else None
+    return _percent(new, older)
 
 
-def _percent(part: Number | None, whole: Number | None) -> float | None:
-    return round(100 * float(part) / float(whole), 1) if part is not None and whole else None
+def _percent(part: int | None, whole: int | None) -> float | None:
+    percent = percent_of(part, whole) if part is not None and whole is not None else None
+    return None if percent is None else round(percent, 1)
 
 
 def _sum(key: str) -> tuple[Callable[[Side], Number | None], Callable[[Side], "pd.Series[Any]"]]:

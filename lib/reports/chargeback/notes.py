@@ -5,15 +5,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
 from lib.reports.chargeback.comparison import Comparison
 from lib.reports.chargeback.figures import gaps, not_compared
-from lib.reports.chargeback.select import SEEN_BY, Side, epoch_ms, sum_by
+from lib.reports.chargeback.select import SEEN_BY, Side, epoch_ms, possible, sum_by
 from lib.sources.comet.chargeback.accounts import NAME_RULE
-from lib.sources.comet.chargeback.answer import ChargebackAnswer
+from lib.sources.comet.chargeback.answer import Chargeback, ChargebackAnswer
 from lib.sources.comet.chargeback.query import EVERY_ACCOUNT, ChargebackQuery
+from lib.sources.comet.chargeback.tables import FIELDS
+from lib.sources.comet.chargeback.tables import Table as TableName
 from lib.usage.exact import exactly, values_of
 
 _NAMED = 5
+_LISTS: tuple[TableName, ...] = ("workspaces", "users")
+_TIMES = [name for name, kind in FIELDS["users"].items() if kind == "time"]
 
 
 def chargeback_notes(
@@ -41,10 +47,20 @@ def chargeback_notes(
         yield from _comparison(side, earlier, comparison, query)
     if undrawn:
         yield f"Not drawn, because there is no data: {'; '.join(undrawn)}."
-    yield from answer.report.notes
+    yield from _as_it_came(answer.report)
     if answer.earlier is not None:
-        yield from (f"{answer.earlier.label}: {note}" for note in answer.earlier.notes)
+        yield from (f"{answer.earlier.label}: {note}" for note in _as_it_came(answer.earlier))
     yield from answer.notes
+
+
+def _as_it_came(report: Chargeback) -> Iterator[str]:
+    if report.is_of_another_month:
+        yield (
+            f"Asked for {report.asked}, the server answered with its report of {report.month}: "
+            f"all numbers are of {report.month}."
+        )
+    yield from (f"The report does not list {name}." for name in _LISTS if name not in report.lists)
+    yield from report.notes
 
 
 def _users(side: Side) -> Iterator[str]:
@@ -64,14 +80,31 @@ def _users(side: Side) -> Iterator[str]:
         late = int((side.marks["seen"] > epoch_ms(side.at)).sum())
         if late:
             yield f"Last seen after that moment, so not counted as active; users: {late:,}."
-    if not side.has("users", "suspended"):
+    if "users.suspended" in side.report.unread_fields:
+        yield "Users whose field suspended cannot be read count as not suspended."
+    elif not side.has("users", "suspended"):
         yield "No user has the field suspended: all count as not suspended."
+    impossible = _impossible(side)
+    if impossible:
+        yield (
+            "Times outside the years 2000 to 2099 are shown as they came, and count as unknown; "
+            f"users: {impossible:,}."
+        )
     both = int((side.marks["suspended"] & side.marks["deleted"]).sum())
     if both:
         yield f"Both suspended and deleted, and in both numbers; users: {both:,}."
     undated = int(side.marks["created"].isna().sum())
     if undated:
         yield f"Without a time of creation, so neither new nor old; users: {undated:,}."
+
+
+def _impossible(side: Side) -> int:
+    """Users with a time at which nothing of a Comet server can have happened; 0 means never."""
+    odd = np.zeros(len(side.users), dtype=bool)
+    for name in _TIMES:
+        times = side.users[name].astype("Int64")
+        odd |= (~possible(times) & (times != 0)).fillna(False).to_numpy(bool)
+    return int(odd.sum())
 
 
 def _workspaces(side: Side) -> Iterator[str]:

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lib.periods import EARLIEST, Period
+from lib.periods import Period
 from lib.sources.comet.chargeback.accounts import is_service
-from lib.sources.comet.chargeback.answer import Chargeback
+from lib.sources.comet.chargeback.answer import EPOCH, Chargeback
 from lib.sources.comet.chargeback.query import ChargebackQuery
+from lib.sources.comet.chargeback.tables import MILLISECONDS
 from lib.usage.exact import exactly, values_of
 
 DAY_MS = 86_400_000
+_MOMENT = timedelta(milliseconds=1)
+_NO_TIME = 2**63 - 1  # later than any: the least of some times is never this, unless none is known
 
 
 @dataclass(frozen=True)
@@ -79,15 +82,12 @@ class Side:
     @property
     def lists_users(self) -> bool:
         """Whether the server gave a list of users, be it an empty one."""
-        return self._lists("users")
+        return "users" in self.report.lists
 
     @property
     def lists_workspaces(self) -> bool:
         """Whether the server gave a list of workspaces, be it an empty one."""
-        return self._lists("workspaces")
-
-    def _lists(self, name: str) -> bool:
-        return f"The report does not list {name}." not in self.report.notes
+        return "workspaces" in self.report.lists
 
     def has(self, frame: str, key: str) -> bool:
         """Whether any record of the whole report carries a field."""
@@ -206,12 +206,12 @@ def _marks(
     deleted = (users["deletedAt"].astype("Int64") > 0).fillna(False).astype(bool)
     licensed = ~suspended & ~deleted
     created = users["created_at"].astype("Int64")
-    created = created.where(created > 0)
+    created = created.where(possible(created))
     active = pd.Series(pd.NA, users.index, "boolean")
     seen = pd.Series(pd.NA, users.index, "Int64")
     if seen_by is not None:
         seen = _latest(users, seen_by.columns)
-        seen = seen.where(seen > 0)
+        seen = seen.where(possible(seen))
         active = (within(seen, at, query.active_days) & licensed).astype("boolean")
     return pd.DataFrame(
         {
@@ -231,6 +231,11 @@ def _marks(
     )
 
 
+def possible(times: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Whether epoch milliseconds are a time at which anything can have happened; null stays null."""
+    return times.between(MILLISECONDS.start, MILLISECONDS.stop - 1)
+
+
 def within(times: "pd.Series[Any]", at: datetime, days: int) -> "pd.Series[Any]":
     """Whether epoch milliseconds lie in the days up to a moment, both ends included; bool."""
     end = epoch_ms(at)
@@ -244,7 +249,7 @@ def before(times: "pd.Series[Any]", at: datetime, days: int) -> "pd.Series[Any]"
 
 def epoch_ms(moment: datetime) -> int:
     """Milliseconds since 1970 of an aware time, rounded down."""
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 def _either(users: pd.DataFrame, count: str, time: str) -> "pd.Series[Any]":
@@ -257,25 +262,32 @@ def _places(
     report: Chargeback, marks: pd.DataFrame, query: ChargebackQuery, at: datetime
 ) -> pd.DataFrame:
     names = report.workspaces["name"]
-    # As objects: Int64 of several columns at once is slow to merge
+    # Plain integers, not floats: a time of 16 digits must come out as it went in
     facts = pd.DataFrame(
         {
             "userName": report.users["username"],
-            "created": marks["created"].to_numpy("float64", na_value=np.nan),
-            "active": marks["active"].to_numpy("float64", na_value=0.0),
-            "opik": marks["opik"].to_numpy("float64"),
+            "created": marks["created"].to_numpy("int64", na_value=_NO_TIME),
+            "active": marks["active"].fillna(False).to_numpy("int64"),
+            "opik": marks["opik"].to_numpy("int64"),
         }
     ).dropna(subset="userName")
     # A name that is listed twice, once deleted and once new, is one person
-    facts = facts.groupby("userName", sort=False).agg(
+    people = facts.groupby("userName", sort=False).agg(
         {"created": "min", "active": "max", "opik": "max"}
     )
     pairs = report.members[["workspace", "userName"]].dropna().drop_duplicates()
-    found = facts.reindex(pairs["userName"]).set_axis(pairs.index)
-    of = found.assign(workspace=pairs["workspace"]).groupby("workspace", sort=False)
-    sums = of.agg({"created": "min", "active": "sum", "opik": "max"}).reindex(names)
-    created = pd.Series(sums["created"].to_numpy(), names.index).astype("Int64")
-    active = pd.Series(sums["active"].fillna(0).to_numpy(), names.index).astype("Int64")
+    row = people.index.get_indexer(pd.Index(pairs["userName"]))
+    members = people.take(row[row >= 0]).assign(workspace=pairs["workspace"].array[row >= 0])
+    sums = members.groupby("workspace", sort=False).agg(
+        {"created": "min", "active": "sum", "opik": "max"}
+    )
+    row = sums.index.get_indexer(pd.Index(names))
+    created, active, opik = (
+        # The last one stands for workspaces without members, which are at row -1
+        pd.Series(np.append(sums[key].to_numpy("int64"), nothing)[row], names.index, dtype="Int64")
+        for key, nothing in (("created", _NO_TIME), ("active", 0), ("opik", 0))
+    )
+    created = created.mask(created == _NO_TIME)
     told = bool(marks["active"].notna().any())
     experiments = report.workspaces["numberOfExperiments"].astype("Int64").fillna(0) > 0
     projects = report.workspaces["numberOfProjects"].astype("Int64").fillna(0) > 0
@@ -286,40 +298,29 @@ def _places(
             "new": within(created, at, query.window_days),
             "older": before(created, at, query.window_days),
             "em": (experiments | projects).astype(bool),
-            "opik": sums["opik"].fillna(0).to_numpy() > 0,
+            "opik": (opik > 0).astype(bool),
         },
         index=names.index,
     )
 
 
-def as_of(
-    report: Chargeback, query: ChargebackQuery, *, live: bool, now: datetime
-) -> tuple[datetime, str]:
+def as_of(report: Chargeback, *, live: bool, now: datetime) -> tuple[datetime, str]:
     """The moment a report speaks of, and where that is from.
 
     Args:
         live: it was asked from a server just now, not read from a file.
     """
-    this_month = query.month is None or query.month == f"{now:%Y-%m}"
-    if live and this_month and report.month in (None, query.month, f"{now:%Y-%m}"):
+    if live and report.month in (None, f"{now:%Y-%m}"):
         return now, "the moment this report was made"
-    made = made_at(report, now)
+    made = report.made_at(now)
     if made is not None:
         return made, "the time the server made it"
     period = month_period(report.month)
-    end = datetime.fromtimestamp(period.end_epoch, UTC) if period else now
+    # The last moment that is still in the month: windows include their ends
+    end = datetime.fromtimestamp(period.end_epoch, UTC) - _MOMENT if period else now
     if end < now:
         return end, f"the end of {report.month}, because it does not say when it was made"
     return now, "the moment this report was made, because it does not say when it was made itself"
-
-
-def made_at(report: Chargeback, now: datetime) -> datetime | None:
-    """When the server made a report, UTC; None where it does not say, or nothing that can be."""
-    made = report.created_at
-    earliest = datetime(EARLIEST.year, EARLIEST.month, EARLIEST.day, tzinfo=UTC)
-    if made is None or not epoch_ms(earliest) <= made <= epoch_ms(now):
-        return None
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=made)
 
 
 def month_period(month: str | None) -> Period | None:

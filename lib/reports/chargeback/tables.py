@@ -10,7 +10,7 @@ import pandas as pd
 from lib.reports.chargeback.comparison import status_of
 from lib.reports.chargeback.select import Side
 from lib.reports.report import Column, Number, Table
-from lib.usage.exact import total, values_of
+from lib.usage.exact import may_share, percent_of, total, values_of
 
 PERSONAL, SERVICE = "personal", "service"
 
@@ -38,11 +38,8 @@ def users_table(side: Side) -> Table:
 
 def workspaces_table(side: Side) -> Table:
     """All workspaces under the filters, largest first."""
-    sizes = floats(side.workspaces["totalSizeInMb"])
-    whole = sizes.sum()
-    share = sizes / whole * 100 if whole > 0 else sizes * float("nan")
     derived = {
-        "size_percent": share,
+        "size_percent": shares(side.workspaces["totalSizeInMb"]),
         "active_members": side.places["active_members"],
         "created_proxy": side.places["created"],
     }
@@ -81,6 +78,17 @@ def projects_table(side: Side) -> Table:
         after="name",
         by=("totalSizeInMb", "numberOfExperiments"),
     )
+
+
+def shares(cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Each cell in percent of their sum; null where sizes of both signs, or none, make no whole."""
+    values, whole = values_of(cells), total(cells)
+    told = whole is not None and may_share(values)
+    percents = [
+        percent_of(value, whole) if told and whole is not None and value is not None else None
+        for value in values
+    ]
+    return pd.Series(percents, cells.index, dtype="float64")
 
 
 def floats(cells: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -1,10 +1,14 @@
 """What came back from a Comet server, or was read from files: frames, and how each part answered."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
+from lib.sources.comet.chargeback.tables import MILLISECONDS, Table
 from lib.status import SourceStatus
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -25,27 +29,46 @@ class Chargeback:
             ``numberOfProjects`` (of the list, or the bare number some servers send).
         members: ``workspace``, ``userName``, ``email``, ``numberOfExperiments``, ``totalSizeInMb``.
         projects: ``workspace``, ``name``, ``numberOfExperiments``, ``totalSizeInMb``.
+        lists: which of users and workspaces the server listed, be the list empty; others are unknown.
         label: tells two reports apart: the file's name, or the month, or ``current``.
-        month: the month it is of, ``2024-09``: asked for, else as the report says; None if neither.
+        month: the month it is of, ``2024-09``: as the report says, else as asked for; None if neither.
+        asked: the month that was asked for, which an old server may not give.
         created_at: when the server made it, epoch milliseconds.
         number_of_users: as the server says, beside the list.
         notes: what a reader must know: which shape it had, fields of unexpected kinds.
         raw: the bytes of the reply or file, unchanged.
         unread: values and entries that were there and could not be read; the notes say which.
+        unread_fields: table and field of such values, ``users.suspended``.
     """
 
     users: pd.DataFrame
     workspaces: pd.DataFrame
     members: pd.DataFrame
     projects: pd.DataFrame
+    lists: frozenset[Table]
     label: str
     month: str | None = None
+    asked: str | None = None
     organization_id: str | None = None
     created_at: int | None = None
     number_of_users: int | None = None
     notes: tuple[str, ...] = ()
     raw: bytes = field(default=b"", repr=False)
     unread: int = 0
+    unread_fields: frozenset[str] = frozenset()
+
+    @property
+    def is_of_another_month(self) -> bool:
+        """Whether the server answered with the report of another month than asked for."""
+        return None not in (self.asked, self.month) and self.asked != self.month
+
+    def made_at(self, now: datetime) -> datetime | None:
+        """When the server made it, UTC; None where it does not say, or nothing that can be."""
+        made = self.created_at
+        if made is None or made not in MILLISECONDS:
+            return None
+        moment = EPOCH + timedelta(milliseconds=made)
+        return moment if moment <= now else None
 
 
 @dataclass(frozen=True)

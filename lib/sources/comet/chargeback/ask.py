@@ -64,9 +64,9 @@ async def fetch_chargeback(client: ApiClient, month: str | None = None) -> Charg
         raise _explained(error, month) from error
     report = await asyncio.to_thread(parse_chargeback, raw, month or CURRENT, f"{NAME}:{part}")
     if month and report.month not in (month, None):
-        note = f"Asked for {month}, the server answered with its report of {report.month}."
-        report = replace(report, notes=(note, *report.notes))
-    return replace(report, month=month or report.month)
+        # A label is a name to a reader: it must not say the month that did not come
+        return replace(report, asked=month, label=f"{report.month} (asked for {month})")
+    return replace(report, asked=month, month=report.month or month)
 
 
 def _explained(error: SourceError, month: str | None) -> SourceError:

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lib.sources.comet.chargeback.tables import FIELDS, OURS, SPELLINGS, Kind, Table
+from lib.sources.comet.chargeback.tables import ADDED, FIELDS, SECONDS, SPELLINGS, Kind, Table
 
 Record = dict[str, Any]
 
@@ -30,11 +30,13 @@ class Findings:
     Args:
         cells: table and field to the number of values of an unexpected kind, now null.
         entries: table to the number of entries that are no records, now left out.
+        odd: table and field to the number of values in another form, and how they were read.
         unknown: undocumented fields, kept as columns; too_many: how many were left out.
     """
 
     cells: dict[str, int] = field(default_factory=dict)
     entries: dict[str, int] = field(default_factory=dict)
+    odd: dict[str, tuple[int, str]] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     too_many: int = 0
     others: list[str] = field(default_factory=list)
@@ -46,18 +48,19 @@ class Findings:
 
     def notes(self) -> tuple[str, ...]:
         """In words."""
-        found = list(self.others)
+        said = list(self.others)
         for name, count in self.entries.items():
-            found.append(f"{name}: {count} entries are no records and are left out.")
+            said.append(f"{name}: {count} entries are no records and are left out.")
         for name, count in self.cells.items():
-            found.append(f"{name}: {count} values are of an unexpected kind and count as unknown.")
+            said.append(f"{name}: {count} values are of an unexpected kind and count as unknown.")
+        said += [f"{name}: {count} values {how}." for name, (count, how) in self.odd.items()]
         if self.unknown:
-            found.append(
+            said.append(
                 f"Fields that Comet does not document are kept as columns: {listed(self.unknown)}."
             )
         if self.too_many:
-            found.append(f"{self.too_many} more fields that Comet does not document are left out.")
-        return tuple(found)
+            said.append(f"{self.too_many} more fields that Comet does not document are left out.")
+        return tuple(said)
 
 
 def listed(names: list[str]) -> str:
@@ -74,9 +77,9 @@ def records(entries: Any, name: str, findings: Findings) -> list[Record]:
         return []
     if set(map(type, entries)) <= {dict}:
         return entries
-    found = [entry for entry in entries if type(entry) is dict]
-    findings.entries[name] = findings.entries.get(name, 0) + len(entries) - len(found)
-    return found
+    kept = [entry for entry in entries if type(entry) is dict]
+    findings.entries[name] = findings.entries.get(name, 0) + len(entries) - len(kept)
+    return kept
 
 
 def table_frame(
@@ -84,22 +87,22 @@ def table_frame(
     rows: list[Record],
     findings: Findings,
     *,
-    ours: Any = None,
+    added: Any = None,
     nested: tuple[str, ...] = (),
 ) -> pd.DataFrame:
     """One table of a report; see ``Chargeback`` for its columns.
 
     Args:
-        ours: the column that no record carries, an array as long as the rows; its own field of
+        added: the column that no record carries, an array as long as the rows; its own field of
             that name is kept as ``reply_…``.
         nested: fields that become tables of their own.
     """
-    fields, own = FIELDS[table], OURS.get(table)
+    fields, own = FIELDS[table], ADDED.get(table)
     present = dict.fromkeys(chain.from_iterable(rows))
     columns: dict[str, Any] = {}
     for name, kind in fields.items():
         if name == own:
-            columns[name] = ours
+            columns[name] = added
             continue
         values = [row.get(name) for row in rows]
         for other, meant in SPELLINGS.items() if table == "users" else ():
@@ -112,7 +115,7 @@ def table_frame(
     ]
     findings.too_many += max(0, len(unknown) - MOST_UNKNOWN)
     for name in unknown[:MOST_UNKNOWN]:
-        column = _free_name(_clean(name), columns)
+        column = _free_name(name, columns)
         findings.unknown.append(f"{table}.{column}")
         columns[column] = _undocumented([row.get(name) for row in rows])
     return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)), copy=False)
@@ -132,15 +135,20 @@ def _either(first: list[Any], second: list[Any], name: str, findings: Findings) 
 
 
 def _column(name: str, values: list[Any], kind: Kind, findings: Findings) -> Any:
-    expected, convert, build = _KINDS[kind]
-    kinds = set(map(type, values))
-    if not kinds <= expected or (kind in _BOUNDED and not _BOUNDED[kind](values)):
-        read = [None if value is None else convert(value) for value in values]
+    form = _FORMS[kind]
+    if not (set(map(type, values)) <= form.types and form.fits(values)):
+        read = [None if value is None else form.read(value) for value in values]
         lost = read.count(None) - values.count(None)
         if lost:
             findings.cells[name] = lost
+        odd = sum(
+            value is not None and form.is_odd(given)
+            for given, value in zip(values, read, strict=True)
+        )
+        if odd:
+            findings.odd[name] = (odd, form.odd)
         values = read
-    return build(values)
+    return form.column(values)
 
 
 def _undocumented(values: list[Any]) -> Any:
@@ -166,6 +174,25 @@ def whole_number(value: Any) -> int | None:
     if number is None or abs(number) > _LARGEST or number != number.to_integral_value():
         return None
     return int(number)
+
+
+def milliseconds(value: Any) -> int | None:
+    """Epoch milliseconds; from seconds where the number can only be these."""
+    number = whole_number(value)
+    return number if number is None or number not in SECONDS else 1_000 * number
+
+
+def _milliseconds(values: list[Any]) -> bool:
+    return _countable(values) and not any(value in SECONDS for value in values if value)
+
+
+_FLAGS = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
+
+
+def _flag(value: Any) -> bool | None:
+    if isinstance(value, str):
+        return _FLAGS.get(value.strip().lower())
+    return _FLAGS.get(value) if isinstance(value, int | Decimal) else None
 
 
 def decimal_number(value: Any) -> Decimal | None:
@@ -210,17 +237,9 @@ def _as_text(value: Any) -> str:
         return "(nested too deeply)"
 
 
-def _clean(text: str) -> str:
-    """Half of a surrogate pair, which JSON can write and UTF-8 cannot, becomes a mark."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def text_array(values: list[Any]) -> Any:
     """A column of text; None becomes null."""
-    try:
-        return pd.array(values, dtype="str")
-    except UnicodeEncodeError:
-        return pd.array([value and _clean(value) for value in values], dtype="str")
+    return pd.array(values, dtype="str")
 
 
 def _int_array(values: list[Any]) -> Any:
@@ -251,16 +270,44 @@ def int_array(values: list[Any], name: str, findings: Findings) -> Any:
     return _column(name, values, "count", findings)
 
 
-_KINDS: Mapping[Kind, tuple[set[type], Callable[[Any], Any], Callable[[list[Any]], Any]]] = {
-    "text": ({str, _NULL}, _text, text_array),
-    "count": ({int, _NULL}, whole_number, _int_array),
-    "size": ({Decimal, _NULL}, decimal_number, _size_array),
-    "flag": ({bool, _NULL}, lambda value: value if isinstance(value, bool) else None, _flag_array),
-}
-"""Kind to the types it comes in, how to read any other, and how to build its column."""
+class _Form(NamedTuple):
+    """How values of one kind come, and become a column.
 
-_BOUNDED: Mapping[Kind, Callable[[list[Any]], bool]] = {
-    "count": _countable,
-    "size": _short_decimals,
+    Args:
+        types: what the values usually are.
+        fits: whether values of these types are also of a size that can be kept.
+        read: a value of any type; None where it cannot be read.
+        column: the values as an array.
+        is_odd: whether a value that could be read had another form than documented.
+        odd: what was done about it; completes "2 values …".
+    """
+
+    types: set[type]
+    fits: Callable[[list[Any]], bool]
+    read: Callable[[Any], Any]
+    column: Callable[[list[Any]], Any]
+    is_odd: Callable[[Any], bool] = lambda _: False
+    odd: str = ""
+
+
+_FORMS: Mapping[Kind, _Form] = {
+    "text": _Form({str, _NULL}, lambda _: True, _text, text_array),
+    "count": _Form({int, _NULL}, _countable, whole_number, _int_array),
+    "time": _Form(
+        {int, _NULL},
+        _milliseconds,
+        milliseconds,
+        _int_array,
+        lambda value: milliseconds(value) != whole_number(value),
+        "are seconds since 1970, not milliseconds, and are read as such",
+    ),
+    "size": _Form({Decimal, _NULL}, _short_decimals, decimal_number, _size_array),
+    "flag": _Form(
+        {bool, _NULL},
+        lambda _: True,
+        _flag,
+        _flag_array,
+        lambda value: not isinstance(value, bool),
+        "are written in another way than true or false, and are read as such",
+    ),
 }
-"""Whether numbers of the right type are also of a size that can be kept."""

@@ -2,8 +2,9 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from itertools import chain
 from typing import Any
 
@@ -18,6 +19,7 @@ from lib.sources.comet.chargeback.columns import (
     decimal_number,
     int_array,
     listed,
+    milliseconds,
     records,
     table_frame,
     text_array,
@@ -29,6 +31,8 @@ DEEPEST = 20
 """Most levels of a report. Comet's have seven."""
 
 _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+_LONGEST_NUMBER = 400
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _SIGN_IN = "Check the address, and whether a sign-in page or proxy stands in between."
@@ -76,40 +80,90 @@ def read_chargeback(raw: bytes, label: str) -> Chargeback:
     findings.others += users.notes
     frames = _frames(document, users.entries, findings)
     return Chargeback(
-        **frames,
+        frames["users"],
+        frames["workspaces"],
+        frames["members"],
+        frames["projects"],
+        lists=_lists(document, users),
         label=label,
         month=_month(document.get("reportDate"), findings),
         organization_id=_organization(document, users),
-        created_at=_fact("createdAt", users, findings),
-        number_of_users=_fact("numberOfUsers", users, findings),
+        created_at=_fact("createdAt", users, findings, milliseconds),
+        number_of_users=_fact("numberOfUsers", users, findings, whole_number),
         notes=findings.notes(),
         raw=raw,
         unread=findings.unread,
+        unread_fields=frozenset(findings.cells),
     )
 
 
 def _document(raw: bytes) -> Record:
     """The parsed JSON; fractions become Decimal, exactly as written."""
-    start = raw[:1_000].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not start:
-        raise NotAReport("empty")
-    if start[:1] == b"<":
-        raise NotAReport("a web page instead of a chargeback report", _SIGN_IN)
     if raw[:2] == b"\x1f\x8b" or raw[:4] == b"PK\x03\x04":
         raise NotAReport("packed (gzip or zip)", "Unpack it first.")
-    if _depth(raw) > DEEPEST:
+    encoding = json.detect_encoding(raw)
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        raise NotAReport("not text in UTF-8 or UTF-16") from None
+    start = text[:1_000].lstrip()
+    if not start:
+        raise NotAReport("empty")
+    if start[0] == "<":
+        raise NotAReport("a web page instead of a chargeback report", _SIGN_IN)
+    if _depth(raw if encoding.startswith("utf-8") else text.encode()) > DEEPEST:
         raise NotAReport(f"nested more than {DEEPEST} levels deep, which no chargeback report is")
     try:
-        document = json.loads(raw.decode("utf-8-sig"), parse_float=Decimal, parse_constant=str)
-    except UnicodeDecodeError:
-        raise NotAReport("not text in UTF-8") from None
+        document = _loaded(text)
     except (ValueError, RecursionError):
         raise NotAReport("JSON that breaks off or is malformed", "Fetch it again.") from None
+    if _HALF.search(text):
+        document = _whole_characters(document)
     if not isinstance(document, dict):
         raise NotAReport("JSON of another shape than a chargeback report")
     if str(document.get("schema", "")).startswith("usage-report/"):
         raise NotAReport("a report that this dashboard wrote, not one that a Comet server wrote")
     return document
+
+
+def _loaded(text: str) -> Any:
+    """The value of a JSON text; a number too large for any number of ours stays text."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=str)
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, InvalidOperation):
+        return json.loads(
+            text, parse_float=_fraction_or_text, parse_int=_whole_or_text, parse_constant=str
+        )
+
+
+def _fraction_or_text(text: str) -> Decimal | str:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return text
+
+
+def _whole_or_text(text: str) -> int | str:
+    return int(text) if len(text) <= _LONGEST_NUMBER else text
+
+
+def _whole_characters(value: Any) -> Any:
+    """The same value with U+FFFD for half of a surrogate pair, which JSON can write and UTF-8 cannot."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole_characters(entry) for entry in value]
+    if isinstance(value, dict):
+        record: Record = {}
+        for name, entry in value.items():
+            mended = _whole_characters(name)
+            while mended in record:  # two names may differ by the half only
+                mended += "\ufffd"
+            record[mended] = _whole_characters(entry)
+        return record
+    return value
 
 
 def _depth(raw: bytes) -> int:
@@ -151,6 +205,12 @@ def _users(container: Any) -> _Users:
     return _Users(container, tuple(levels), notes)
 
 
+def _lists(document: Record, users: _Users) -> frozenset[Table]:
+    """Which lists are there, be they empty."""
+    given: dict[Table, Any] = {"users": users.entries, "workspaces": document.get("workspaces")}
+    return frozenset(name for name, entries in given.items() if entries is not None)
+
+
 def _check_shape(document: Record, users: _Users) -> None:
     """Lists with records that look like a report's; another product may have users, too."""
     workspaces = document.get("workspaces")
@@ -165,10 +225,7 @@ def _check_shape(document: Record, users: _Users) -> None:
         raise NotAReport("JSON of another shape: it lists neither Comet's workspaces nor its users")
 
 
-def _frames(document: Record, entries: Any, findings: Findings) -> dict[str, pd.DataFrame]:
-    for name, given in (("workspaces", document.get("workspaces")), ("users", entries)):
-        if given is None:
-            findings.others.append(f"The report does not list {name}.")
+def _frames(document: Record, entries: Any, findings: Findings) -> dict[Table, pd.DataFrame]:
     users = table_frame("users", records(entries, "users", findings), findings)
     rows = records(document.get("workspaces"), "workspaces", findings)
     known = {"totals", "workspaces", "users", "reportDate", "organizationId"}
@@ -178,18 +235,18 @@ def _frames(document: Record, entries: Any, findings: Findings) -> dict[str, pd.
         "workspaces",
         rows,
         findings,
-        ours=_project_counts(lists, findings),
+        added=_project_counts(lists, findings),
         nested=("members", "projects"),
     )
     names = workspaces["name"]
-    frames = {
+    frames: dict[Table, pd.DataFrame] = {
         "users": users,
         "workspaces": workspaces,
         "members": _below("members", [row.get("members") for row in rows], names, findings),
         "projects": _below("projects", lists, names, findings),
     }
-    for table, column in (("users", "username"), ("workspaces", "name")):
-        _note_repeated(table, frames[table][column], findings)
+    _note_repeated("users", users["username"], findings)
+    _note_repeated("workspaces", names, findings)
     return frames
 
 
@@ -218,7 +275,7 @@ def _below(
     rows = records(entries, table, findings)
     if len(rows) < len(entries):
         places = places[[type(entry) is dict for entry in entries]]
-    return table_frame(table, rows, findings, ours=names.array.take(places))
+    return table_frame(table, rows, findings, added=names.array.take(places))
 
 
 def _note_repeated(table: str, names: "pd.Series[str]", findings: Findings) -> None:
@@ -248,10 +305,12 @@ def _organization(document: Record, users: _Users) -> str | None:
     return None
 
 
-def _fact(name: str, users: _Users, findings: Findings) -> int | None:
+def _fact(
+    name: str, users: _Users, findings: Findings, read: Callable[[Any], int | None]
+) -> int | None:
     for level in users.levels:
         if level.get(name) is not None:
-            number = whole_number(level[name])
+            number = read(level[name])
             if number is None:
                 findings.cells[f"users.{name}"] = 1
             return number

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from lib.errors import InputError
 
@@ -72,14 +73,18 @@ def check_chargeback_query(
     workspaces: Iterable[str] = (),
     exclude: str = "",
     accounts: str = EVERY_ACCOUNT,
+    now: datetime | None = None,
 ) -> ChargebackQuery:
     """A question that can be asked.
+
+    Args:
+        now: decides which months lie in the future; the clock when None.
 
     Raises:
         InputError: names the parameter that is unusable.
     """
-    check_month("month", month)
-    check_month("compare", compare)
+    check_month("month", month, now)
+    check_month("compare", compare, now)
     if compare and not month:
         raise InputError("compare", "there is no month to compare it with.", "Choose a month, too.")
     if compare and compare == month:
@@ -96,8 +101,8 @@ def check_chargeback_query(
     )
 
 
-def check_month(parameter: str, text: str | None) -> None:
-    """Refuses what is neither empty nor a month such as ``2024-09``.
+def check_month(parameter: str, text: str | None, now: datetime | None = None) -> None:
+    """Refuses what is neither empty nor a month such as ``2024-09`` that has begun, in UTC.
 
     Raises:
         InputError: names the parameter.
@@ -105,6 +110,11 @@ def check_month(parameter: str, text: str | None) -> None:
     if text and not (_MONTH.fullmatch(text) and int(text[:4]) in _YEARS):
         raise InputError(
             parameter, f"{text[:40]!r} is not a month of any report.", "Write it as 2024-09."
+        )
+    this_month = f"{now or datetime.now(UTC):%Y-%m}"
+    if text and text > this_month:
+        raise InputError(
+            parameter, f"{text} lies in the future.", f"Choose {this_month} or an earlier month."
         )
 
 

@@ -10,8 +10,8 @@ SERVICE_ACCOUNTS = "service-accounts"
 CHARGEBACK_PATH = "/api/admin/chargeback/report"
 SERVICE_ACCOUNTS_PATH = "/api/admin/service-accounts"
 
-Kind = Literal["text", "count", "size", "flag"]
-"""Text; whole numbers and epoch milliseconds; megabytes as Decimal; true or false."""
+Kind = Literal["text", "count", "time", "size", "flag"]
+"""Text; whole numbers; epoch milliseconds; megabytes as Decimal; true or false."""
 
 Table = Literal["users", "workspaces", "members", "projects"]
 
@@ -19,16 +19,16 @@ FIELDS: Mapping[Table, Mapping[str, Kind]] = {
     "users": {
         "username": "text",
         "email": "text",
-        "created_at": "count",
-        "deletedAt": "count",
+        "created_at": "time",
+        "deletedAt": "time",
         "suspended": "flag",
         "uiUsageCount": "count",
-        "uiUsageUpdateTs": "count",
+        "uiUsageUpdateTs": "time",
         "sdkUsageCount": "count",
-        "sdkUsageUpdateTs": "count",
-        "lastUsedAt": "count",
-        "emLastUsedAt": "count",
-        "opikLastUsedAt": "count",
+        "sdkUsageUpdateTs": "time",
+        "lastUsedAt": "time",
+        "emLastUsedAt": "time",
+        "opikLastUsedAt": "time",
         "experimentCount": "count",
         "dataLoggedMb": "size",
         "opikSpanCount": "count",
@@ -56,7 +56,7 @@ FIELDS: Mapping[Table, Mapping[str, Kind]] = {
 }
 """The documented fields of each table, in the order of its columns."""
 
-OURS: Mapping[Table, str] = {
+ADDED: Mapping[Table, str] = {
     "workspaces": "numberOfProjects",
     "members": "workspace",
     "projects": "workspace",
@@ -65,3 +65,9 @@ OURS: Mapping[Table, str] = {
 
 SPELLINGS: Mapping[str, str] = {"createdAt": "created_at"}
 """Of users: Comet's example writes one, newer servers the other."""
+
+SECONDS = range(946_684_800, 4_102_444_800)
+"""Seconds since 1970 of the years 2000 to 2099. As milliseconds they would lie in the first weeks of 1970."""
+
+MILLISECONDS = range(1_000 * SECONDS.start, 1_000 * SECONDS.stop)
+"""The same years in milliseconds: when anything of a Comet server can have happened."""

@@ -22,7 +22,7 @@ def read_entries(raw: bytes, name: str, take: Callable[[str, Any], None]) -> dic
     and of two members with one name the first, the last or both.
 
     Args:
-        raw: a JSON object with that member: an object, an array, or null for no entries.
+        raw: a JSON object with that member: an object or an array. Null says nothing of how many there are.
         take: called with key and value; the key of an array's entry is empty.
 
     Raises:
@@ -48,7 +48,7 @@ def _whole(document: Any, name: str, take: Callable[[str, Any], None]) -> dict[s
     elif isinstance(member, list):
         for value in member:
             take("", value)
-    elif member is not None:
+    else:
         raise ValueError("neither an object nor an array")
     return document
 
@@ -74,10 +74,7 @@ def _entries(text: str, at: int, take: Callable[[str, Any], None]) -> int:
     """Walks over an object or array; where it ends."""
     opening = text[at : at + 1]
     if opening not in ("{", "["):
-        value, end = _decode(text, at)
-        if value is not None:
-            raise ValueError("neither an object nor an array")
-        return end
+        raise ValueError("neither an object nor an array")
     closing = "}" if opening == "{" else "]"
     end = _after_space(text, at + 1)
     if text[end : end + 1] == closing:
