@@ -17,7 +17,12 @@ from lib.loader.experiments_status import part_status, usage_notes, usage_status
 from lib.loader.progress import Progress
 from lib.sources.comet.experiments.answer import CometUsageAnswer, ProjectRows
 from lib.sources.comet.experiments.entities import CometProject
-from lib.sources.comet.experiments.lists import fetch_gpu_columns, fetch_projects, fetch_workspaces
+from lib.sources.comet.experiments.lists import (
+    PageLengths,
+    fetch_gpu_columns,
+    fetch_projects,
+    fetch_workspaces,
+)
 from lib.sources.comet.experiments.metrics import Patience
 from lib.sources.comet.experiments.query import CometUsageQuery
 from lib.sources.comet.experiments.tables import PROJECTS
@@ -119,8 +124,9 @@ def _load(
     roots = caches.lookups.setdefault(
         (source.scope, "comet:roots"), list(source.address.rest_roots)
     )
+    lengths = caches.lookups.setdefault((source.scope, "comet:page lengths"), PageLengths())
     rest = CometRest(client, roots)
-    return _Load(rest, source, caches, again, now or datetime.now(UTC))
+    return _Load(rest, source, caches, again, now or datetime.now(UTC), lengths)
 
 
 async def _alike(source: CometSource, work: Awaitable[T]) -> T:
@@ -151,6 +157,7 @@ class _Load:
     caches: Caches
     again: bool
     now: datetime
+    lengths: PageLengths
     patience: Patience = field(default_factory=Patience)
     progress: Progress = field(default_factory=Progress)
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
@@ -318,6 +325,7 @@ class _Load:
                     archived=archived,
                     columns=columns,
                     patience=self.patience,
+                    lengths=self.lengths,
                     now=self.now,
                 )
             whole = steady and part_status(project, [part]) is None

@@ -1,14 +1,14 @@
 """One project of a Comet server: pages of experiments, columns, and metrics as soon as both are there."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lib.errors import SourceError
-from lib.sources.comet.experiments.entities import CometProject, Page
+from lib.errors import SourceError, SourceReplyError
+from lib.sources.comet.experiments.entities import CometProject, ExperimentPage
 from lib.sources.comet.experiments.gpu import GpuFigures, Skipped
-from lib.sources.comet.experiments.lists import fetch_experiments, is_last_page
+from lib.sources.comet.experiments.lists import PageLengths, fetch_experiments
 from lib.sources.comet.experiments.metrics import Metrics, Patience, batches, fetch_metrics
 from lib.sources.comet.experiments.rows import Rows, rows_of
 from lib.sources.comet.server.rest import CometRest
@@ -54,6 +54,7 @@ async def fetch_project(
     archived: bool,
     columns: Callable[[], Awaitable[tuple[str, ...]]],
     patience: Patience,
+    lengths: PageLengths,
     now: datetime,
 ) -> ProjectPart:
     """All experiments of a project with their GPU figures; failures are part of the result.
@@ -62,6 +63,7 @@ async def fetch_project(
         archived: the archived ones instead of the others.
         columns: gives the names of columns with GPU utilisation; may raise a SourceError.
         patience: shared by all projects of a load.
+        lengths: shared by all projects of the server.
         now: stamped on the result.
     """
 
@@ -71,7 +73,7 @@ async def fetch_project(
         except SourceError as error:
             return error
 
-    async def measured(page: Page) -> list[Metrics]:
+    async def measured(page: ExperimentPage) -> list[Metrics]:
         names = await asyncio.shield(names_task)
         if isinstance(names, SourceError) or not names:
             return []
@@ -87,23 +89,18 @@ async def fetch_project(
             ]
         return [task.result() for task in tasks]
 
-    pages: list[Page] = []
+    pages: list[ExperimentPage] = []
     measures: list[asyncio.Task[list[Metrics]]] = []
     error: SourceError | None = None
-    seen: set[str] = set()
     async with asyncio.TaskGroup() as group:
         names_task = group.create_task(named())
-        while not pages or not is_last_page(pages[-1], project, len(seen), archived=archived):
-            try:
-                page = await fetch_experiments(
-                    rest, project, archived=archived, page=len(pages) + 1, seen=seen
-                )
-            except SourceError as failure:
-                error = failure
-                break
-            pages.append(page)
-            if page.keys:
-                measures.append(group.create_task(measured(page)))
+        try:
+            async for page in _pages(rest, project, lengths, archived=archived):
+                pages.append(page)
+                if page.keys:
+                    measures.append(group.create_task(measured(page)))
+        except SourceError as failure:
+            error = failure
     names = names_task.result()
     found = [metrics for task in measures for metrics in task.result()]
     figures: dict[str, GpuFigures] = {}
@@ -119,3 +116,38 @@ async def fetch_project(
     if isinstance(names, SourceError) and part.count:
         part.gpu_error, part.gpu_missing = names, part.count
     return part
+
+
+async def _pages(
+    rest: CometRest, project: CometProject, lengths: PageLengths, *, archived: bool
+) -> AsyncIterator[ExperimentPage]:
+    """All pages of one list.
+
+    Raises:
+        SourceError: a page failed, or the server keeps back what it counts; what came before stands.
+    """
+    seen: set[str] = set()
+    number, before = 1, 0
+    while True:
+        page = await fetch_experiments(rest, project, archived=archived, page=number, seen=seen)
+        yield page
+        if lengths.is_last(page, project, before, len(seen)):
+            break
+        number, before = number + 1, page.listed
+    if page.fresh or number == 1:
+        return
+    if page.listed:  # the same again: the server knows no pages, and may cap what it gives
+        if project.listed and len(seen) < project.listed:
+            yield await fetch_experiments(rest, project, archived=archived, page=0, seen=seen)
+        if project.listed and len(seen) < project.listed:  # those of the other list may be counted
+            await fetch_experiments(rest, project, archived=not archived, page=0, seen=seen)
+        kept_back = len(seen) < (project.listed or 0)
+    else:
+        kept_back = page.more is True
+    if kept_back:
+        counted = f" of {project.listed:,} that it counts" if project.listed else ""
+        raise SourceReplyError(
+            project.target,
+            f"{rest.client.host} gives no further page of experiments{counted}.",
+            "Ask whoever runs the server whether it, or a proxy, limits lists of experiments.",
+        )

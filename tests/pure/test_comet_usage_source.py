@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import InputError
-from lib.sources.comet.experiments.entities import CometProject, Page
+from lib.sources.comet.experiments.entities import CometProject, ExperimentPage
 from lib.sources.comet.experiments.frames import experiments_frame, projects_frame
 from lib.sources.comet.experiments.lists import (
-    is_last_page,
+    PageLengths,
     parse_experiments,
     parse_gpu_columns,
     parse_projects,
@@ -111,7 +111,9 @@ UTIL, MEMORY = "sys.gpu.0.gpu_utilization", "sys.gpu.0.memory_utilization"
 # Experiments
 
 
-def page(*items: Any, archived: bool = False, seen: set[str] | None = None, **beside: Any) -> Page:
+def page(
+    *items: Any, archived: bool = False, seen: set[str] | None = None, **beside: Any
+) -> ExperimentPage:
     reply = json.dumps({"experiments": items, **beside}).encode()
     return parse_experiments(reply, archived=archived, page=1, seen=set() if seen is None else seen)
 
@@ -161,30 +163,44 @@ def test_half_characters_in_names_do_not_break_tables() -> None:
 @pytest.mark.parametrize(
     ("listed", "fresh", "more", "counted", "last"),
     [
-        (999, 999, None, 2_000, True),  # a short page
+        (999, 999, None, 2_000, False),  # a short page proves nothing
+        (999, 999, None, None, False),
+        (999, 999, False, 2_000, False),
+        (999, 999, None, 999, True),  # as many as the server counts
+        (999, 999, None, 900, False),  # its count lags behind
         (1_000, 1_000, None, None, False),
-        (1_000, 1_000, None, 1_000, True),  # as many as the server counts
+        (1_000, 1_000, None, 1_000, False),
         (1_000, 0, None, 5_000, True),  # the same page again
         (1_000, 0, True, 5_000, True),  # whatever it promises
         (2_500, 2_500, None, 9_999, True),  # paging ignored: everything
-        (1_000, 1_000, False, 5_000, True),
+        (1_000, 1_000, False, 1_000, True),
         (100, 100, True, None, False),
-        (500, 500, None, 2_000, False),  # a server that sends at most 500
         (500, 500, None, 500, True),
         (0, 0, None, 10, True),
     ],
 )
-def test_paging_ends_without_an_empty_page(
+def test_a_short_page_proves_nothing_unless_it_reaches_the_servers_count(
     listed: int, fresh: int, more: bool | None, counted: int | None, last: bool
 ) -> None:
-    found = Page(listed=listed, fresh=fresh, more=more)
+    found = ExperimentPage(listed=listed, fresh=fresh, more=more)
     project = CometProject("w", "p", counted)
-    assert is_last_page(found, project, fresh, archived=False) is last
+    assert PageLengths().is_last(found, project, 0, fresh) is last
 
 
-def test_what_the_server_counts_does_not_end_the_list_of_archived_experiments() -> None:
-    found = Page(listed=1_000, fresh=1_000)
-    assert not is_last_page(found, CometProject("w", "p", 1_000), 1_000, archived=True)
+def test_a_first_page_that_could_have_held_all_is_the_last_one() -> None:
+    lengths = PageLengths(longest=250)
+    short = ExperimentPage(listed=40, fresh=40)
+    assert lengths.is_last(short, CometProject("w", "p", 43), 0, 40)
+    assert not lengths.is_last(short, CometProject("w", "p", 260), 0, 40)
+    assert not lengths.is_last(short, CometProject("w", "p", 43), 40, 40)
+
+
+def test_a_page_of_the_length_that_the_server_caps_at_is_not_the_last_one() -> None:
+    lengths, project = PageLengths(), CometProject("w", "p", 500)
+    page = ExperimentPage(listed=250, fresh=250)
+    assert not lengths.is_last(page, project, 0, 250)
+    assert not lengths.is_last(page, project, 250, 500)
+    assert lengths.cap == 250
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,9 @@ class Stopwatch:
     def answer(self, request: httpx.Request) -> Any:
         end = request.url.path.rsplit("/", 1)[1]
         if end == "projects":
-            return {"projects": [{"projectName": f"p{place}"} for place in range(self.projects)]}
+            count = {"numberOfExperiments": self.experiments}
+            names = [f"p{place}" for place in range(self.projects)]
+            return {"projects": [{"projectName": name, **count} for name in names]}
         if end == "column-names":
             return {"columns": [{"name": "sys.gpu.0.gpu_utilization"}]}
         if end == "experiments":

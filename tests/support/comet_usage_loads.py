@@ -75,20 +75,34 @@ def a_gpu_project(app: Starlette) -> Any:
 
 
 def page_server(
-    total: int, *, ignores: bool = False, most: int = 1_000, counted: bool = True
+    total: int,
+    *,
+    ignores: bool = False,
+    most: int = 1_000,
+    counted: bool | int = True,
 ) -> Any:
-    """A server of one project without GPUs; ``requests`` counts what it is asked."""
+    """A server of one project without GPUs; ``requests`` counts what it is asked.
+
+    Args:
+        ignores: every page is the first one: of ``most``, or of all where that is 1,000.
+        most: entries of a page, however many are asked for.
+        counted: whether the list of projects says how many there are; a number says another one.
+    """
 
     def handle(request: httpx.Request) -> httpx.Response:
         handle.requests.append(request.url.path.rsplit("/", 1)[1])  # type: ignore[attr-defined]
         if request.url.path.endswith("/projects"):
-            listed = {"numberOfExperiments": total} if counted else {}
+            count = total if counted is True else counted
+            listed = {} if counted is False else {"numberOfExperiments": count}
             return httpx.Response(200, json={"projects": [{"projectName": "p", **listed}]})
         if request.url.path.endswith("/column-names"):
             return httpx.Response(200, json={"columns": []})
-        page, size = int(request.url.params["page"]), min(most, int(request.url.params["size"]))
+        if request.url.params["archived"] == "True":
+            return httpx.Response(200, json={"experiments": []})
+        page = int(request.url.params.get("page", 1))
+        size = total if ignores and most == 1_000 else most
         first = 0 if ignores else (page - 1) * size
-        keys = range(first, min(total, first + (total if ignores else size)))
+        keys = range(first, min(total, first + size))
         items = [{"experimentKey": f"k{key}", "startTimeMillis": 1} for key in keys]
         return httpx.Response(200, json={"experiments": items})
 

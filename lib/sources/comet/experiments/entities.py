@@ -24,7 +24,7 @@ class CometProject:
 
 
 @dataclass
-class Page:
+class ExperimentPage:
     """A page of experiments, in lists of equal length; 0 stands for a moment that is not known, None
     for not knowing whether it still runs.
 

@@ -1,9 +1,10 @@
 """Asks a Comet server for workspaces, projects, experiments and columns, and reads its answers."""
 
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from lib.sources.comet.experiments.entities import CometProject, Page
+from lib.sources.comet.experiments.entities import CometProject, ExperimentPage
 from lib.sources.comet.experiments.gpu import gpu_columns
 from lib.sources.comet.experiments.tables import (
     COLUMNS_PATH,
@@ -93,37 +94,34 @@ def parse_gpu_columns(raw: bytes) -> tuple[str, ...]:
 
 async def fetch_experiments(
     rest: CometRest, project: CometProject, *, archived: bool, page: int, seen: set[str]
-) -> Page:
+) -> ExperimentPage:
     """One page of a project's experiments.
 
     Args:
         archived: the archived ones instead of the others.
-        page: from 1.
+        page: from 1; 0 asks for all at once, without pages.
         seen: keys of earlier pages; gets those of this one.
 
     Raises:
         SourceError: see ``CometRest.get``.
     """
-    params = [
-        *_of(project),
-        ("archived", str(archived)),
-        ("page", str(page)),
-        ("size", str(PAGE_SIZE)),
-    ]
+    params = [*_of(project), ("archived", str(archived))]
+    if page:
+        params += [("page", str(page)), ("size", str(PAGE_SIZE))]
 
-    def parse(raw: bytes) -> Page:
+    def parse(raw: bytes) -> ExperimentPage:
         return parse_experiments(raw, archived=archived, page=page, seen=seen)
 
     return await rest.get(EXPERIMENTS_PATH, params, parse, project.target)
 
 
-def parse_experiments(raw: bytes, *, archived: bool, page: int, seen: set[str]) -> Page:
+def parse_experiments(raw: bytes, *, archived: bool, page: int, seen: set[str]) -> ExperimentPage:
     """``experiments`` of a reply, without those of earlier pages and of the other list.
 
     An experiment's own word on whether it is archived counts more than the list it came in: a
     server may not know the parameter.
     """
-    found = Page()
+    found = ExperimentPage()
 
     def take(_key: str, entry: Any) -> None:
         found.listed += 1
@@ -164,23 +162,43 @@ def says_more(others: dict[str, Any], page: int) -> bool | None:
     return None
 
 
-def is_last_page(found: Page, project: CometProject, seen: int, *, archived: bool) -> bool:
-    """Whether no further page needs to be asked for.
-
-    A server that ignores pages sends everything at once, or the same again. One that sends fewer
-    than asked for, all pages alike, is noticed by a round number short of what it counts itself.
+@dataclass
+class PageLengths:
+    """What pages of experiments have told about one server.
 
     Args:
-        project: how many experiments the server counts, which may leave the archived ones out.
-        seen: number of keys of all pages so far.
+        longest: most entries of a page so far; no cap is below it.
+        cap: entries of a page that another one followed; 0 while there was none.
     """
-    if not found.fresh or found.listed > PAGE_SIZE:
-        return True
-    if found.more is not None:
-        return not found.more
-    if found.listed == PAGE_SIZE:
-        return seen == project.listed and not archived
-    return found.listed % 100 != 0 or seen >= (project.listed or 0)
+
+    longest: int = 0
+    cap: int = 0
+
+    def is_last(self, page: ExperimentPage, project: CometProject, before: int, seen: int) -> bool:
+        """Whether no further page needs to be asked for.
+
+        A short page proves nothing by itself: servers may cap pages, and their count may be missing,
+        too small, or too large because it has archived experiments in it. The count ends a list that
+        reaches it with a page that is not full, and a first page that is shorter than a page of this
+        server that would have held them all. Everything else needs one more page.
+
+        Args:
+            page: the one that came last.
+            project: how many experiments the server counts.
+            before: entries of the page before it; 0 for the first one.
+            seen: number of keys of all pages so far.
+        """
+        self.longest = max(self.longest, min(page.listed, PAGE_SIZE))
+        if before and page.fresh:
+            self.cap = max(self.cap, before)
+        if not page.fresh or page.listed > PAGE_SIZE:  # nothing new; or paging is ignored
+            return True
+        if page.more or project.listed is None:
+            return False
+        if page.listed in (self.cap, PAGE_SIZE):
+            return page.more is False and seen >= project.listed
+        whole = not before and project.listed <= self.longest and page.listed < self.longest
+        return whole or seen == project.listed
 
 
 def text_of(value: Any) -> str:

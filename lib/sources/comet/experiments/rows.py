@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
 
-from lib.sources.comet.experiments.entities import Page
+from lib.sources.comet.experiments.entities import ExperimentPage
 from lib.sources.comet.experiments.gpu import GpuFigures
 
 MOMENTS = ("start_ms", "end_ms", "duration_ms")
@@ -50,7 +50,9 @@ class Rows:
         return held + 150 * len(self.names) + 2_000
 
 
-def rows_of(pages: Sequence[Page], figures: dict[str, GpuFigures], *, archived: bool) -> Rows:
+def rows_of(
+    pages: Sequence[ExperimentPage], figures: dict[str, GpuFigures], *, archived: bool
+) -> Rows:
     """The experiments of all pages of one project with their GPU figures."""
     keys = tuple(key for page in pages for key in page.keys)
     names: dict[str, int] = {"": -1}
