@@ -15,12 +15,13 @@ from lib.errors import SourceError, SourceRefused
 from lib.loader.openai_status import SeriesAnswer, cost_notes, directory_statuses, series_status
 from lib.loader.progress import Progress
 from lib.periods import Period, bucket_starts, from_epoch, runs
+from lib.sources.openai import NAME
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import costs_frame, usage_frame
 from lib.sources.openai.names import Directory, Names, fetch_directory
 from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import COSTS, COSTS_WIDTH, DELETED, ENDPOINTS, Kind
-from lib.sources.openai.usage import NAME, Series, fetch_window, refused_dimension
+from lib.sources.openai.usage import Series, fetch_window, refused_dimension
 from lib.status import SourceStatus
 
 _KINDS: dict[str, Kind] = {"project_id": "project", "user_id": "user", "api_key_id": "api_key"}

@@ -7,9 +7,10 @@ from datetime import datetime
 from lib.cache import Bucket
 from lib.errors import SourceDenied, SourceError, SourceRefused
 from lib.periods import from_epoch
+from lib.sources.openai import NAME
 from lib.sources.openai.names import LOOKUPS, Directory
 from lib.sources.openai.tables import ENDPOINTS
-from lib.sources.openai.usage import NAME, Series
+from lib.sources.openai.usage import Series
 from lib.status import SourceStatus
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from lib.reports.openai.tables import sum_metric
+from lib.sources.openai import NAME
 from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import ENDPOINTS, METRICS
-from lib.sources.openai.usage import NAME
 from lib.status import SourceStatus
 
 

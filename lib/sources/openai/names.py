@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib.api_client import ApiClient
 from lib.errors import SourceDenied, SourceError, SourceRefused, SourceReplyError
+from lib.sources.openai import NAME
 from lib.sources.openai.tables import ARCHIVED, SERVICE_ACCOUNT, Kind
-from lib.sources.openai.usage import NAME, explain_denial
+from lib.sources.openai.usage import explain_denial
 
 MANAGEMENT_SCOPE = "api.management.read"
 PAGE_SIZE = 100

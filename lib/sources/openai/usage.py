@@ -11,6 +11,7 @@ from typing import Any
 from lib.api_client import ApiClient
 from lib.errors import SourceDenied, SourceError, SourceRefused, SourceReplyError
 from lib.periods import SECONDS, from_epoch
+from lib.sources.openai import NAME
 from lib.sources.openai.parse import ParsedBucket, parse_page
 from lib.sources.openai.tables import (
     COSTS,
@@ -21,7 +22,6 @@ from lib.sources.openai.tables import (
     PAGE_LIMITS,
 )
 
-NAME = "openai"
 USAGE_SCOPE = "api.usage.read"
 
 
