@@ -141,7 +141,10 @@ def _show_table(table: Table) -> None:
         frame,
         hide_index=True,
         column_order=[column.key for column in shown],
-        column_config={column.key: _column_config(column) for column in shown},
+        column_config={
+            column.key: _column_config(column, as_text=str(frame[column.key].dtype) == "str")
+            for column in shown
+        },
         lazy=rows > LAZY_ROWS,
         height="content" if rows <= _WHOLE_ROWS else "auto",
         placeholder=formats.MISSING,
@@ -158,8 +161,8 @@ def _show_table(table: Table) -> None:
 
 
 def _for_screen(table: Table) -> pd.DataFrame:
-    """The frame with times where it has milliseconds since 1970, and hours where it has seconds."""
-    changes = {"epoch_ms": _times, "duration": _hours}
+    """The frame with times for milliseconds since 1970, hours for seconds, text for endless numbers."""
+    changes = {"epoch_ms": _times, "duration": _hours, "int": _digits}
     return table.frame.assign(
         **{
             column.key: changes[column.kind](table.frame[column.key])
@@ -167,6 +170,13 @@ def _for_screen(table: Table) -> pd.DataFrame:
             if column.kind in changes
         }
     )
+
+
+def _digits(numbers: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Whole numbers; as text where one is beyond the 64 bits that a browser's table gets."""
+    if numbers.dtype != object or all(-(2**63) <= one < 2**63 for one in numbers.dropna()):
+        return numbers
+    return numbers.map(lambda one: None if pd.isna(one) else f"{one:,}").astype("str")
 
 
 def _hours(seconds: "pd.Series[Any]") -> "pd.Series[Any]":
@@ -181,7 +191,7 @@ def _times(milliseconds: "pd.Series[Any]") -> "pd.Series[Any]":
     return pd.Series(values, milliseconds.index).dt.tz_localize("UTC")
 
 
-def _column_config(column: Column) -> Any:
+def _column_config(column: Column, *, as_text: bool = False) -> Any:
     unit = column.unit if column.kind in ("decimal", "float") else ""
     label = formats.heading(column.label, unit)
     hint = column.help or None
@@ -203,7 +213,7 @@ def _column_config(column: Column) -> Any:
             label, help=hint, format=time, timezone="UTC"
         ),
     }
-    make = kinds.get(column.kind)
+    make = None if as_text else kinds.get(column.kind)
     return make() if make else st.column_config.Column(label, help=hint)
 
 

@@ -71,6 +71,7 @@ def test_the_keys_are_those_of_the_schema_in_its_order():
         "tables",
         "figures",
         "host",
+        "state_at",
     ]
     assert document["schema"] == "usage-report/1"
     assert list(document["sources"][0]) == ["name", "status", "as_of", "rows", "detail"]

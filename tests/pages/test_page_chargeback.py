@@ -46,7 +46,7 @@ def test_a_configured_server_is_read_and_its_own_figures_are_shown(
     assert shown["Projects"] == str(sum(len(one["projects"]) for one in places))
     assert shown["Experiments"] == f"{sum(one['numberOfExperiments'] for one in places):,}"
     assert urlsplit(comet_served[1]).netloc in texts(at.caption)
-    assert "2026-10-01 to 2026-10-31" in texts(at.caption)
+    assert "2026-10-31 23:59 UTC" in texts(at.caption)
 
 
 def test_a_link_sets_every_control_and_the_report_follows(
@@ -171,7 +171,7 @@ def test_a_month_typed_wrong_is_refused_and_the_next_one_is_shown(
     at.text_input(key="cmc_month").input("2026-05")
     at = press(at, FETCH)
     assert not at.warning
-    assert "2026-05-01 to 2026-05-31" in texts(at.caption)
+    assert "2026-05-31 23:59 UTC" in texts(at.caption)
     assert asked(comet_upstream) == ["", "2026-05"]
 
 

@@ -157,7 +157,7 @@ def test_an_uploaded_report_is_shown_instead_of_a_server(
     comet_upstream.state.requests.clear()
     at = uploaded(at, august=august)
     assert figures(at)["Users"] == str(len(json.loads(august)["users"]["licensedUsers"]))
-    assert "2026-08-01 to 2026-08-31" in texts(at.caption)
+    assert "2026-08-31 23:59 UTC" in texts(at.caption)
     assert not comet_upstream.state.requests
     assert "Changes" not in [tab.label for tab in at.tabs]
 
@@ -182,3 +182,20 @@ def test_a_file_that_is_no_report_is_named(comet_served: Served) -> None:
     at = uploaded(at, october=saved(comet_served[1], "2026-10"))
     assert not at.warning
     assert at.metric
+
+
+def test_numbers_beyond_64_bits_are_shown_with_every_digit() -> None:
+    def screen() -> None:
+        import pandas as pd
+
+        from lib.reports.report import Column, Table
+        from lib.ui.show import show_report
+        from tests.support.report_strategies import report
+
+        frame = pd.DataFrame({"change": pd.Series([2**64 - 2, None], dtype=object)})
+        table = Table("changes", "Changes", frame, (Column("change", "Change", "int"),))
+        show_report(report(tables=(table,), figures=(), charts=()), "x")
+
+    at = AppTest.from_function(screen).run()
+    assert not at.exception
+    assert at.dataframe[0].value["change"].tolist()[0] == f"{2**64 - 2:,}"

@@ -35,6 +35,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST_NUMBER = 400
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NO_TEXT = "not text in UTF-8 or UTF-16"
 _SIGN_IN = "Check the address, and whether a sign-in page or proxy stands in between."
 
 
@@ -105,8 +106,10 @@ def _document(raw: bytes) -> Record:
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
-        raise NotAReport("not text in UTF-8 or UTF-16") from None
+        raise NotAReport(_NO_TEXT) from None
     start = text[:1_000].lstrip()
+    if not encoding.startswith("utf-8") and start[:1] not in ("", "{", "[", "<"):
+        raise NotAReport(_NO_TEXT)  # any bytes with a zero in the right place look like UTF-16
     if not start:
         raise NotAReport("empty")
     if start[0] == "<":
