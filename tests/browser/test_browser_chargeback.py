@@ -79,11 +79,11 @@ def test_saved_reports_are_shown_compared_and_downloaded_as_they_are_on_the_scre
 
     uploader = page.get_by_test_id("stFileUploaderDropzoneInput")
     uploader.set_input_files([names["2026-08"]])
-    expect(page.get_by_text("2026-08-31 23:59 UTC")).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_text("State at 2026-08-31 23:59 UTC")).to_be_visible(timeout=60 * SECONDS)
     expect(page.get_by_role("tab", name="Changes")).to_have_count(0)
     assert card(page, "Users") == str(len(august["users"]["licensedUsers"]))
     uploader.set_input_files([names["2026-10"]])
-    expect(page.get_by_text("2026-10-31 23:59 UTC")).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_text("State at 2026-10-31 23:59 UTC")).to_be_visible(timeout=60 * SECONDS)
     expect(page.get_by_role("tab", name="Changes")).to_be_visible(timeout=60 * SECONDS)
     assert not upstream.state.requests, "files ask nobody"
     assert "canary" not in page.url
