@@ -20,7 +20,7 @@ check: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The inner loop, less than a minute: what needs no server, process or browser, and a few examples of each law.
+# The inner loop: what needs no server, process or browser, and a few examples of each law.
 quick: .venv/.dev
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws $(ARGS)
 
@@ -29,7 +29,7 @@ test: setup
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest --ignore=tests/hosting $(ARGS)
 
-# Twenty times the examples of each law: an hour, for the night.
+# Twenty times the examples of each law, for the night.
 test-deep: .venv/.dev
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/pure tests/laws tests/servers $(ARGS)
 

@@ -33,11 +33,13 @@ class Parameter:
 
     Args:
         allowed: the values it may have; None for any text.
+        none: whether the link may say that none of them is chosen.
         check: raises InputError for values that are wrong together, such as a reversed range.
     """
 
     key: str
     allowed: Sequence[str] | None = None
+    none: bool = False
     check: Callable[[list[str]], object] | None = None
 
 
@@ -96,8 +98,10 @@ def _problems(prefix: str, parameters: Sequence[Parameter]) -> list[str]:
                 f"{literal(key)} has no value {literal(value[:60])}; "
                 f"it takes {literal(', '.join(parameter.allowed))}."
                 for value in values
-                if value and value not in parameter.allowed
+                if value not in parameter.allowed and (value or not parameter.none)
             ]
+            if "" in values and not parameter.none:
+                del st.query_params[key]  # else Streamlit would choose none, without the default
         if parameter.check is not None:
             try:
                 parameter.check(values)
@@ -140,6 +144,18 @@ def check_days(today: date) -> Callable[[list[str]], object]:
         days = [parse_day("date", value) for value in values]
         if len(days) > 2 or max(days) > today:
             raise InputError("date range", f"it takes two days until today, {today} (UTC).")
+
+    return check
+
+
+def check_whole(low: int, high: int) -> Callable[[list[str]], object]:
+    """A check for what a number input would drop without a word, cut off, or fail on (``1e400``)."""
+
+    def check(values: list[str]) -> None:
+        for value in values:
+            digits = value.isascii() and value.isdigit() and len(value) <= len(str(high))
+            if not digits or not low <= int(value) <= high:
+                raise InputError("number", f"it takes a whole number from {low} to {high:,}.")
 
     return check
 

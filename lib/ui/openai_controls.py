@@ -170,8 +170,8 @@ def _parameters(today: date) -> tuple[Parameter, ...]:
     return (
         Parameter("oai_period", check=check_days(today)),
         Parameter("oai_width", tuple(SECONDS)),
-        Parameter("oai_endpoints", CHOICES),
-        Parameter("oai_group", tuple(DIMENSIONS)),
+        Parameter("oai_endpoints", CHOICES, none=True),
+        Parameter("oai_group", tuple(DIMENSIONS), none=True),
         Parameter("oai_projects"),
         Parameter("oai_users"),
         Parameter("oai_models"),

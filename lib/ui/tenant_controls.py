@@ -16,12 +16,14 @@ from lib.sources.tenants.query import (
     months_before,
 )
 from lib.ui.ask import Asked, ask
-from lib.ui.controls import Parameter, both_ends, check_days, date_range, pick_ids
+from lib.ui.controls import Parameter, both_ends, check_days, check_whole, date_range, pick_ids
 from lib.ui.page import Page
 from lib.upstreams import tenant_upstream
 
 _SPANS = ("Date range", "Last days")
 _DAYS = 30
+_MOST_DAYS = 1_096
+_MOST_ROWS = 100_000
 _KNOWN = "red_known"
 
 
@@ -79,7 +81,7 @@ def _form(today: date) -> Callable[[], TenantQuery]:
             back = (today - months_before(today, MONTHS - 1)).days + 1
             days = date_range("red_period", "Date range", today, back)
         number = st.number_input(
-            "Last days", 1, 1_096, _DAYS, key="red_days", bind="query-params", width=140
+            "Last days", 1, _MOST_DAYS, _DAYS, key="red_days", bind="query-params", width=140
         )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         known: list[str] = st.session_state.get(_KNOWN, [])
@@ -89,7 +91,7 @@ def _form(today: date) -> Callable[[], TenantQuery]:
             "Sort by", SORTS, default=SORTS[0], required=True, key="red_sort", bind="query-params"
         )
         top = st.number_input(
-            "Rows (0: all)", 0, 100_000, 0, key="red_top", bind="query-params", width=140
+            "Rows (0: all)", 0, _MOST_ROWS, 0, key="red_top", bind="query-params", width=140
         )
 
     def question() -> TenantQuery:
@@ -105,8 +107,8 @@ def _parameters(today: date) -> tuple[Parameter, ...]:
     return (
         Parameter("red_span", _SPANS),
         Parameter("red_period", check=check_days(today)),
-        Parameter("red_days"),
+        Parameter("red_days", check=check_whole(1, _MOST_DAYS)),
         Parameter("red_tenants"),
         Parameter("red_sort", SORTS),
-        Parameter("red_top"),
+        Parameter("red_top", check=check_whole(0, _MOST_ROWS)),
     )

@@ -21,11 +21,12 @@ from lib.sources.comet.experiments.query import (
 )
 from lib.ui.ask import Asked, ask, cache_controls
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Parameter, both_ends, check_days, date_range, pick_ids
+from lib.ui.controls import Parameter, both_ends, check_days, check_whole, date_range, pick_ids
 from lib.ui.load import shown_before
 from lib.ui.page import Page
 
 _SPANS = ("All time", "Date range")
+_MOST_SERIES = 1_000
 _DAYS = 365
 
 
@@ -122,7 +123,7 @@ def _form(targets: list[str], today: date) -> Callable[[], CometUsageQuery]:
         series = st.number_input(
             "Series per chart",
             1,
-            1_000,
+            _MOST_SERIES,
             MAX_SERIES,
             key="cmu_series",
             bind="query-params",
@@ -173,5 +174,5 @@ def _parameters(today: date) -> tuple[Parameter, ...]:
         Parameter("cmu_group", GROUPS),
         Parameter("cmu_utilisation", UTILISATIONS),
         Parameter("cmu_archived", ("true", "false")),
-        Parameter("cmu_series"),
+        Parameter("cmu_series", check=check_whole(1, _MOST_SERIES)),
     )

@@ -11,7 +11,7 @@ from lib.access.sign_outs import KEPT_SECONDS, Ended
 from lib.access.visitors import Refusal, Visitor, decide, identity_of
 from lib.errors import SettingsError
 from tests.pure.test_access import NOW, SETTINGS, claims
-from tests.pure.test_uploads import cookie_of, upload
+from tests.servers.test_uploads import cookie_of, upload
 from tests.support.hosted import hosted
 
 WHO = identity_of(claims())

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
@@ -55,6 +55,7 @@ def test_every_page_has_parameters_to_be_hostile_in() -> None:
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 @settings(
     examples(12),
+    phases=[Phase.explicit, Phase.generate],  # shrinking whole pages would take minutes
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -75,6 +76,25 @@ def test_the_worst_value_in_all_parameters_at_once_is_named_as_text(entry: Any) 
     shown = _shown(entry.name, {**link, "<img src=x>": ["1"]})
     assert "img src" in shown, "else nothing would be proven"
     assert ACTS.findall(shown) == []
+
+
+@pytest.mark.parametrize("value", ["1e400", "-1e400", "nan", "1e300", "-1", "1.5", "many"])
+@pytest.mark.parametrize(
+    ("page", "name"),
+    [("tenant_usage", "red_top"), ("tenant_usage", "red_days"), ("comet_usage", "cmu_series")],
+)
+def test_a_number_that_cannot_be_chosen_is_named_and_its_default_stands_in(
+    page: str, name: str, value: str
+) -> None:
+    shown = _shown(page, {name: [value]}).replace("\\", "")
+    assert "went wrong" not in shown
+    assert f"{name}: number: it takes a whole number from" in shown
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_an_empty_value_of_any_parameter_is_no_fault_of_the_dashboard(name: str) -> None:
+    page = next(one.name for one in ENTRIES if name.startswith(f"{one.prefix}_"))
+    assert "went wrong" not in _shown(page, {name: [""]})
 
 
 def _shown(page: str, link: dict[str, list[str]]) -> str:
