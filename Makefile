@@ -33,10 +33,10 @@ test: setup
 test-deep: .venv/.dev
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/pure tests/laws tests/servers $(ARGS)
 
-# The hosted dashboard behind nginx: links, faults, replicas, and many people at once.
+# The hosted dashboard behind nginx: links, faults, replicas, and many people at once. One process: it takes both cores.
 test-hosted: .venv/.dev
 	sh tests/system-packages.sh
-	$(BIN)/python -m pytest tests/hosting $(ARGS)
+	$(BIN)/python -m pytest tests/hosting --numprocesses=0 $(ARGS)
 
 bench: .venv/.dev
 	$(BIN)/python -m bench $(ARGS)
