@@ -26,31 +26,27 @@ def sum_or_zero(
         last: the bucket that levels are taken from; see ``last_level``.
     """
     counting = [row.name for row in ENDPOINTS.values() if metric in row.metrics and query.sees(row)]
-    if _failed(counting, statuses):
+    if _any_is(counting, statuses, "failed"):
         return None
     known = sum_metric(usage, metric, last)
     if known is not None:
         return known
     left_out = usage["endpoint_type"].isin(counting).any()
-    return 0 if _answered(counting, statuses) and not left_out else None
+    return 0 if _any_is(counting, statuses, "ok", "partial") and not left_out else None
 
 
-def _answered(endpoints: Iterable[str], statuses: Iterable[SourceStatus]) -> bool:
-    answered = {status.name for status in statuses if status.status in ("ok", "partial")}
-    return any(f"{NAME}:{name}" in answered for name in endpoints)
-
-
-def _failed(endpoints: Iterable[str], statuses: Iterable[SourceStatus]) -> bool:
+def _any_is(endpoints: Iterable[str], statuses: Iterable[SourceStatus], *states: str) -> bool:
+    """Whether one of the endpoints is in one of the states."""
     names = {*endpoints}
     return any(
-        status.source == NAME and status.part in names and status.status == "failed"
+        status.source == NAME and status.part in names and status.status in states
         for status in statuses
     )
 
 
 def sources_of(metric: str) -> list[str]:
     """The names of the sources that count a metric."""
-    return [f"openai:{row.name}" for row in ENDPOINTS.values() if metric in row.metrics]
+    return [f"{NAME}:{row.name}" for row in ENDPOINTS.values() if metric in row.metrics]
 
 
 def count_ids(
@@ -67,7 +63,7 @@ def count_ids(
         and query.sees(row)
         and any(METRICS[key].nature == "flow" for key in row.metrics)
     ]
-    if _failed(telling, statuses) or not _answered(telling, statuses):
+    if _any_is(telling, statuses, "failed") or not _any_is(telling, statuses, "ok", "partial"):
         return None
     flows = [key for key in usage.columns if key in METRICS and METRICS[key].nature == "flow"]
     if column not in usage:

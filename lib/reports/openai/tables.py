@@ -2,19 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
 from lib.reports.report import Column, Number, Table
 from lib.sources.openai.tables import BREAKDOWN_METRICS, COSTS_GROUP_BY, DIMENSIONS, METRICS, Kind
+from lib.usage.exact import exactly
 
 UNALLOCATED = "Unallocated"
 """The row of what belongs to nobody: a null project is real money."""
-
-EXACT_DIGITS = 100
-"""Digits that money is added with: the default of 28 would make a sum depend on its order."""
 
 NOT_SPLIT = "(not split)"
 """The one row of a breakdown that was not asked for."""
@@ -96,13 +94,9 @@ def cost_model(costs: pd.DataFrame) -> "pd.Series[Any]":
 
 def sum_money(amounts: Iterable[Any]) -> Decimal | None:
     """The exact sum of Decimals; None when there is none among them."""
-    with localcontext() as context:
-        context.prec = EXACT_DIGITS
-        total, known = Decimal(0), False
-        for amount in amounts:
-            if amount is not None:
-                total, known = total + amount, True
-    return total if known else None
+    known = [amount for amount in amounts if amount is not None]
+    with exactly():
+        return sum(known, Decimal(0)) if known else None
 
 
 def last_level(frame: pd.DataFrame) -> Any:

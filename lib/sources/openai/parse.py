@@ -11,11 +11,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, InstanceOf, ValidationError
 
 from lib.errors import SourceReplyError
+from lib.replies import is_sane
 from lib.sources.openai.tables import COSTS, DIMENSIONS, METRICS, NOT_METRICS
 
 _NULL = type(None)
 _LARGEST = 2**63 - 1  # what an integer column of a frame holds
-_LONGEST = 40
 _LAST_SECOND = 253_402_300_800  # the end of the year 9999: a day of milliseconds lies far beyond
 _RENAMED = {"date": "reply_date", "endpoint_type": "reply_endpoint_type"}
 """Names of our own columns, and what an undocumented field of that name is kept as."""
@@ -149,14 +149,9 @@ def _whole(value: Any, name: str, source: str) -> int:
 
 
 def _parse_decimals(values: list[Any], kinds: set[type], name: str, source: str) -> list[Any]:
-    if kinds <= {Decimal, _NULL} and all(value is None or _sane(value) for value in values):
+    if kinds <= {Decimal, _NULL} and all(value is None or is_sane(value) for value in values):
         return values
     return [value if value is None else _number(value, name, source) for value in values]
-
-
-def _sane(number: Decimal) -> bool:
-    """Finite, and of a size that sums, files and charts can write out digit by digit."""
-    return number.is_finite() and abs(number.adjusted()) <= _LONGEST
 
 
 def _number(value: Any, name: str, source: str) -> Decimal:
@@ -164,7 +159,7 @@ def _number(value: Any, name: str, source: str) -> Decimal:
         if isinstance(value, bool):
             raise InvalidOperation
         number = Decimal(str(value).strip())
-        if not _sane(number):
+        if not is_sane(number):
             raise InvalidOperation
     except InvalidOperation as error:
         raise SourceReplyError(source, f"{name} is {str(value)[:40]!r}, not a number.") from error
