@@ -25,5 +25,5 @@ with open_page("comet_usage") as page:
     )
     with st.container(horizontal=True):
         show_downloads(report, "cmu")
-        copy_link(usage_link(asked.query), "cmu")
+        copy_link(usage_link(page, asked.query), "cmu")
     show_report(report, "cmu")

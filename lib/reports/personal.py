@@ -55,6 +55,19 @@ def pseudonym(name: str, space: Space = "person") -> str:
     return f"{space}-{digest.hexdigest()}"
 
 
+def hide_words(text: str, words: Mapping[str, str]) -> str:
+    """A sentence without e-mail addresses and some names.
+
+    Args:
+        words: each name with what stands for it.
+    """
+    # The longest first: one name may be part of another
+    for name in sorted(words, key=len, reverse=True):
+        if len(name) >= _SHORTEST_NAME and name in text:
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", words[name], text)
+    return _ADDRESS.sub(lambda address: pseudonym(address.group()), text)
+
+
 def holds_address(text: str) -> bool:
     """Whether an e-mail address, or what is left of one, stands in a text."""
     return _ADDRESS.search(text) is not None

@@ -15,6 +15,7 @@ from lib.ui.text import literal
 
 _OWN = ("embed", "embed_options")
 _PROBLEMS = "_link_problems"
+_LEFT_OUT = "_link_left_out"
 
 VIEW = "_view_"
 """In the names of parameters that choose what of a report is in view; they change no number."""
@@ -57,10 +58,10 @@ def check_link(prefix: str, parameters: Sequence[Parameter], *, people: bool = T
     given = set(st.query_params)
     if key not in st.session_state:
         st.session_state[key] = _problems(prefix, parameters)
-    problems: list[str] = st.session_state[key]
+    problems = [*st.session_state[key], *st.session_state.get(f"{prefix}{_LEFT_OUT}", [])]
     for name in [] if people else list(st.query_params):
         if any(map(holds_address, st.query_params.get_all(name))):
-            problems.append(
+            st.session_state[key].append(
                 f"{literal(name[:60])} holds an e-mail address, and your role sees none."
             )
             del st.query_params[name]
@@ -77,6 +78,14 @@ def check_link(prefix: str, parameters: Sequence[Parameter], *, people: bool = T
 def forget_link_problems(prefix: str) -> None:
     """The person has chosen anew: what was wrong with the link no longer matters."""
     st.session_state[f"{prefix}{_PROBLEMS}"] = []
+    st.session_state.pop(f"{prefix}{_LEFT_OUT}", None)
+
+
+def leave_out_of_link(prefix: str, problem: str) -> None:
+    """Adds to what ``check_link`` names something that an input left out of the opened link."""
+    left_out: list[str] = st.session_state.setdefault(f"{prefix}{_LEFT_OUT}", [])
+    if problem not in left_out:
+        left_out.append(problem)
 
 
 def _problems(prefix: str, parameters: Sequence[Parameter]) -> list[str]:

@@ -129,7 +129,7 @@ def _built(
 
     def draw() -> None:
         share = progress.done / progress.total if progress.total else 0.0
-        what = progress.current.replace("_", " ") or "connecting"
+        what = page.readable(progress.current).replace("_", " ") or "connecting"
         bar.progress(share, f"{progress.done} of {progress.total} {counted} · {what}")
 
     st.session_state.pop(f"{prefix}_shown", None)

@@ -1,10 +1,10 @@
 """What every page begins with: configuration, guard, menu, heading, and an end for its errors."""
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import streamlit as st
 from loguru import logger
@@ -14,6 +14,7 @@ from lib.access.visitors import Refusal, Visitor
 from lib.errors import DashboardError, InputError, SettingsError
 from lib.logs import configure_logs
 from lib.redaction import redact
+from lib.reports.personal import hide_words
 from lib.settings import Settings, load_settings
 from lib.ui.runtime import Runtime, runtime
 from lib.ui.sign_in import SignIn, admit, current_sign_in
@@ -72,13 +73,22 @@ ENTRIES = (
 
 @dataclass(frozen=True)
 class Page:
-    """What a page needs to know of its surroundings, and who looks at it."""
+    """What a page needs to know of its surroundings, and who looks at it.
+
+    Args:
+        hidden: names that whoever may not know people shall not read, with what stands for each.
+    """
 
     entry: Entry
     settings: Settings
     runtime: Runtime
     sign_in: SignIn
     visitor: Visitor
+    hidden: dict[str, str] = field(default_factory=dict)
+
+    def readable(self, text: str) -> str:
+        """A sentence as the visitor may read it: names and addresses perhaps under pseudonyms."""
+        return text if self.visitor.may("personal") else hide_words(text, self.hidden)
 
 
 _opened: ContextVar[Page] = ContextVar("opened page")
@@ -170,7 +180,7 @@ def open_page(name: str) -> Iterator[Page]:
         yield page
     except DashboardError as error:
         logger.warning("{}: {}", type(error).__name__, error)
-        show_error(error)
+        show_error(error, page.readable)
         _show_traceback(page)
     except Exception:  # noqa: BLE001 - the page's outermost edge: logged, and said without details
         logger.exception("The page {} failed", entry.name)
@@ -182,12 +192,17 @@ def open_page(name: str) -> Iterator[Page]:
         _show_traceback(page)
 
 
-def show_error(error: DashboardError) -> None:
-    """What happened and what to do, in one box."""
+def show_error(error: DashboardError, readable: Callable[[str], str] = str) -> None:
+    """What happened and what to do, in one box.
+
+    Args:
+        readable: makes of a sentence what the visitor may read.
+    """
     known = isinstance(error, InputError | SettingsError)
     box = st.warning if known else st.error
-    remedy = f"\n\n**What to do:** {literal(redact(error.remedy))}" if error.remedy else ""
-    box(f"{literal(redact(error.message))}{remedy}", icon=":material/error:")
+    message, remedy = (literal(readable(redact(text))) for text in (error.message, error.remedy))
+    to_do = f"\n\n**What to do:** {remedy}" if remedy else ""
+    box(f"{message}{to_do}", icon=":material/error:")
 
 
 def _show_traceback(page: Page) -> None:

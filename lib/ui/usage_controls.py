@@ -1,6 +1,6 @@
 """The Comet usage page's inputs: which workspaces and projects, which time, and how it is drawn."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 
@@ -10,6 +10,7 @@ from lib.errors import InputError
 from lib.loader.comet_source import CometSource
 from lib.loader.experiments import load_comet_usage, load_projects, load_workspaces
 from lib.loader.progress import Progress
+from lib.reports.personal import pseudonym
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import (
     GROUPS,
@@ -21,9 +22,18 @@ from lib.sources.comet.experiments.query import (
 )
 from lib.ui.ask import Asked, ask, cache_controls
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Parameter, both_ends, check_days, check_whole, date_range, pick_ids
+from lib.ui.controls import (
+    Parameter,
+    both_ends,
+    check_days,
+    check_whole,
+    date_range,
+    leave_out_of_link,
+    pick_ids,
+)
 from lib.ui.load import shown_before
 from lib.ui.page import Page
+from lib.ui.text import literal
 
 _SPANS = ("All time", "Date range")
 _MOST_SERIES = 1_000
@@ -65,13 +75,15 @@ def usage_answer(
     )
 
 
-def usage_link(query: CometUsageQuery) -> dict[str, object]:
-    """Every control of the page as parameters of a link; a key is in none."""
+def usage_link(page: Page, query: CometUsageQuery) -> dict[str, object]:
+    """Every control of the page as parameters of a link; a key is in none, nor a hidden name."""
     period = query.period
+    hidden = {} if page.visitor.may("personal") else page.hidden
+    targets = [hidden.get(target, target) for target in query.targets]
     days = [period.start.isoformat(), period.end.isoformat()] if period else []
     return {
-        "cmu_workspaces": list(dict.fromkeys(one.partition("/")[0] for one in query.targets)),
-        "cmu_projects": [one for one in query.targets if "/" in one],
+        "cmu_workspaces": list(dict.fromkeys(target.partition("/")[0] for target in targets)),
+        "cmu_projects": [target for target in targets if "/" in target],
         "cmu_span": _SPANS[1] if period else _SPANS[0],
         **({"cmu_period": days} if days else {}),
         "cmu_units": query.unit,
@@ -88,20 +100,59 @@ def _targets(page: Page, source: CometSource) -> list[str]:
     load = partial(page.runtime.run, draw=lambda: None)
     with st.spinner("Listing workspaces …"):
         names = load(lambda: load_workspaces(source, client, caches=caches))
+    pseudonyms = {name: pseudonym(name, "workspace") for name in names}
     if source.demo and names and "cmu_workspaces" not in {*st.query_params, *st.session_state}:
-        st.query_params["cmu_workspaces"] = [names[0]]
-    workspaces = pick_ids("cmu_workspaces", "Workspaces", {one: one for one in names}, "Choose")
-    offered: dict[str, str] = {}
+        first = names[0] if page.visitor.may("personal") else pseudonyms[names[0]]
+        st.query_params["cmu_workspaces"] = [first]
+    workspaces = _pick(page, "cmu_workspaces", "Workspaces", pseudonyms, "Choose")
+    paths: dict[str, str] = {}
     for workspace in workspaces:
         try:
-            with st.spinner(f"Listing projects of {workspace} …"):
-                listed = load(partial(load_projects, source, client, workspace, caches=caches))
+            with st.spinner(f"Listing projects of {page.readable(workspace)} …"):
+                projects = load(partial(load_projects, source, client, workspace, caches=caches))
         except InputError:
             continue  # the question itself will say that there is no such workspace
-        offered |= {f"{workspace}/{one.name}": f"{workspace}/{one.name}" for one in listed}
-    projects = pick_ids("cmu_projects", "Projects", offered, "All of these workspaces")
-    whole = {*workspaces} - {one.partition("/")[0] for one in projects}
-    return [*(one for one in workspaces if one in whole), *projects]
+        hidden = {project.name: pseudonym(project.name, "project") for project in projects}
+        page.hidden.update(hidden)
+        paths |= {
+            f"{workspace}/{name}": f"{pseudonym(workspace, 'workspace')}/{project}"
+            for name, project in hidden.items()
+        }
+    chosen = _pick(page, "cmu_projects", "Projects", paths, "All of these workspaces")
+    in_part = {path.partition("/")[0] for path in chosen}
+    return [*(name for name in workspaces if name not in in_part), *chosen]
+
+
+def _pick(
+    page: Page, key: str, label: str, pseudonyms: Mapping[str, str], placeholder: str
+) -> list[str]:
+    """Names of what is chosen; whoever may not know people chooses from pseudonyms.
+
+    A link with pseudonyms opens for everybody; one with names for those only who may read them,
+    else it would tell whose numbers stand under which pseudonym.
+
+    Args:
+        pseudonyms: of each name that is offered.
+    """
+    names = {hidden: name for name, hidden in pseudonyms.items()}
+    linked = [value for value in st.query_params.get_all(key) if value]
+    if page.visitor.may("personal"):
+        offered = {name: name for name in pseudonyms}
+        followed = [names.get(value, value) for value in linked]
+    else:
+        page.hidden.update(pseudonyms)
+        offered = names
+        followed = [value for value in linked if value in names]
+    if followed != linked:
+        if len(followed) < len(linked):
+            leave_out_of_link(
+                page.entry.prefix,
+                f"{literal(key)} holds a name that is unknown, or that your role sees under a "
+                "pseudonym only.",
+            )
+        st.query_params[key] = followed
+    chosen = pick_ids(key, label, {shown: shown for shown in offered}, placeholder)
+    return [offered.get(shown, shown) for shown in chosen]
 
 
 def _form(targets: list[str], today: date) -> Callable[[], CometUsageQuery]:
