@@ -64,7 +64,7 @@ async def fetch_project(
         columns: gives the names of columns with GPU utilisation; may raise a SourceError.
         patience: shared by all projects of a load.
         lengths: shared by all projects of the server.
-        now: stamped on the result.
+        now: stamped on the result; what still runs has lasted until then.
     """
 
     async def named() -> tuple[str, ...] | SourceError:
@@ -77,15 +77,15 @@ async def fetch_project(
         names = await asyncio.shield(names_task)
         if isinstance(names, SourceError) or not names:
             return []
-        runs = page.runs()
+        lives = page.lives(int(now.timestamp() * 1_000))
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(
                     fetch_metrics(
-                        rest, names, {key: runs[key] for key in batch}, project.target, patience
+                        rest, names, {key: lives[key] for key in batch}, project.target, patience
                     )
                 )
-                for batch in batches(list(runs), len(names))
+                for batch in batches(list(lives), len(names))
             ]
         return [task.result() for task in tasks]
 

@@ -103,10 +103,15 @@ def usage_notes(parts: Parts, twice: int) -> tuple[str, ...]:
         more = f" and {len(where) - 3:,} more projects" if len(where) > 3 else ""
         names = f"{', '.join(where[:3])}{more}"
         notes.append(f"Values of GPU metrics were skipped one by one ({what}), in {names}.")
-    if skipped.timeless:
+    if skipped.moments:
         notes.append(
-            f"{skipped.timeless:,} experiments have GPU samples that say nothing of time: "
-            "their GPU time is not known and not counted."
+            f"{skipped.moments:,} time stamps and durations of GPU samples are missing, or lie outside "
+            "their experiment's life, and are left out."
+        )
+    if skipped.fractions:
+        notes.append(
+            f"All GPU samples of {skipped.fractions:,} experiments lie between 0 and 1: they are "
+            "probably fractions, but are counted as percent."
         )
     if unread:
         notes.append(f"{unread:,} entries had no experiment key and are not counted.")

@@ -223,15 +223,17 @@ def test_lists_are_read_around_what_is_malformed() -> None:
     names = {"workspaceNames": ["a", None, "b", "a", 5, ""]}
     assert parse_workspaces(json.dumps(names).encode()) == ("a", "b")
     projects = [
-        {"projectName": "p", "numberOfExperiments": 3, "lastUpdated": 4},
+        {"projectName": "p", "numberOfExperiments": 3, "lastUpdated": 4_000},
         {"projectName": "p", "numberOfExperiments": 9},
         {"projectName": None},
         "text",
         {"projectName": "q", "numberOfExperiments": "many"},
+        {"projectName": "r", "numberOfExperiments": -3, "lastUpdated": 9 * 10**18},
     ]
     assert parse_projects(json.dumps({"projects": projects}).encode(), "w") == (
-        CometProject("w", "p", 3, 4),
+        CometProject("w", "p", 3, 4_000),
         CometProject("w", "q"),
+        CometProject("w", "r"),
     )
     columns = [{"name": UTIL}, {"name": UTIL}, {"name": "sys.gpu.0.power_usage"}, {"name": MEMORY}]
     columns += [{"name": "my.gpu_utilization"}, {"name": None}, {}]

@@ -346,3 +346,9 @@ def test_the_frame_of_an_answer_is_left_as_it_was() -> None:
     before = answer.experiments.copy(deep=True)
     build_comet_usage(answer, CometUsageQuery(("vision",), group="user"), now=NOW, demo=True)
     assert answer.experiments.equals(before)
+
+
+def test_counts_of_projects_are_summed_without_wrapping_round() -> None:
+    rows = [run(ms(2024, 1, 5)), run(ms(2024, 1, 5), project="other")]
+    report = build(answer_of(rows, listed=2**62 + 1))
+    assert noted(report, f"The server lists {2**63 + 2:,} experiments in 2 of the projects")

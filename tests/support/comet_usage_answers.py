@@ -21,7 +21,7 @@ HOUR = 3_600_000
 Row = dict[str, Any]
 
 TEXTS = ("workspace", "project", "user", "gpu_rule")
-INTS = ("start_ms", "end_ms", "duration_ms", "gpus")
+INTS = ("start_ms", "end_ms", "duration_ms", "gpus", "gpus_timed")
 FLOATS = ("gpu_mean", "gpu_peak", "memory_mean", "memory_peak", "gpu_seconds")
 BOOLS = ("archived", "running")
 
@@ -48,6 +48,7 @@ def run(start: int | None, hours: float | None = 1.0, **facts: Any) -> Row:
 def on_gpu(start: int, mean: float = 50.0, hours: float = 1.0, **facts: Any) -> Row:
     gpu = {
         "gpus": 1,
+        "gpus_timed": 1,
         "gpu_mean": mean,
         "gpu_peak": min(mean * 1.5, 100.0),
         "memory_mean": mean / 2,

@@ -125,6 +125,7 @@ def _control_totals(sums: Sums, rows: Rows) -> dict[str, Number | str | None]:
         "average_run_time_seconds": sums["average_run_time_seconds"],
         "workspaces": sums["workspaces"],
         "projects": sums["projects"],
+        "gpus_without_time": rows.gpus.timeless if sums["experiments"] is not None else None,
     }
 
 
@@ -172,7 +173,8 @@ def _figures(
     for key, label, unit in _GPU_FIGURES:
         how = of_gpu if unit == "%" else ""
         help_text = "See the notes for what is averaged." if how else "Summed over all GPUs."
-        yield Figure(key, label + how, sums[key], unit, help_text, incomplete=incomplete)
+        short = key == "gpu_hours" and rows.gpus.timeless > 0
+        yield Figure(key, label + how, sums[key], unit, help_text, incomplete=incomplete or short)
 
 
 def _times(

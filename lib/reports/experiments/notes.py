@@ -8,6 +8,7 @@ from lib.reports.experiments.select import Rows
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.gpu import GPU_RULES
 from lib.sources.comet.experiments.query import CometUsageQuery
+from lib.usage.exact import total
 
 
 def usage_notes(
@@ -32,7 +33,7 @@ def usage_notes(
     if running_day:
         yield "The last day is still running: its numbers grow until midnight UTC."
     yield from _run_times(rows)
-    yield from _gpu(rows, query)
+    yield from _gpu(rows, answer, query)
     for unit in coarser:
         yield f"Charts are by {unit}, because the range has too many {query.unit}s to be drawn."
     yield from _listed(rows, query)
@@ -69,6 +70,7 @@ def _run_times(rows: Rows) -> Iterator[str]:
         for count, what in (
             (skipped.running, "still running or without an end"),
             (skipped.not_positive, "that end before or when they start"),
+            (skipped.in_future, "that end after the present"),
         )
         if count
     ]
@@ -76,7 +78,7 @@ def _run_times(rows: Rows) -> Iterator[str]:
         yield f"Without a run time, and not in its average; experiments: {', '.join(parts)}."
 
 
-def _gpu(rows: Rows, query: CometUsageQuery) -> Iterator[str]:
+def _gpu(rows: Rows, answer: CometUsageAnswer, query: CometUsageQuery) -> Iterator[str]:
     if any(value is not None for value in rows.both.values()):
         sample = "mean of its samples" if query.utilisation == "mean" else "largest sample"
         yield (
@@ -87,11 +89,19 @@ def _gpu(rows: Rows, query: CometUsageQuery) -> Iterator[str]:
     used = [f"{GPU_RULES[rule]} ({count:,})" for rule, count in rows.gpu_rules.items() if count]
     if used:
         yield (
-            "GPU hours are summed over all GPUs of an experiment and belong to when it starts. "
+            "GPU hours are summed over the GPUs of an experiment and belong to when it starts. "
             f"Found by, with experiments: {'; '.join(used)}."
         )
-    elif len(rows):
-        yield "No experiment has GPU metrics, so nothing is known of GPU hours and utilisation."
+    if rows.gpus.timeless:
+        yield (
+            f"The GPU time of {rows.gpus.timeless:,} of {rows.gpus.count:,} GPUs is not known, in "
+            f"{rows.gpus.experiments:,} experiments: their samples say nothing usable of time."
+            + (" GPU hours are those of the others." if used else "")
+        )
+    if not used and not rows.gpus.count and len(rows):
+        never = not answer.projects["has_gpu"].fillna(True).any()
+        which = "No experiment has GPU metrics" if never else "No usable GPU metrics came"
+        yield f"{which}, so nothing is known of GPU hours and utilisation."
 
 
 def _listed(rows: Rows, query: CometUsageQuery) -> Iterator[str]:
@@ -108,4 +118,4 @@ def _listed(rows: Rows, query: CometUsageQuery) -> Iterator[str]:
 
 
 def _sum(column: "pd.Series[int]") -> int:
-    return int(column.sum())
+    return int(total(column) or 0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from lib.periods import (
     epoch,
 )
 from lib.sources.comet.experiments.answer import CometUsageAnswer
+from lib.sources.comet.experiments.entities import CLOCK_SKEW_MS
 from lib.sources.comet.experiments.gpu import GPU_RULES
 from lib.sources.comet.experiments.query import CometUsageQuery
 
@@ -32,8 +33,6 @@ SHARES = ("gpu_utilisation", "gpu_memory_utilisation")
 """Averages over the experiments that have a value; null where none has one."""
 
 _HOUR_MS = 3_600_000.0
-_SKEW = timedelta(days=1)
-"""Clocks of clients may run ahead; a start further in the future is none."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class Skipped:
         archived: left out because the question does not ask for archived ones.
         running: still running, or without an end and a duration: no run time.
         not_positive: end before start, or at the same moment: no run time.
+        in_future: end after the present, by their end or their duration: no run time.
         from_duration: run time is the duration that the client told, for want of an end.
         tells_running: the answer says which experiments still run.
     """
@@ -53,8 +53,29 @@ class Skipped:
     archived: int
     running: int
     not_positive: int
+    in_future: int
     from_duration: int
     tells_running: bool
+
+
+@dataclass(frozen=True)
+class Gpus:
+    """How much is known of GPU time.
+
+    Args:
+        count: GPUs with samples, over all experiments.
+        timed: those of them whose GPU time is known.
+        experiments: that have a GPU whose time is not known.
+    """
+
+    count: int
+    timed: int
+    experiments: int
+
+    @property
+    def timeless(self) -> int:
+        """GPUs whose time is not known."""
+        return self.count - self.timed
 
 
 @dataclass(frozen=True)
@@ -67,7 +88,8 @@ class Rows:
         user: place in ``users``; -1 where the server names none.
         run_ms: run time in milliseconds; 0 where none is known.
         gpu, memory: utilisation in percent, mean or peak as asked; NaN where there is none.
-        gpu_ms: GPU time in milliseconds, over all GPUs; NaN where there is none.
+        gpu_ms: GPU time in milliseconds, over the GPUs whose time is known; NaN where there is none.
+        gpus: over how many of all GPUs that is.
         gpu_rules: how many experiments had their GPU time found by which rule.
         both: mean over all experiments with a value, by column of the answer; None without any.
         projects: one row per project: ``workspace``, ``project``, ``listed_experiments``,
@@ -82,6 +104,7 @@ class Rows:
     gpu: Floats
     memory: Floats
     gpu_ms: Floats
+    gpus: Gpus
     users: list[str]
     workspaces: list[str]
     projects: pd.DataFrame
@@ -108,7 +131,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> R
     frame = answer.experiments
     start = _ints(frame["start_ms"])
     earliest = epoch(EARLIEST) * 1_000
-    latest = int((now.astimezone(UTC) + _SKEW).timestamp() * 1_000)
+    latest = int(now.astimezone(UTC).timestamp() * 1_000) + CLOCK_SKEW_MS
     dated = (start >= earliest) & (start < latest)
     archived = _bools(frame["archived"])
     wanted = np.full(len(frame), True) if query.archived else ~archived
@@ -118,7 +141,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> R
         inside = dated & (start >= since) & (start < until)
     kept = inside & wanted
     start = start[kept]
-    run_ms, skipped = _run_times(frame, kept, start)
+    run_ms, skipped = _run_times(frame, kept, start, latest)
     projects, project = _projects(answer, wanted)
     workspaces = [*dict.fromkeys(projects["workspace"].tolist())]
     place = {name: at for at, name in enumerate(workspaces)}
@@ -140,6 +163,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> R
         gpu=measured[f"gpu_{query.utilisation}"],
         memory=measured[f"memory_{query.utilisation}"],
         gpu_ms=np.rint(_floats(frame["gpu_seconds"])[kept] * 1_000),
+        gpus=_gpus(frame, kept),
         users=[str(name) for name in users],
         workspaces=workspaces,
         projects=projects,
@@ -154,17 +178,31 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> R
     )
 
 
-def _run_times(frame: pd.DataFrame, kept: Bools, start: Ints) -> tuple[Ints, dict[str, int]]:
+def _gpus(frame: pd.DataFrame, kept: Bools) -> Gpus:
+    count, timed = (_ints(frame[key])[kept] for key in ("gpus", "gpus_timed"))
+    return Gpus(int(count.sum()), int(timed.sum()), int((timed < count).sum()))
+
+
+def _run_times(
+    frame: pd.DataFrame, kept: Bools, start: Ints, latest: int
+) -> tuple[Ints, dict[str, int]]:
+    """Run times in milliseconds, 0 where none is known, and why.
+
+    Args:
+        latest: milliseconds since 1970; nothing can have ended later.
+    """
     end, told = _ints(frame["end_ms"])[kept], _ints(frame["duration_ms"])[kept]
     running = _bools(frame["running"])[kept]
     ended = (end > 0) & ~running
     spans = end - start
     fallback = (end <= 0) & ~running & (told > 0)
+    in_future = np.where(ended, end, np.where(fallback, start + told, 0)) >= latest
     run_ms = np.where(ended & (spans > 0), spans, np.where(fallback, told, 0))
-    return run_ms, {
+    return np.where(in_future, 0, run_ms), {
         "running": int((~ended & ~fallback).sum()),
         "not_positive": int((ended & (spans <= 0)).sum()),
-        "from_duration": int(fallback.sum()),
+        "from_duration": int((fallback & ~in_future).sum()),
+        "in_future": int(in_future.sum()),
     }
 
 

@@ -54,9 +54,10 @@ class CometUsageAnswer:
         text, null where the server names none; ``start_ms``, ``end_ms``, ``duration_ms`` Int64 epoch
         milliseconds and milliseconds as the server gave them, null where missing or 0; ``archived``
         boolean; ``running`` boolean, null where the server does not tell. GPU figures, null where
-        there is no usable sample: ``gpus`` Int64 with samples; ``gpu_mean``, ``gpu_peak``,
+        there is no usable sample: ``gpus`` Int64 with samples; ``gpus_timed`` Int64, how many
+        of them have a known GPU time; ``gpu_mean``, ``gpu_peak``,
         ``memory_mean``, ``memory_peak`` Float64 percent, of each GPU its mean or largest sample, then
-        the mean over the experiment's GPUs; ``gpu_seconds`` Float64, summed over its GPUs;
+        the mean over the experiment's GPUs; ``gpu_seconds`` Float64, summed over those;
         ``gpu_rule`` categorical text, how the seconds were found: a key of ``GPU_RULES``.
         """
         from lib.sources.comet.experiments.frames import experiments_frame  # noqa: PLC0415

@@ -1,6 +1,13 @@
 """What a Comet server lists: projects, and pages of experiments."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+CLOCK_SKEW_MS = 86_400_000
+"""Clocks of clients may run ahead of ours; a moment further in the future is none."""
+
+_LEEWAY_MS = 3_600_000
+"""A client's samples may be stamped that long before its start, and after its end."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,32 @@ class CometProject:
     def target(self) -> str:
         """As a person asks for it, and as statuses name it."""
         return f"{self.workspace}/{self.name}"
+
+
+class Life(NamedTuple):
+    """When an experiment can have logged anything, epoch milliseconds, with some leeway.
+
+    Args:
+        run_ms: how long it ran; None where that is not known.
+    """
+
+    first_ms: int
+    last_ms: int
+    run_ms: int | None = None
+
+
+def life_of(start: int, end: int, duration: int, now_ms: int, *, runs: bool) -> Life:
+    """The life of an experiment with these moments; 0 for one that is not known.
+
+    Args:
+        runs: it has not ended, whatever its end says.
+    """
+    ran = end - start if start and end > start and not runs else duration
+    told = start + ran
+    if not ran or told >= now_ms + CLOCK_SKEW_MS:
+        ran = told = 0
+    last = told if start and ran and not runs else now_ms
+    return Life(max(1, start - _LEEWAY_MS), last + _LEEWAY_MS, ran or None)
 
 
 @dataclass
@@ -46,11 +79,14 @@ class ExperimentPage:
     durations: list[int] = field(default_factory=list)
     running: list[bool | None] = field(default_factory=list)
 
-    def runs(self) -> dict[str, int | None]:
-        """How long each experiment ran, milliseconds; None where that is not known."""
+    def lives(self, now_ms: int) -> dict[str, Life]:
+        """When each experiment can have logged.
+
+        Args:
+            now_ms: epoch milliseconds; what still runs, or says nothing usable of its end, ends now.
+        """
+        facts = zip(self.keys, self.starts, self.ends, self.durations, self.running, strict=True)
         return {
-            key: (end - start if start and end > start else duration) or None
-            for key, start, end, duration in zip(
-                self.keys, self.starts, self.ends, self.durations, strict=True
-            )
+            key: life_of(start, end, duration, now_ms, runs=bool(running))
+            for key, start, end, duration, running in facts
         }

@@ -35,6 +35,8 @@ def experiments_frame(parts: Sequence[tuple[CometProject, Rows]]) -> pd.DataFram
     frame["running"] = pd.arrays.BooleanArray(running == 1, running < 0)
     gpus = _joined([rows.gpus for rows in every], np.int64)
     frame["gpus"] = pd.arrays.IntegerArray(gpus, gpus == 0)
+    timed = _joined([rows.timed for rows in every], np.int64)
+    frame["gpus_timed"] = pd.arrays.IntegerArray(timed, gpus == 0)
     for place, name in enumerate(FLOATS):
         figures = _joined([rows.figures[place] for rows in every], np.float64)
         frame[name] = pd.arrays.FloatingArray(figures, np.isnan(figures))

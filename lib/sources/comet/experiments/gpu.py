@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from math import fsum, isfinite
 from typing import Any, NamedTuple
 
+from lib.sources.comet.experiments.entities import Life
 from lib.sources.comet.experiments.tables import GPU_PREFIX, GPU_SUFFIXES
 
 GPU_RULES = {
-    "timestamps": "last minus first time stamp of the samples",
+    "timestamps": "latest minus earliest time stamp of the samples",
     "durations": "last minus first of the ever growing durations",
     "intervals": "sum of the durations, which are intervals",
 }
@@ -18,6 +19,9 @@ RULES = tuple(GPU_RULES)
 TIMESTAMPS, DURATIONS, INTERVALS = range(3)
 """Places in ``RULES``: a larger one is trusted less."""
 
+LARGEST_PERCENT = 100
+"""Utilisation is percent of one GPU; a sample beyond is none."""
+
 _NUMBERS = frozenset((int, float))
 
 
@@ -26,11 +30,13 @@ class GpuFigures(NamedTuple):
 
     Args:
         gpus: with a usable sample.
-        seconds: None where a GPU's samples say nothing of time.
-        rule: place in ``RULES``; None with ``seconds``.
+        timed: those of them whose samples say how long they lasted.
+        seconds: summed over these; None where there is none.
+        rule: place in ``RULES``, the least trusted one; None with ``seconds``.
     """
 
     gpus: int
+    timed: int
     gpu_mean: float | None
     gpu_peak: float | None
     memory_mean: float | None
@@ -44,17 +50,20 @@ class Skipped:
     """Samples that were left out.
 
     Args:
-        values: ``null`` or ``no number`` to how many values.
-        timeless: experiments whose GPU time is not known although there are samples.
+        values: ``null``, ``no number`` or ``outside 0 to 100`` to how many values.
+        moments: time stamps and durations that are none, or do not fit the experiment's life.
+        fractions: experiments with samples between 0 and 1 only, which percent seldom are.
     """
 
     values: Counter[str] = field(default_factory=Counter)
-    timeless: int = 0
+    moments: int = 0
+    fractions: int = 0
 
     def add(self, other: "Skipped") -> None:
         """Counts another one's samples too."""
         self.values.update(other.values)
-        self.timeless += other.timeless
+        self.moments += other.moments
+        self.fractions += other.fractions
 
 
 def gpu_columns(names: list[str]) -> tuple[str, ...]:
@@ -66,13 +75,13 @@ def gpu_columns(names: list[str]) -> tuple[str, ...]:
     )
 
 
-def gpu_figures(series: Any, run_ms: int | None, skipped: Skipped) -> GpuFigures | None:
+def gpu_figures(series: Any, life: Life, skipped: Skipped) -> GpuFigures | None:
     """What the series of one experiment come to; None without a usable sample.
 
     Args:
         series: the records of ``metrics`` in a reply; anything that is none is passed over. Of two
             with one name the first counts.
-        run_ms: how long the experiment ran, None if unknown; tells growing durations from intervals.
+        life: when the experiment can have logged.
         skipped: gets what was left out.
     """
     utilisations: dict[str, tuple[float, float]] = {}
@@ -89,23 +98,24 @@ def gpu_figures(series: Any, run_ms: int | None, skipped: Skipped) -> GpuFigures
         found = utilisations if suffix == GPU_SUFFIXES[0] else memories
         if gpu in found:
             continue
-        values = numbers(record.get("values"), skipped.values)
+        values = _percents(record.get("values"), skipped.values)
         if not values:
             continue
         found[gpu] = (fsum(values) / len(values), max(values))
         if spans.get(gpu) is None:
-            spans[gpu] = span_seconds(record, run_ms)
+            spans[gpu] = span_seconds(record, len(values), life, skipped)
     if not spans:
         return None
+    highest = max(peak for found in (utilisations, memories) for _, peak in found.values())
+    skipped.fractions += 0 < highest <= 1
     known = [span for span in spans.values() if span is not None]
-    whole = len(known) == len(spans)
-    skipped.timeless += not whole
     return GpuFigures(
         len(spans),
+        len(known),
         *_means(utilisations),
         *_means(memories),
-        fsum(seconds for seconds, _ in known) if whole else None,
-        max(rule for _, rule in known) if whole else None,
+        fsum(seconds for seconds, _ in known) if known else None,
+        max((rule for _, rule in known), default=None),
     )
 
 
@@ -155,24 +165,75 @@ def _number(value: Any) -> float | None:
     return number if abs(number) < 1e100 else None
 
 
-def span_seconds(record: dict[str, Any], run_ms: int | None) -> tuple[float, int] | None:
+def _percents(values: Any, skipped: Counter[str]) -> list[float]:
+    found = numbers(values, skipped)
+    kept = _within(found, 0, LARGEST_PERCENT)
+    if len(kept) < len(found):
+        skipped[f"outside 0 to {LARGEST_PERCENT}"] += len(found) - len(kept)
+    return kept
+
+
+def _within(values: list[float], least: float, most: float) -> list[float]:
+    """Those between two bounds; a list of nothing else comes back as it is."""
+    if not values or (least <= min(values) and max(values) <= most):
+        return values
+    return [value for value in values if least <= value <= most]
+
+
+def span_seconds(
+    record: dict[str, Any], samples: int, life: Life, skipped: Skipped
+) -> tuple[float, int] | None:
     """How long a series lasted, and the place of the rule; None when it says nothing of time.
 
-    Durations that never shrink are either growing or intervals. Whichever reading comes closer to
+    A list that covers every sample is trusted more than one with gaps, whose span may be too short;
+    of two alike the time stamps are.
+
+    Args:
+        samples: how many there are at least.
+        life: what a time stamp, or a span, does not fit is none.
+        skipped: gets how many do not.
+    """
+    longest = life.last_ms - life.first_ms
+    stamps, has_gaps = _moments(record, "timestamps", (life.first_ms, life.last_ms), skipped)
+    if stamps and not has_gaps and len(stamps) >= samples:
+        return _distance(stamps), TIMESTAMPS
+    durations, has_gaps = _moments(record, "durations", (0, longest), skipped)
+    span = _by_durations(durations, life.run_ms, longest)
+    whole = span is not None and not has_gaps and len(durations) >= samples
+    if len(stamps) > 1 and not whole:
+        return _distance(stamps), TIMESTAMPS
+    return span
+
+
+def _moments(
+    record: dict[str, Any], name: str, bounds: tuple[float, float], skipped: Skipped
+) -> tuple[list[float], bool]:
+    """The usable numbers of a list, and whether there are others in it."""
+    given = record.get(name)
+    kept = _within(numbers(given), *bounds)
+    lost = len(given) - len(kept) if isinstance(given, list) else 0
+    skipped.moments += lost
+    return kept, lost > 0
+
+
+def _distance(moments: list[float]) -> float:
+    """Seconds from the earliest to the latest of some milliseconds."""
+    return (max(moments) - min(moments)) / 1_000
+
+
+def _by_durations(
+    durations: list[float], run_ms: int | None, longest: float
+) -> tuple[float, int] | None:
+    """Durations that never shrink are either growing or intervals. Whichever reading comes closer to
     the experiment's run time is taken; where that is unknown, durations that grow are growing.
     """
-    moments = numbers(record.get("timestamps"))
-    if moments:
-        return abs(moments[-1] - moments[0]) / 1_000, TIMESTAMPS
-    durations = [one for one in numbers(record.get("durations")) if one >= 0]
     if not durations:
         return None
     first, last, total = durations[0], durations[-1], fsum(durations)
-    if len(durations) > 1 and all(map(float.__le__, *_pairs(durations))):
-        growing = last > first if run_ms is None else abs(last - run_ms) <= abs(total - run_ms)
-        if growing:
-            return (last - first) / 1_000, DURATIONS
-    return total / 1_000, INTERVALS
+    grow = last > first and all(map(float.__le__, *_pairs(durations)))
+    if grow and (run_ms is None or abs(last - run_ms) <= abs(total - run_ms)):
+        return (last - first) / 1_000, DURATIONS
+    return (total / 1_000, INTERVALS) if total <= longest else None
 
 
 def _pairs(values: list[float]) -> tuple[list[float], list[float]]:

@@ -62,8 +62,9 @@ def parse_projects(raw: bytes, workspace: str) -> tuple[CometProject, ...]:
     def take(_key: str, entry: Any) -> None:
         name = text_of(entry.get("projectName")) if isinstance(entry, dict) else ""
         if name:
-            listed = whole(entry.get("numberOfExperiments"))
-            updated = whole(entry.get("lastUpdated"))
+            counted = whole(entry.get("numberOfExperiments"))
+            listed = counted if counted is not None and counted >= 0 else None
+            updated = moment(entry.get("lastUpdated")) or None
             found.setdefault(name, CometProject(workspace, name, listed, updated))
 
     read_entries(raw, "projects", take)

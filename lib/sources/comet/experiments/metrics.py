@@ -5,6 +5,7 @@ from typing import Any
 
 from lib.api_client import Terms
 from lib.errors import SourceError, SourceRefused, SourceReplyError, SourceUnavailable
+from lib.sources.comet.experiments.entities import Life
 from lib.sources.comet.experiments.gpu import GpuFigures, Skipped, gpu_figures
 from lib.sources.comet.experiments.tables import BATCH, BATCH_SERIES, METRICS_PATH
 from lib.sources.comet.server.entries import read_entries
@@ -71,7 +72,7 @@ def batches(keys: list[str], columns: int) -> list[list[str]]:
 async def fetch_metrics(
     rest: CometRest,
     columns: tuple[str, ...],
-    runs: dict[str, int | None],
+    lives: dict[str, Life],
     part: str,
     patience: Patience,
 ) -> Metrics:
@@ -79,12 +80,12 @@ async def fetch_metrics(
 
     Args:
         columns: names of metrics.
-        runs: experiment key to its run time in milliseconds, if known.
+        lives: experiment key to when it can have logged.
         part: whose metrics they are, for errors.
         patience: shared by all batches of a load.
     """
     found = Metrics()
-    waiting = [_Part(list(runs))]
+    waiting = [_Part(list(lives))]
     failures = 0
     while waiting:
         now = waiting.pop()
@@ -95,9 +96,9 @@ async def fetch_metrics(
         if failures >= FAILURES_OF_A_BATCH or patience.failures >= FAILURES_OF_ALL:
             found.missing += len(now.keys)
             continue
-        terms = Terms(None, patience.seconds, _WHOLE if len(now.keys) == len(runs) else _PART)
+        terms = Terms(None, patience.seconds, _WHOLE if len(now.keys) == len(lives) else _PART)
         try:
-            answer = await _ask(rest, columns, {key: runs[key] for key in now.keys}, part, terms)
+            answer = await _ask(rest, columns, {key: lives[key] for key in now.keys}, part, terms)
         except SourceError as error:
             found.error = error
             failures += 1
@@ -136,12 +137,12 @@ def _fewer_may_help(error: SourceError) -> bool:
 async def _ask(
     rest: CometRest,
     columns: tuple[str, ...],
-    runs: dict[str, int | None],
+    lives: dict[str, Life],
     part: str,
     terms: Terms,
 ) -> Metrics:
     body = {
-        "targetedExperiments": list(runs),
+        "targetedExperiments": list(lives),
         "metrics": columns,
         "params": None,
         "independentMetrics": True,
@@ -149,12 +150,12 @@ async def _ask(
     }
 
     def parse(raw: bytes) -> Metrics:
-        return parse_metrics(raw, runs)
+        return parse_metrics(raw, lives)
 
     return await rest.post(METRICS_PATH, body, parse, part, terms)
 
 
-def parse_metrics(raw: bytes, runs: dict[str, int | None]) -> Metrics:
+def parse_metrics(raw: bytes, lives: dict[str, Life]) -> Metrics:
     """Figures of the experiments that were asked for, each reduced as soon as it is read.
 
     Raises:
@@ -166,8 +167,8 @@ def parse_metrics(raw: bytes, runs: dict[str, int | None]) -> Metrics:
         if not isinstance(entry, dict):
             return
         key = key or str(entry.get("experimentKey"))
-        if key in runs and key not in found.figures:
-            figures = gpu_figures(entry.get("metrics"), runs[key], found.skipped)
+        if key in lives and key not in found.figures:
+            figures = gpu_figures(entry.get("metrics"), lives[key], found.skipped)
             if figures is not None:
                 found.figures[key] = figures
 

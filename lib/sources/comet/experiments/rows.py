@@ -11,7 +11,7 @@ from lib.sources.comet.experiments.gpu import GpuFigures
 MOMENTS = ("start_ms", "end_ms", "duration_ms")
 FLOATS = ("gpu_mean", "gpu_peak", "memory_mean", "memory_peak", "gpu_seconds")
 _MOST_GPUS = 32_767
-_NONE = GpuFigures(0, None, None, None, None, None, None)
+_NONE = GpuFigures(0, 0, None, None, None, None, None, None)
 _KEY_BYTES = 90
 
 
@@ -24,6 +24,7 @@ class Rows:
         names: of users, each once.
         moments: of ``MOMENTS``, one array each, in milliseconds; 0 where not known.
         gpus: number of GPUs with samples; 0 for none.
+        timed: how many of them have a known GPU time.
         figures: of ``FLOATS``, one array each; NaN where not known.
         rules: places in ``RULES``; -1 for none.
         running: 1 while it runs, 0 when it does not, -1 where the server does not say.
@@ -35,6 +36,7 @@ class Rows:
     names: tuple[str, ...]
     moments: tuple["array[int]", ...]
     gpus: "array[int]"
+    timed: "array[int]"
     figures: tuple["array[float]", ...]
     rules: "array[int]"
     running: "array[int]"
@@ -43,7 +45,7 @@ class Rows:
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        whole = (self.users, *self.moments, self.gpus, self.rules, self.running)
+        whole = (self.users, *self.moments, self.gpus, self.timed, self.rules, self.running)
         held = sum(len(one) * one.itemsize for one in whole)
         held += sum(len(one) * one.itemsize for one in self.figures)
         held += _KEY_BYTES * len(self.keys)
@@ -71,6 +73,7 @@ def rows_of(
         tuple(name for name in names if name),
         tuple(array("q", (one for part in parts for one in part)) for parts in by_moment),
         array("h", (min(one.gpus, _MOST_GPUS) for one in of_gpus)),
+        array("h", (min(one.timed, _MOST_GPUS) for one in of_gpus)),
         tuple(
             array("d", (nan if value is None else value for value in column))
             for column in _by_figure(of_gpus)
