@@ -6,27 +6,27 @@ from lib.exports.formats import delta, failures, figure, provenance, visible
 from lib.reports.report import Figure, Report
 
 if TYPE_CHECKING:
-    from lib.exports.pdf_page import Page
+    from lib.exports.pdf_paper import Paper
 
 CARD_HEIGHT, CARD_HEIGHT_WITH_CHANGE = 14.5, 19.0
 CARDS_PER_ROW = (4, 5)
 GAP = 3.0
 
 
-def to_pdf(report: Report, page: "Page | None" = None) -> bytes:
+def to_pdf(report: Report, page: "Paper | None" = None) -> bytes:
     """The report on paper; the same bytes for the same report.
 
     Tables hold at most ``pdf_table.MAX_ROWS`` rows and the columns that fit; what is left out is
     said, with the CSV as the place to find it. Names are drawn as they are: no markup is interpreted,
-    and a character that the font lacks becomes its number, ``[6771]``.
+    and a character that no font here has becomes its number, ``[0E44]``.
 
     Args:
         page: an empty document made ready before; it is used up.
     """
     # fpdf takes most of a second to import, and few readers ask for paper
-    from lib.exports.pdf_page import Page  # noqa: PLC0415
+    from lib.exports.pdf_paper import Paper  # noqa: PLC0415
 
-    page = page or Page()
+    page = page or Paper()
     try:
         page.begin(report)
         _draw(page, report)
@@ -35,7 +35,7 @@ def to_pdf(report: Report, page: "Page | None" = None) -> bytes:
         page.close_fonts()
 
 
-def _draw(page: "Page", report: Report) -> None:
+def _draw(page: "Paper", report: Report) -> None:
     from lib.exports.pdf_chart import draw_charts  # noqa: PLC0415  # as above
     from lib.exports.pdf_table import draw_table  # noqa: PLC0415
 
@@ -48,7 +48,7 @@ def _draw(page: "Page", report: Report) -> None:
         draw_table(page, table)
 
 
-def _draw_title(page: "Page", report: Report) -> None:
+def _draw_title(page: "Paper", report: Report) -> None:
     page.paragraph(report.title, size=18, bold=True)
     page.y += 1.5
     lines = provenance(report)
@@ -65,7 +65,7 @@ def _draw_title(page: "Page", report: Report) -> None:
 
 
 def _draw_bullets(
-    page: "Page", heading: str, lines: tuple[str, ...], *, warning: bool = False
+    page: "Paper", heading: str, lines: tuple[str, ...], *, warning: bool = False
 ) -> None:
     if not lines:
         return
@@ -79,7 +79,7 @@ def _draw_bullets(
     page.y += GAP
 
 
-def _draw_figures(page: "Page", figures: tuple[Figure, ...]) -> None:
+def _draw_figures(page: "Paper", figures: tuple[Figure, ...]) -> None:
     if not figures:
         return
     per_row = min(CARDS_PER_ROW, key=lambda count: (-len(figures) % count, count))
@@ -94,7 +94,7 @@ def _draw_figures(page: "Page", figures: tuple[Figure, ...]) -> None:
     page.y += 1
 
 
-def _draw_card(page: "Page", shown: Figure, left: float, width: float, height: float) -> None:
+def _draw_card(page: "Paper", shown: Figure, left: float, width: float, height: float) -> None:
     page.set_draw_color(page.HAIRLINE)
     page.set_fill_color(page.CARD)
     page.rect(left, page.y, width, height, style="DF")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lib.exports.pdf_page import LEADING, POINT, Page
+from lib.exports.pdf_paper import LEADING, POINT, Paper
 from lib.exports.pdf_plot import Box, draw_plot, least_height, plot_height
 from lib.exports.plot import Plot, plot_of
 from lib.reports.report import ChartSpec
@@ -32,7 +32,7 @@ class _Placed:
         return TITLE_HEIGHT + self.height + 1 + len(self.sentence) * CAPTION_LINE
 
 
-def draw_charts(page: Page, charts: tuple[ChartSpec, ...]) -> None:
+def draw_charts(page: Paper, charts: tuple[ChartSpec, ...]) -> None:
     """All charts for paper."""
     for row in _rows([chart for chart in charts if chart.place != "screen"]):
         alone = _is_wide(row[0])
@@ -64,7 +64,7 @@ def _is_wide(spec: ChartSpec) -> bool:
     return plot_of(spec.chart).wide
 
 
-def _placed(page: Page, chart: ChartSpec, width: float, tallest: float) -> _Placed:
+def _placed(page: Paper, chart: ChartSpec, width: float, tallest: float) -> _Placed:
     plot = plot_of(chart.chart)
     height = max(
         min(plot_height(page, plot, width), tallest),
@@ -73,7 +73,7 @@ def _placed(page: Page, chart: ChartSpec, width: float, tallest: float) -> _Plac
     return _Placed(chart, plot, height, page.lines(chart.alt, width, size=CAPTION_SIZE))
 
 
-def _draw(page: Page, placed: _Placed, left: float, width: float) -> None:
+def _draw(page: Paper, placed: _Placed, left: float, width: float) -> None:
     page.put(left, page.y, placed.chart.title, size=9.5, bold=True, width=width)
     top = page.y + TITLE_HEIGHT
     draw_plot(page, placed.plot, Box(left, top, width, placed.height))

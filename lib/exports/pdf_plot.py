@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-from lib.exports.pdf_page import LEADING, POINT, Align, Page
+from lib.exports.pdf_paper import LEADING, POINT, Align, Paper
 from lib.exports.plot import Plot
 from lib.exports.ticks import tick_text
 
@@ -44,21 +44,21 @@ class Box:
         return self.top + self.height
 
 
-def plot_height(page: Page, plot: Plot, width: float) -> float:
+def plot_height(page: Paper, plot: Plot, width: float) -> float:
     """The height at which nothing of a plot is pressed together."""
     upright = WIDE_PLOT_HEIGHT if plot.wide else PLOT_HEIGHT
     room = BAR_HEIGHT * len(plot.places) if plot.kind == "rows" else upright
     return room + AROUND + LINE * _legend(page, plot, width)[0]
 
 
-def least_height(page: Page, plot: Plot, width: float) -> float:
+def least_height(page: Paper, plot: Plot, width: float) -> float:
     """The height below which a plot cannot be read."""
     rows = plot.kind == "rows"
     room = LEAST_BAR_HEIGHT * len(plot.places) if rows else LEAST_PLOT_HEIGHT
     return room + AROUND + LINE * _legend(page, plot, width)[0]
 
 
-def draw_plot(page: Page, plot: Plot, box: Box) -> None:
+def draw_plot(page: Paper, plot: Plot, box: Box) -> None:
     """A plot with its scale, its labels and its legend, all within the box."""
     rows, columns = _legend(page, plot, box.width)
     beside = _beside(page, plot, box.width)
@@ -82,7 +82,7 @@ def draw_plot(page: Page, plot: Plot, box: Box) -> None:
         _draw_legend(page, plot, legend, columns)
 
 
-def _beside(page: Page, plot: Plot, width: float) -> float:
+def _beside(page: Paper, plot: Plot, width: float) -> float:
     """Millimetres of the words on the left."""
     words = plot.places if plot.kind == "rows" else [tick_text(mark) for mark in plot.marks]
     widest = max((page.measure(word, size=SIZE) for word in words), default=0.0)
@@ -92,7 +92,7 @@ def _beside(page: Page, plot: Plot, width: float) -> float:
 # Upright
 
 
-def _draw_scale(page: Page, plot: Plot, box: Box, beside: float) -> None:
+def _draw_scale(page: Paper, plot: Plot, box: Box, beside: float) -> None:
     for mark in plot.marks:
         y = box.bottom - plot.share(mark) * box.height
         _line(page, (box.left, y), (box.right, y), strong=mark == 0)
@@ -100,7 +100,7 @@ def _draw_scale(page: Page, plot: Plot, box: Box, beside: float) -> None:
         _text(page, box.left - beside, y - LINE / 2, tick_text(mark), width=width, right=True)
 
 
-def _draw_places(page: Page, plot: Plot, box: Box) -> None:
+def _draw_places(page: Paper, plot: Plot, box: Box) -> None:
     """As many labels below the places as stand clear of each other."""
     slot = box.width / max(len(plot.places), 1)
     widths = [page.measure(place, size=SIZE) for place in plot.places]
@@ -111,7 +111,7 @@ def _draw_places(page: Page, plot: Plot, box: Box) -> None:
         _text(page, left, box.bottom + 0.8, plot.places[at])
 
 
-def _draw_bars(page: Page, plot: Plot, box: Box) -> None:
+def _draw_bars(page: Paper, plot: Plot, box: Box) -> None:
     slot = box.width / max(len(plot.places), 1)
     colours = plot.colours
     for series, parts in groupby(plot.parts(), key=lambda part: part.series):
@@ -123,7 +123,7 @@ def _draw_bars(page: Page, plot: Plot, box: Box) -> None:
             page.rect(left, top, slot * _FILLED, (high - low) * box.height, style="F")
 
 
-def _draw_lines(page: Page, plot: Plot, box: Box) -> None:
+def _draw_lines(page: Paper, plot: Plot, box: Box) -> None:
     slot = box.width / max(len(plot.places), 1)
     page.set_line_width(0.35)
     for series, colour in enumerate(plot.colours):
@@ -147,7 +147,7 @@ def _draw_lines(page: Page, plot: Plot, box: Box) -> None:
 # Lying
 
 
-def _draw_lying_scale(page: Page, plot: Plot, box: Box) -> None:
+def _draw_lying_scale(page: Paper, plot: Plot, box: Box) -> None:
     for mark in plot.marks:
         x = box.left + plot.share(mark) * box.width
         _line(page, (x, box.top), (x, box.bottom), strong=mark == 0)
@@ -156,7 +156,7 @@ def _draw_lying_scale(page: Page, plot: Plot, box: Box) -> None:
         _text(page, min(x - width / 2, box.right + 2.0 - width), box.bottom + 0.8, text)
 
 
-def _draw_names(page: Page, plot: Plot, box: Box, beside: float) -> None:
+def _draw_names(page: Paper, plot: Plot, box: Box, beside: float) -> None:
     slot = box.height / max(len(plot.places), 1)
     left, width = box.left - beside, beside - 1.5
     for at, name in enumerate(plot.places):
@@ -164,7 +164,7 @@ def _draw_names(page: Page, plot: Plot, box: Box, beside: float) -> None:
         _text(page, left, top, name, width=width, colour=page.INK, right=True)
 
 
-def _draw_lying_bars(page: Page, plot: Plot, box: Box) -> None:
+def _draw_lying_bars(page: Paper, plot: Plot, box: Box) -> None:
     slot = box.height / max(len(plot.places), 1)
     colours = plot.colours
     for part in plot.parts():
@@ -178,7 +178,7 @@ def _draw_lying_bars(page: Page, plot: Plot, box: Box) -> None:
 # Legend
 
 
-def _legend(page: Page, plot: Plot, width: float) -> tuple[int, int]:
+def _legend(page: Paper, plot: Plot, width: float) -> tuple[int, int]:
     """Rows and columns of the legend; a single series needs none."""
     if len(plot.series) < 2:
         return 0, 0
@@ -187,7 +187,7 @@ def _legend(page: Page, plot: Plot, width: float) -> tuple[int, int]:
     return -(-len(plot.series) // columns), columns
 
 
-def _draw_legend(page: Page, plot: Plot, box: Box, columns: int) -> None:
+def _draw_legend(page: Paper, plot: Plot, box: Box, columns: int) -> None:
     width = box.width / columns
     for at, (name, colour) in enumerate(zip(plot.series, plot.colours, strict=True)):
         row, column = divmod(at, columns)
@@ -199,13 +199,13 @@ def _draw_legend(page: Page, plot: Plot, box: Box, columns: int) -> None:
 
 
 def _text(
-    page: Page,
+    page: Paper,
     left: float,
     top: float,
     text: str,
     *,
     width: float | None = None,
-    colour: str = Page.FAINT,
+    colour: str = Paper.FAINT,
     right: bool = False,
 ) -> None:
     align: Align = "right" if right else "left"
@@ -213,7 +213,7 @@ def _text(
 
 
 def _line(
-    page: Page, start: tuple[float, float], end: tuple[float, float], *, strong: bool
+    page: Paper, start: tuple[float, float], end: tuple[float, float], *, strong: bool
 ) -> None:
     page.set_draw_color(page.RULE if strong else page.HAIRLINE)
     page.set_line_width(0.2 if strong else 0.1)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from lib.exports.columns import Shown, fitting, heading_width, left_out, shared_out, shown_columns
-from lib.exports.pdf_page import LEADING, POINT, Page
+from lib.exports.pdf_paper import LEADING, POINT, Paper
 from lib.reports.report import Table
 
 MAX_ROWS = 2_000
@@ -26,7 +26,7 @@ class _Placed:
     heading: list[str]
 
 
-def draw_table(page: Page, table: Table) -> None:
+def draw_table(page: Paper, table: Table) -> None:
     """A table with its title, repeated headings, a row of totals, and what was left out."""
     shown = shown_columns(table, rows=MAX_ROWS)
     rows = min(len(table.frame), MAX_ROWS)
@@ -48,7 +48,7 @@ def draw_table(page: Page, table: Table) -> None:
     page.y += 7
 
 
-def _draw_rows(page: Page, placed: list[_Placed], rows: int) -> None:
+def _draw_rows(page: Paper, placed: list[_Placed], rows: int) -> None:
     _draw_headings(page, placed)
     for row in range(rows):
         # The last row takes the row of totals along: a total alone on a page says nothing
@@ -60,7 +60,7 @@ def _draw_rows(page: Page, placed: list[_Placed], rows: int) -> None:
         page.hairline(page.l_margin, _right(placed))
 
 
-def _draw_headings(page: Page, placed: list[_Placed]) -> None:
+def _draw_headings(page: Paper, placed: list[_Placed]) -> None:
     height = HEADING_LINE * max(len(column.heading) for column in placed)
     for column in placed:
         top = page.y + height - HEADING_LINE * len(column.heading)
@@ -71,7 +71,7 @@ def _draw_headings(page: Page, placed: list[_Placed]) -> None:
     page.hairline(page.l_margin, _right(placed), strong=True)
 
 
-def _draw_total(page: Page, placed: list[_Placed]) -> None:
+def _draw_total(page: Paper, placed: list[_Placed]) -> None:
     page.hairline(page.l_margin, _right(placed), strong=True)
     for column in placed:
         _draw_cell(page, column, column.shown.total, bold=True)
@@ -79,11 +79,11 @@ def _draw_total(page: Page, placed: list[_Placed]) -> None:
     page.hairline(page.l_margin, _right(placed), strong=True)
 
 
-def _draw_cell(page: Page, column: _Placed, text: str, *, bold: bool = False) -> None:
+def _draw_cell(page: Paper, column: _Placed, text: str, *, bold: bool = False) -> None:
     _draw_text(page, column, text, page.y + (ROW - SIZE * POINT * 1.2) / 2, bold=bold)
 
 
-def _draw_text(page: Page, column: _Placed, text: str, top: float, *, bold: bool) -> None:
+def _draw_text(page: Paper, column: _Placed, text: str, top: float, *, bold: bool) -> None:
     page.put(
         column.left + PADDING,
         top,
@@ -99,7 +99,7 @@ def _right(placed: list[_Placed]) -> float:
     return placed[-1].left + placed[-1].width
 
 
-def _placed(page: Page, columns: list[Shown]) -> list[_Placed]:
+def _placed(page: Paper, columns: list[Shown]) -> list[_Placed]:
     """The columns that fit the width, with their places and broken headings."""
     least = [_least(page, shown) for shown in columns]
     kept = fitting(columns, least, page.epw)
@@ -118,7 +118,7 @@ def _placed(page: Page, columns: list[Shown]) -> list[_Placed]:
     return placed
 
 
-def _least(page: Page, shown: Shown) -> float:
+def _least(page: Paper, shown: Shown) -> float:
     """The width at which no number or date is cut and the heading takes at most two lines."""
     cells = _cells(page, shown)
     heading = heading_width(shown.column.label, partial(page.measure, size=SIZE, bold=True))
@@ -128,18 +128,18 @@ def _least(page: Page, shown: Shown) -> float:
     )
 
 
-def _wished(page: Page, shown: Shown) -> float:
+def _wished(page: Paper, shown: Shown) -> float:
     """The width at which no cell is cut, within reason."""
     cells = _cells(page, shown)
     return min(cells, WIDEST_TEXT) if shown.may_be_cut else cells
 
 
-def _label(page: Page, shown: Shown) -> float:
+def _label(page: Paper, shown: Shown) -> float:
     """The width at which the heading takes one line, within reason."""
     width = page.measure(shown.column.label, size=SIZE, bold=True) + 2 * PADDING + 0.1
     return min(width, WIDEST_TEXT)
 
 
-def _cells(page: Page, shown: Shown) -> float:
+def _cells(page: Paper, shown: Shown) -> float:
     cells = max((page.measure(text, size=SIZE) for text in set(shown.cells)), default=0.0)
     return max(cells, page.measure(shown.total, size=SIZE, bold=True)) + 2 * PADDING

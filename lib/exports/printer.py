@@ -153,14 +153,14 @@ def _serve() -> None:
     # Not at the top: who only sends reports needs none of it
     from lib.exports import pdf_chart, pdf_table  # noqa: F401, PLC0415
     from lib.exports.pdf import to_pdf  # noqa: PLC0415
-    from lib.exports.pdf_page import Page  # noqa: PLC0415
+    from lib.exports.pdf_paper import Paper  # noqa: PLC0415
 
     for module in sys.argv[1:]:
         import_module(module)
     gc.freeze()
     gc.enable()
     while True:
-        page = Page()
+        page = Paper()
         try:
             _, sent = _receive(sys.stdin.buffer)
         except EOFError:

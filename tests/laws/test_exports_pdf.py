@@ -5,6 +5,7 @@ import io
 import re
 import subprocess
 import sys
+import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from pypdf import PdfReader
 
 from lib.exports import formats
 from lib.exports.pdf import to_pdf
+from lib.exports.pdf_paper import Paper
 from lib.exports.pdf_table import MAX_ROWS
 from lib.reports.report import Column, Figure, Table
 from tests.support.profiles import examples
@@ -94,19 +96,63 @@ def test_every_hostile_name_leaves_a_trace_and_its_own_row():
     text = text_of(made)
     for at in range(len(named)):
         assert f"{7_000_000 + at:,}" in text
-    for trace in ("=HYPERLINK", "<script>", "**bold** [red]x[/red]", "[1F680] rocket", "?gnp.exe"):
+    for trace in ("=HYPERLINK", "<script>", "**bold** [red]x[/red]", "🚀 rocket", "?gnp.exe"):
         assert trace in text
     assert "?[31mred?[0m?" in text
     assert re.search("x{10,}…", text)
     assert "م" in text or "ﻡ" in text
 
 
+def test_names_in_many_scripts_are_drawn_as_they_are():
+    names = [
+        "東京プロジェクト",
+        "上海 Prod",
+        "한국",
+        "हिन्दी",
+        "שלום",
+        "مشروع",
+        "🚀😀 ❤\ufe0f",
+        "{nb}東",
+    ]
+    for text in (
+        text_of(report(tables=(table([row(name) for name in names]),))),
+        text_of(report(title=" · ".join(names))),
+    ):
+        plain = unicodedata.normalize("NFKC", without_space(text))
+        for trace in ("東京プロジェクト", "上海Prod", "한국", "🚀😀❤", "{nb}", "न"):
+            assert trace in plain
+        for name in ("שלום", "مشروع"):
+            assert name in plain or name[::-1] in plain
+        assert not re.search(r"\[[0-9A-F]{4}", plain)
+        assert "??" not in plain
+
+
 def test_names_in_scripts_without_a_glyph_stay_apart():
-    names = ["東京", "大阪", "हिन्दी", "한국"]
+    names = ["ไทย", "ลาว", "தமிழ்"]
     text = without_space(text_of(report(tables=(table([row(name) for name in names]),))))
     for name in names:
         assert "".join(f"[{ord(sign):04X}]" for sign in name)[:24] in text
     assert "??" not in text
+
+
+def test_a_name_in_another_script_is_as_wide_as_it_is_drawn_and_is_cut_where_room_ends():
+    paper = Paper()
+    paper.begin(report())
+    for name in (
+        "東京プロジェクト" * 3,
+        "हिन्दी परियोजना " * 3,
+        "مشروع الإنتاج (Prod) " * 3,
+        "🚀" * 30,
+    ):
+        whole = paper.measure(name, size=8)
+        assert paper.measure(name, size=16) == pytest.approx(2 * whole)
+        cut = paper.cut(name, whole / 2, size=8)
+        assert cut.endswith("…")
+        assert whole * 0.35 < paper.measure(cut, size=8) <= whole / 2 + 0.01
+        lines = paper.lines(name, whole / 2, size=8)
+        assert all(paper.measure(line, size=8) <= whole / 2 + 0.01 for line in lines)
+        assert without_space("".join(lines)) == without_space(name)
+    paper.close_fonts()
 
 
 def test_a_dash_stands_for_what_is_missing():

@@ -1,13 +1,12 @@
 """The paper: fonts, colours, text that cannot escape its place, and what stands on every page."""
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 from fpdf import FPDF
-from fpdf.bidi import BidiParagraph
-from fpdf.enums import TextDirection
 from fpdf.fonts import TTFFont
 
 from lib.exports.formats import mark, moment, utc, visible
@@ -15,12 +14,18 @@ from lib.reports.report import Report
 
 FONTS = Path(__file__).parents[1] / "fonts"
 FAMILY = "DejaVu"
+OTHER_FAMILIES = ("NotoSansDevanagari-Regular", "WenQuanYiMicroHei", "Symbola")
+"""For what the first one lacks: Devanagari; Chinese, Japanese and Korean; emoji. Bold is drawn regular."""
+
 LEADING = 1.35
 """Distance of two lines, in font sizes."""
 POINT = 25.4 / 72
 """Millimetres."""
 RIGHT_TO_LEFT = range(0x0590, 0x0900)
-"""Hebrew, Arabic and their neighbours: the letters that need reordering before they are drawn."""
+"""Hebrew, Arabic and their neighbours: the letters that are reordered and joined when drawn."""
+
+_STYLES = range(0xFE00, 0xFE10)
+"""Choose between two looks of the character before; they have none of their own."""
 
 Align = Literal["left", "right"]
 
@@ -31,16 +36,16 @@ class _Glyphs(dict[int, int | str]):
     A common mark would make one name of two.
     """
 
-    def __init__(self, drawable: Container[int]) -> None:
-        super().__init__()
+    def __init__(self, drawable: Callable[[int], bool]) -> None:
+        super().__init__(dict.fromkeys(_STYLES, ""))
         self._drawable = drawable
 
     def __missing__(self, code: int) -> int | str:
-        self[code] = code if code in self._drawable else f"[{code:04X}]"
+        self[code] = code if self._drawable(code) else f"[{code:04X}]"
         return self[code]
 
 
-class Page(FPDF):
+class Paper(FPDF):
     """An A4 landscape document whose every page carries its report's name, number and marks.
 
     Text is placed by its upper left corner, in millimetres; ``y`` is where the next thing goes. To
@@ -63,6 +68,8 @@ class Page(FPDF):
         self.add_font(FAMILY, "", FONTS / "DejaVuSans.ttf")
         self.add_font(FAMILY, "B", FONTS / "DejaVuSans-Bold.ttf")
         self.set_font(FAMILY, size=8)
+        self._usual = [font for font in self.fonts.values() if isinstance(font, TTFFont)]
+        self._shaped_widths: dict[tuple[str, bool], float] = {}
 
     def begin(self, report: Report) -> None:
         """The first page of a report; a document holds one."""
@@ -109,8 +116,20 @@ class Page(FPDF):
 
     @cached_property
     def _glyphs(self) -> _Glyphs:
-        drawable = (font.cmap for font in self.fonts.values() if isinstance(font, TTFFont))
-        return _Glyphs(set.intersection(*map(set, drawable)))
+        return _Glyphs(
+            lambda code: (
+                all(code in font.cmap for font in self._usual)
+                or any(code in font.cmap for font in self._others)
+            )
+        )
+
+    @cached_property
+    def _others(self) -> list[TTFFont]:
+        """Fonts for what the usual one lacks; half a second to read, so only for whoever needs them."""
+        for name in OTHER_FAMILIES:
+            self.add_font(name, "", FONTS / f"{name}.ttf")
+        self.set_fallback_fonts([*OTHER_FAMILIES], exact_match=False)
+        return [font for font in self.fonts.values() if font not in self._usual]  # type: ignore[misc]
 
     def drawn(self, text: str) -> str:
         """Text as the fonts can draw it, on one line."""
@@ -118,13 +137,42 @@ class Page(FPDF):
 
     def measure(self, text: str, *, size: float, bold: bool = False) -> float:
         """The width of a text in millimetres."""
-        widths = self._widths[bold]
-        return sum(widths[ord(character)] for character in self.drawn(text)) * size * POINT / 1000
+        shown = self.drawn(text)
+        if self._needs_shaping(shown):
+            return self._shaped_width(shown, bold) * size
+        widths = self._usual[bold].cw  # in thousandths of the font size
+        return sum(widths[ord(character)] for character in shown) * size * POINT / 1000
 
-    @cached_property
-    def _widths(self) -> tuple[Mapping[int, float], ...]:
-        """Advance widths by code point, in thousandths of the font size: regular, then bold."""
-        return tuple(font.cw for font in self.fonts.values() if isinstance(font, TTFFont))
+    def _needs_shaping(self, drawn: str) -> bool:
+        """Whether letters must be joined, reordered, or taken from several fonts."""
+        usual = self._usual[0].cmap
+        return not drawn.isascii() and any(
+            code in RIGHT_TO_LEFT or code not in usual for code in map(ord, drawn)
+        )
+
+    def _shaped_width(self, drawn: str, bold: bool) -> float:
+        """Millimetres for a font size of one point."""
+        known = self._shaped_widths.get((drawn, bold))
+        if known is None:
+            with self._shaping("B" if bold else "", 100.0):
+                known = self.get_string_width(drawn) / 100
+            self._shaped_widths[drawn, bold] = known
+        return known
+
+    @contextmanager
+    def _shaping(self, style: Literal["", "B"], size: float) -> Iterator[None]:
+        """fpdf joins, reorders and changes fonts; only where it must, since that takes its time."""
+        margin, alias = self.c_margin, self.str_alias_nb_pages
+        self.set_font(FAMILY, style, size)
+        self.set_text_shaping(True, direction="ltr")
+        # A name may hold what stands for the number of pages
+        self.c_margin, self.str_alias_nb_pages = 0, ""
+        try:
+            yield
+        finally:
+            self.set_text_shaping(False)
+            self.current_font_is_set_on_page = False  # another may have been the last
+            self.c_margin, self.str_alias_nb_pages = margin, alias
 
     def put(
         self,
@@ -144,10 +192,17 @@ class Page(FPDF):
             shown = self.cut(shown, width, size=size, bold=bold)
             if align == "right":
                 left += width - self.measure(shown, size=size, bold=bold)
-        if any(ord(character) in RIGHT_TO_LEFT for character in shown):
-            shown = BidiParagraph(shown, TextDirection.LTR).get_reordered_string()
-        self.set_font(FAMILY, "B" if bold else "", size)
+        style: Literal["", "B"] = "B" if bold else ""
         self.set_text_color(colour)
+        if self._needs_shaping(shown):
+            below = self.y
+            with self._shaping(style, size):
+                # A cell as high as the font has its baseline at four fifths
+                self.set_xy(left, top + size * POINT * 0.2)
+                self.cell(None, size * POINT, shown)
+            self.y = below
+            return
+        self.set_font(FAMILY, style, size)
         self.text(left, top + size * POINT, shown)
 
     def cut(self, text: str, width: float, *, size: float, bold: bool = False) -> str:
