@@ -5,14 +5,10 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.reports.chargeback.build import build_comet_chargeback
-from lib.ui.chargeback_controls import (
-    chargeback_answer,
-    chargeback_controls,
-    chargeback_link,
-    remember_workspaces,
-)
-from lib.ui.controls import copy_link
+from lib.ui.chargeback_controls import chargeback_answer, chargeback_controls, names_of
+from lib.ui.controls import remember_names
 from lib.ui.downloads import show_downloads
+from lib.ui.links import copy_link
 from lib.ui.load import load_report
 from lib.ui.page import open_page
 from lib.ui.show import show_report
@@ -27,8 +23,8 @@ with open_page("comet_chargeback") as page:
             answer, asked.query, now=datetime.now(UTC), demo=asked.source.demo
         ),
     )
-    remember_workspaces(report, asked.source.scope)
+    remember_names(asked.source.scope, names_of(report))
     with st.container(horizontal=True):
         show_downloads(report, "cmc")
-        copy_link(chargeback_link(asked.query), "cmc")
+        copy_link("cmc", asked.controls, asked.query)
     show_report(report, "cmc")

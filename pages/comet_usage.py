@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.reports.experiments.build import build_comet_usage
-from lib.ui.controls import copy_link
 from lib.ui.downloads import show_downloads
+from lib.ui.links import copy_link
 from lib.ui.load import load_report
 from lib.ui.page import open_page
 from lib.ui.show import show_report
-from lib.ui.usage_controls import usage_answer, usage_controls, usage_link
+from lib.ui.usage_controls import usage_answer, usage_controls
 
 with open_page("comet_usage") as page:
     asked = usage_controls(page)
@@ -25,5 +25,5 @@ with open_page("comet_usage") as page:
     )
     with st.container(horizontal=True):
         show_downloads(report, "cmu")
-        copy_link(usage_link(page, asked.query), "cmu")
+        copy_link("cmu", asked.controls, asked.query)
     show_report(report, "cmu")

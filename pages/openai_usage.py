@@ -6,10 +6,11 @@ import streamlit as st
 
 from lib.loader.openai import load_openai
 from lib.reports.openai.build import build_openai_usage
-from lib.ui.controls import copy_link
+from lib.ui.controls import remember_names
 from lib.ui.downloads import show_downloads
+from lib.ui.links import copy_link
 from lib.ui.load import load_report
-from lib.ui.openai_controls import openai_controls, openai_link, remember_names
+from lib.ui.openai_controls import names_of, openai_controls
 from lib.ui.page import open_page
 from lib.ui.show import show_report
 
@@ -27,8 +28,8 @@ with open_page("openai_usage") as page:
             answer, query, now=datetime.now(UTC), demo=asked.source.demo
         ),
     )
-    remember_names(report, asked.source.scope)
+    remember_names(asked.source.scope, names_of(report))
     with st.container(horizontal=True):
         show_downloads(report, "oai")
-        copy_link(openai_link(query), "oai")
+        copy_link("oai", asked.controls, query)
     show_report(report, "oai")

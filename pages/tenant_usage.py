@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib.reports.tenants.build import build_tenant_usage
-from lib.ui.controls import copy_link
+from lib.ui.controls import remember_names
 from lib.ui.downloads import show_downloads
+from lib.ui.links import copy_link
 from lib.ui.load import load_report, shown_before
 from lib.ui.page import open_page
 from lib.ui.show import show_report
-from lib.ui.tenant_controls import remember_tenants, tenant_controls, tenant_link
+from lib.ui.tenant_controls import names_of, tenant_controls
 
 with open_page("tenant_usage") as page:
     asked = tenant_controls(page)
@@ -24,8 +25,8 @@ with open_page("tenant_usage") as page:
             answer, query, now=datetime.now(UTC), demo=source.demo
         ),
     )
-    remember_tenants(report)
+    remember_names(source.scope, names_of(report))
     with st.container(horizontal=True):
         show_downloads(report, "red")
-        copy_link(tenant_link(query), "red")
+        copy_link("red", asked.controls, query)
     show_report(report, "red")

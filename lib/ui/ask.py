@@ -1,12 +1,12 @@
 """The frame around a page's inputs: the demo's banner, the link's problems, form and button."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import streamlit as st
 
-from lib.ui.controls import Parameter, check_link, forget_link_problems
+from lib.ui.links import Controls, check_link, forget_link_problems
 from lib.ui.page import Page
 
 
@@ -20,6 +20,9 @@ class Source(Protocol):
     def demo(self) -> bool: ...
 
 
+Draw = Mapping[str, Callable[..., Any]]
+"""What draws each control, by its key."""
+
 S = TypeVar("S", bound=Source)
 Q = TypeVar("Q")
 
@@ -29,12 +32,14 @@ class Asked(Generic[S, Q]):
     """One person's question: to whom, what, and whether to ask again even if nothing changed.
 
     Args:
+        controls: that the question was made with, to make a link of it.
         private: the answer is of this session only, whoever else asks the same.
     """
 
     source: S
     query: Q
     again: bool
+    controls: Controls
     private: bool = False
 
     @property
@@ -49,15 +54,15 @@ def ask(
     *,
     button: str,
     demo: str,
-    parameters: Sequence[Parameter],
-    form: Callable[[], Callable[[], Q]],
+    controls: Controls,
+    form: Callable[[Draw], Callable[[], Q]],
     private: bool = False,
 ) -> Asked[S, Q]:
     """Draws the frame and the inputs in it.
 
     Args:
         demo: said under "Demo data", when it is: what is shown, and what to set for real data.
-        parameters: of the page's links.
+        controls: all of the page, those outside the form, too.
         form: draws the inputs; what it returns checks them, once the form is complete.
         private: see ``Asked``.
 
@@ -67,13 +72,13 @@ def ask(
     prefix = page.entry.prefix
     if source.demo:
         st.info(f"**Demo data.** {demo}", icon=":material/science:")
-    check_link(prefix, parameters, people=page.visitor.may("personal"))
+    check_link(prefix, controls, people=page.visitor.may("personal"))
     with st.form(f"{prefix}_form"):
-        question = form()
+        question = form({control.key: control.draw for control in controls})
         again = st.form_submit_button(button, type="primary", icon=":material/refresh:")
     if again:
         forget_link_problems(prefix)
-    return Asked(source, question(), again, private)
+    return Asked(source, question(), again, controls, private)
 
 
 def cache_controls(page: Page, upstream: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import streamlit as st
 
@@ -22,12 +23,10 @@ from lib.sources.comet.chargeback.query import (
     check_month,
     days_of,
 )
-from lib.ui.ask import Asked, ask, cache_controls
+from lib.ui.ask import Asked, Draw, ask, cache_controls
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Parameter, pick_ids
+from lib.ui.controls import Control, choice, ids, known_names, text
 from lib.ui.page import Page
-
-_KNOWN = "cmc_known"
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def chargeback_controls(page: Page) -> Asked[CometSource | ReportFiles, Chargeba
         button="Fetch chargeback report",
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
         "devenv.sh.example), type a key, or upload saved reports in the sidebar.",
-        parameters=_PARAMETERS,
+        controls=_CONTROLS,
         form=_form,
         private=isinstance(source, ReportFiles),
     )
@@ -73,31 +72,10 @@ def chargeback_answer(
     )
 
 
-def remember_workspaces(report: Report, scope: str) -> None:
-    """Offers in the filter the workspaces of the report; draws the form anew when that is news.
-
-    Args:
-        scope: of the server or files: others have other workspaces.
-    """
-    before: tuple[str, list[str]] = st.session_state.get(_KNOWN, ("", []))
-    names = {*report.table("workspaces").frame["name"].dropna()}
-    merged = (scope, sorted({*before[1], *names} if before[0] == scope else names))
-    if merged != before:
-        st.session_state[_KNOWN] = merged
-        st.rerun()
-
-
-def chargeback_link(query: ChargebackQuery) -> dict[str, object]:
-    """Every control of the page as parameters of a link; files and keys are in none."""
-    return {
-        "cmc_month": query.month or "",
-        "cmc_compare": query.compare or "",
-        "cmc_window": query.window,
-        "cmc_active": query.active_window,
-        "cmc_workspaces": list(query.workspaces),
-        "cmc_exclude": query.exclude,
-        "cmc_accounts": query.accounts,
-    }
+def names_of(report: Report) -> dict[str, dict[str, str]]:
+    """The workspaces of the report, for the filter."""
+    names = report.table("workspaces").frame["name"].dropna()
+    return {"cmc_workspaces": {name: name for name in names}}
 
 
 def _source(page: Page) -> CometSource | ReportFiles:
@@ -121,84 +99,82 @@ def _source(page: Page) -> CometSource | ReportFiles:
     return server()
 
 
-def _form() -> Callable[[], ChargebackQuery]:
+def _form(draw: Draw) -> Callable[[], ChargebackQuery]:
     """Draws the inputs; what it returns checks them, once the form is complete."""
-    known: tuple[str, list[str]] = st.session_state.get(_KNOWN, ("", []))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        month = st.text_input(
-            "Month (UTC)",
-            key="cmc_month",
-            placeholder="current",
-            bind="query-params",
-            width=140,
-            help="YYYY-MM, for servers that keep months. Empty: what the server gives now.",
-        )
-        compare = st.text_input(
-            "Compare with month",
-            key="cmc_compare",
-            placeholder="none",
-            bind="query-params",
-            width=170,
-            help="YYYY-MM. What is new, gone and changed since.",
-        )
-        window = st.text_input(
-            "New within",
-            WINDOW,
-            key="cmc_window",
-            bind="query-params",
-            width=120,
-            help="A number and d, w, m (30 days) or y (365 days).",
-        )
-        active = st.text_input(
-            "Active within",
-            ACTIVE_WINDOW,
-            key="cmc_active",
-            bind="query-params",
-            width=120,
-            help="A user seen in this time is active.",
-        )
-        accounts = st.segmented_control(
-            "Accounts",
-            ACCOUNTS,
-            default=ACCOUNTS[0],
-            required=True,
-            key="cmc_accounts",
-            bind="query-params",
-            help="Of people, of programs (service), or both.",
-        )
+        month, compare = draw["cmc_month"](), draw["cmc_compare"]()
+        window, active = draw["cmc_window"](), draw["cmc_active"]()
+        accounts = draw["cmc_accounts"]()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=420):
-            names = {one: one for one in known[1]}
-            workspaces = pick_ids("cmc_workspaces", "Workspaces", names, "All")
-        exclude = st.text_input(
-            "Leave out workspaces like",
-            key="cmc_exclude",
-            placeholder="none",
-            bind="query-params",
-            width=230,
-            help="A pattern with * and ?, such as personal-*.",
-        )
+            workspaces = draw["cmc_workspaces"](known_names("cmc_workspaces"))
+        exclude = draw["cmc_exclude"]()
 
     def question() -> ChargebackQuery:
         return check_chargeback_query(
-            month=(month or "").strip() or None,
-            compare=(compare or "").strip() or None,
-            window=(window or "").strip() or WINDOW,
-            active_window=(active or "").strip() or ACTIVE_WINDOW,
+            month=month or None,
+            compare=compare or None,
+            window=window,
+            active_window=active,
             workspaces=workspaces,
-            exclude=exclude or "",
-            accounts=accounts or ACCOUNTS[0],
+            exclude=exclude,
+            accounts=accounts,
         )
 
     return question
 
 
-_PARAMETERS = (
-    Parameter("cmc_month", check=lambda values: check_month("month", values[-1])),
-    Parameter("cmc_compare", check=lambda values: check_month("compare", values[-1])),
-    Parameter("cmc_window", check=lambda values: days_of(values[-1], "window")),
-    Parameter("cmc_active", check=lambda values: days_of(values[-1], "active-window")),
-    Parameter("cmc_workspaces"),
-    Parameter("cmc_exclude"),
-    Parameter("cmc_accounts", ACCOUNTS),
+_CONTROLS: tuple[Control[ChargebackQuery, Any], ...] = (
+    text(
+        "cmc_month",
+        "Month (UTC)",
+        lambda query: query.month or "",
+        check=lambda value: check_month("month", value),
+        placeholder="current",
+        width=140,
+        help="YYYY-MM, for servers that keep months. Empty: what the server gives now.",
+    ),
+    text(
+        "cmc_compare",
+        "Compare with month",
+        lambda query: query.compare or "",
+        check=lambda value: check_month("compare", value),
+        placeholder="none",
+        width=170,
+        help="YYYY-MM. What is new, gone and changed since.",
+    ),
+    text(
+        "cmc_window",
+        "New within",
+        lambda query: query.window,
+        default=WINDOW,
+        check=lambda value: days_of(value, "window"),
+        width=120,
+        help="A number and d, w, m (30 days) or y (365 days).",
+    ),
+    text(
+        "cmc_active",
+        "Active within",
+        lambda query: query.active_window,
+        default=ACTIVE_WINDOW,
+        check=lambda value: days_of(value, "active-window"),
+        width=120,
+        help="A user seen in this time is active.",
+    ),
+    ids("cmc_workspaces", "Workspaces", lambda query: list(query.workspaces)),
+    text(
+        "cmc_exclude",
+        "Leave out workspaces like",
+        lambda query: query.exclude,
+        placeholder="none",
+        width=230,
+        help="A pattern with * and ?, such as personal-*.",
+    ),
+    choice(
+        "cmc_accounts",
+        "Accounts",
+        ACCOUNTS,
+        lambda query: query.accounts,
+        help="Of people, of programs (service), or both.",
+    ),
 )

@@ -11,7 +11,7 @@ from lib.exports import formats
 from lib.exports.formats import EPOCH_MS
 from lib.reports.report import ChartSpec, Column, Figure, Report, Table
 from lib.ui.altair_charts import drawing
-from lib.ui.controls import VIEW
+from lib.ui.links import VIEW
 from lib.ui.text import literal
 
 LAZY_ROWS = 10_000

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -20,21 +21,15 @@ from lib.sources.comet.experiments.query import (
     CometUsageQuery,
     check_usage_query,
 )
-from lib.ui.ask import Asked, ask, cache_controls
+from lib.ui.ask import Asked, Draw, ask, cache_controls
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import (
-    Parameter,
-    both_ends,
-    check_days,
-    check_whole,
-    date_range,
-    leave_out_of_link,
-    pick_ids,
-)
+from lib.ui.controls import Control, both_ends, choice, days, ids, toggle, whole
+from lib.ui.links import leave_out_of_link
 from lib.ui.load import shown_before
 from lib.ui.page import Page
 from lib.ui.text import literal
 
+_WORKSPACES, _PROJECTS = "cmu_workspaces", "cmu_projects"
 _SPANS = ("All time", "Date range")
 _MOST_SERIES = 1_000
 _DAYS = 365
@@ -48,10 +43,11 @@ def usage_controls(page: Page) -> Asked[CometSource, CometUsageQuery]:
         InputError: choices that cannot be asked for.
     """
     today = datetime.now(UTC).date()
+    controls = _controls(page, today)
     with st.sidebar:
         st.subheader("Comet")
         source = comet_server(page, "Of a member of the workspaces.")()
-        targets = _targets(page, source)
+        targets = _targets(page, source, *controls[:2])
         cache_controls(page, "the Comet server")
     return ask(
         page,
@@ -59,8 +55,8 @@ def usage_controls(page: Page) -> Asked[CometSource, CometUsageQuery]:
         button="Fetch experiments",
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
         "devenv.sh.example), or type a key in the sidebar.",
-        parameters=_parameters(today),
-        form=lambda: _form(targets, today),
+        controls=controls,
+        form=lambda draw: _form(draw, targets, today),
     )
 
 
@@ -75,36 +71,22 @@ def usage_answer(
     )
 
 
-def usage_link(page: Page, query: CometUsageQuery) -> dict[str, object]:
-    """Every control of the page as parameters of a link; a key is in none, nor a hidden name."""
-    period = query.period
-    hidden = {} if page.visitor.may("personal") else page.hidden
-    targets = [hidden.get(target, target) for target in query.targets]
-    days = [period.start.isoformat(), period.end.isoformat()] if period else []
-    return {
-        "cmu_workspaces": list(dict.fromkeys(target.partition("/")[0] for target in targets)),
-        "cmu_projects": [target for target in targets if "/" in target],
-        "cmu_span": _SPANS[1] if period else _SPANS[0],
-        **({"cmu_period": days} if days else {}),
-        "cmu_units": query.unit,
-        "cmu_group": query.group,
-        "cmu_utilisation": query.utilisation,
-        "cmu_archived": str(query.archived).lower(),
-        "cmu_series": query.max_series,
-    }
-
-
-def _targets(page: Page, source: CometSource) -> list[str]:
+def _targets(
+    page: Page,
+    source: CometSource,
+    of_workspaces: Control[CometUsageQuery, list[str]],
+    of_projects: Control[CometUsageQuery, list[str]],
+) -> list[str]:
     """Projects chosen, and whole workspaces of which none is; the lists are loaded when needed."""
     client, caches = page.runtime.client(source), page.runtime.caches
     load = partial(page.runtime.run, draw=lambda: None)
     with st.spinner("Listing workspaces …"):
         names = load(lambda: load_workspaces(source, client, caches=caches))
     pseudonyms = {name: pseudonym(name, "workspace") for name in names}
-    if source.demo and names and "cmu_workspaces" not in {*st.query_params, *st.session_state}:
+    if source.demo and names and _WORKSPACES not in {*st.query_params, *st.session_state}:
         first = names[0] if page.visitor.may("personal") else pseudonyms[names[0]]
-        st.query_params["cmu_workspaces"] = [first]
-    workspaces = _pick(page, "cmu_workspaces", "Workspaces", pseudonyms, "Choose")
+        st.query_params[_WORKSPACES] = [first]
+    workspaces = _pick(page, of_workspaces, pseudonyms)
     paths: dict[str, str] = {}
     for workspace in workspaces:
         try:
@@ -118,13 +100,13 @@ def _targets(page: Page, source: CometSource) -> list[str]:
             f"{workspace}/{name}": f"{pseudonym(workspace, 'workspace')}/{project}"
             for name, project in hidden.items()
         }
-    chosen = _pick(page, "cmu_projects", "Projects", paths, "All of these workspaces")
+    chosen = _pick(page, of_projects, paths)
     in_part = {path.partition("/")[0] for path in chosen}
     return [*(name for name in workspaces if name not in in_part), *chosen]
 
 
 def _pick(
-    page: Page, key: str, label: str, pseudonyms: Mapping[str, str], placeholder: str
+    page: Page, control: Control[CometUsageQuery, list[str]], pseudonyms: Mapping[str, str]
 ) -> list[str]:
     """Names of what is chosen; whoever may not know people chooses from pseudonyms.
 
@@ -134,6 +116,7 @@ def _pick(
     Args:
         pseudonyms: of each name that is offered.
     """
+    key = control.key
     names = {hidden: name for name, hidden in pseudonyms.items()}
     linked = [value for value in st.query_params.get_all(key) if value]
     if page.visitor.may("personal"):
@@ -151,42 +134,24 @@ def _pick(
                 "pseudonym only.",
             )
         st.query_params[key] = followed
-    chosen = pick_ids(key, label, {shown: shown for shown in offered}, placeholder)
+    chosen = control.draw({shown: shown for shown in offered})
     return [offered.get(shown, shown) for shown in chosen]
 
 
-def _form(targets: list[str], today: date) -> Callable[[], CometUsageQuery]:
+def _form(draw: Draw, targets: list[str], today: date) -> Callable[[], CometUsageQuery]:
     """Draws the inputs; what it returns checks them, once the form is complete."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        span = _choice("Experiments started", _SPANS, "cmu_span")
-        with st.container(width=300):
-            days = date_range("cmu_period", "Date range", today, _DAYS)
-        unit = _choice("Units", UNITS, "cmu_units")
-        archived = st.toggle("Archived, too", key="cmu_archived", bind="query-params")
+        span, period = draw["cmu_span"](), draw["cmu_period"]()
+        unit, archived = draw["cmu_units"](), draw["cmu_archived"]()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        group = _choice("Series by", GROUPS, "cmu_group")
-        utilisation = _choice(
-            "GPU utilisation",
-            UTILISATIONS,
-            "cmu_utilisation",
-            "Of each GPU the mean or the largest sample; then the mean over GPUs and experiments.",
-        )
-        series = st.number_input(
-            "Series per chart",
-            1,
-            _MOST_SERIES,
-            MAX_SERIES,
-            key="cmu_series",
-            bind="query-params",
-            width=140,
-            help="On paper. The screen shows the largest, and the rest as one.",
-        )
+        group, utilisation = draw["cmu_group"](), draw["cmu_utilisation"]()
+        series = draw["cmu_series"]()
 
     def question() -> CometUsageQuery:
         if not targets:
             st.info("Choose one or more workspaces in the sidebar.", icon=":material/arrow_back:")
             st.stop()
-        since, until = both_ends(days) if span == _SPANS[1] else (None, None)
+        since, until = both_ends(period) if span == _SPANS[1] else (None, None)
         return check_usage_query(
             targets=targets,
             since=since,
@@ -202,28 +167,45 @@ def _form(targets: list[str], today: date) -> Callable[[], CometUsageQuery]:
     return question
 
 
-def _choice(label: str, options: tuple[str, ...], key: str, hint: str | None = None) -> str:
-    chosen: str = st.segmented_control(
-        label,
-        options,
-        default=options[0],
-        required=True,
-        key=key,
-        bind="query-params",
-        help=hint,
-    )
-    return chosen
+def _controls(page: Page, today: date) -> tuple[Control[CometUsageQuery, Any], ...]:
+    def shown(query: CometUsageQuery) -> list[str]:
+        """What was asked for, as the visitor may read it."""
+        hidden = {} if page.visitor.may("personal") else page.hidden
+        return [hidden.get(target, target) for target in query.targets]
 
-
-def _parameters(today: date) -> tuple[Parameter, ...]:
     return (
-        Parameter("cmu_workspaces"),
-        Parameter("cmu_projects"),
-        Parameter("cmu_span", _SPANS),
-        Parameter("cmu_period", check=check_days(today)),
-        Parameter("cmu_units", UNITS),
-        Parameter("cmu_group", GROUPS),
-        Parameter("cmu_utilisation", UTILISATIONS),
-        Parameter("cmu_archived", ("true", "false")),
-        Parameter("cmu_series", check=check_whole(1, _MOST_SERIES)),
+        ids(
+            _WORKSPACES,
+            "Workspaces",
+            lambda query: list(dict.fromkeys(path.partition("/")[0] for path in shown(query))),
+            "Choose",
+        ),
+        ids(
+            _PROJECTS,
+            "Projects",
+            lambda query: [path for path in shown(query) if "/" in path],
+            "All of these workspaces",
+        ),
+        choice("cmu_span", "Experiments started", _SPANS, lambda query: _SPANS[bool(query.period)]),
+        days("cmu_period", "Date range", today, _DAYS, lambda query: query.period),
+        choice("cmu_units", "Units", UNITS, lambda query: query.unit),
+        toggle("cmu_archived", "Archived, too", lambda query: query.archived),
+        choice("cmu_group", "Series by", GROUPS, lambda query: query.group),
+        choice(
+            "cmu_utilisation",
+            "GPU utilisation",
+            UTILISATIONS,
+            lambda query: query.utilisation,
+            help="Of each GPU the mean or the largest sample; then the mean over GPUs and "
+            "experiments.",
+        ),
+        whole(
+            "cmu_series",
+            "Series per chart",
+            lambda query: query.max_series,
+            low=1,
+            high=_MOST_SERIES,
+            default=MAX_SERIES,
+            help="On paper. The screen shows the largest, and the rest as one.",
+        ),
     )

@@ -17,9 +17,12 @@ PARAMETERS = sorted(
     {
         name
         for path in (ROOT / "lib/ui").glob("*_controls.py")
-        for name in re.findall(r'Parameter\(\s*"(\w+)"', path.read_text(encoding="utf-8"))
+        for entry in ENTRIES
+        for name in re.findall(rf'"({entry.prefix}_\w+)"', path.read_text(encoding="utf-8"))
     }
 )
+"""Of the links, and of inputs that are in none, such as those of keys."""
+
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
     "[here](javascript:alert(1))",

@@ -1,0 +1,121 @@
+"""Links: every control in the address, opened links checked, and one to copy."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from lib.errors import DashboardError
+from lib.reports.personal import holds_address
+from lib.ui.controls import Control
+from lib.ui.text import literal
+
+_OWN = ("embed", "embed_options")
+_PROBLEMS = "_link_problems"
+_LEFT_OUT = "_link_left_out"
+
+VIEW = "_view_"
+"""In the names of parameters that choose what of a report is in view; they change no number."""
+
+Controls = Sequence[Control[Any, Any]]
+"""Of one page."""
+
+
+def check_link(prefix: str, controls: Controls, *, people: bool = True) -> None:
+    """Names everything in the opened link that cannot be followed.
+
+    Streamlit drops such values without a word, and the page would show other numbers than the
+    sender saw. The messages stay until ``forget_link_problems``.
+
+    Args:
+        people: whether the visitor may know who is who. If not, a filter by e-mail address is
+            dropped too: it would tell whose numbers stand under which pseudonym.
+    """
+    key = f"{prefix}{_PROBLEMS}"
+    given = set(st.query_params)
+    if key not in st.session_state:
+        st.session_state[key] = _problems(prefix, controls)
+    for name in [] if people else list(st.query_params):
+        if any(map(holds_address, st.query_params.get_all(name))):
+            st.session_state[key].append(
+                f"{literal(name[:60])} holds an e-mail address, and your role sees none."
+            )
+            del st.query_params[name]
+    if given != set(st.query_params):
+        st.rerun()  # else text inputs would still take what the link said
+    problems = [*st.session_state[key], *st.session_state.get(f"{prefix}{_LEFT_OUT}", [])]
+    if problems:
+        lines = "\n".join(f"* {problem}" for problem in problems)
+        st.warning(
+            f"This link could not be followed in full; the defaults stand in.\n\n{lines}",
+            icon=":material/link_off:",
+        )
+
+
+def forget_link_problems(prefix: str) -> None:
+    """The person has chosen anew: what was wrong with the link no longer matters."""
+    st.session_state[f"{prefix}{_PROBLEMS}"] = []
+    st.session_state.pop(f"{prefix}{_LEFT_OUT}", None)
+
+
+def leave_out_of_link(prefix: str, problem: str) -> None:
+    """Adds to what ``check_link`` names something that an input left out of the opened link."""
+    left_out: list[str] = st.session_state.setdefault(f"{prefix}{_LEFT_OUT}", [])
+    if problem not in left_out:
+        left_out.append(problem)
+
+
+def _problems(prefix: str, controls: Controls) -> list[str]:
+    known = {control.key: control for control in controls}
+    problems = []
+    for key in list(st.query_params):
+        control = known.get(key)
+        if control is not None:
+            problems += _problems_of(control, st.query_params.get_all(key))
+        elif (
+            key not in _OWN and VIEW not in key and (key.startswith(f"{prefix}_") or "_" not in key)
+        ):
+            problems.append(f"The parameter {literal(key[:60])} is unknown.")
+    return problems
+
+
+def _problems_of(control: Control[Any, Any], values: list[str]) -> list[str]:
+    """What of a parameter cannot be followed; its input then has its default."""
+    key, problems = control.key, []
+    if control.allowed is not None:
+        problems += [
+            f"{literal(key)} has no value {literal(value[:60])}; "
+            f"it takes {literal(', '.join(control.allowed))}."
+            for value in values
+            if value not in control.allowed and (value or not control.none)
+        ]
+        if "" in values and not control.none:
+            del st.query_params[key]  # else Streamlit would choose none, without the default
+    if control.check is not None:
+        try:
+            control.check(values)
+        except DashboardError as error:
+            problems.append(literal(f"{key}: {error}"))
+            del st.query_params[key]  # else the widget would stay empty, without its default
+    return problems
+
+
+def copy_link(prefix: str, controls: Controls, question: object) -> None:
+    """A link that shows the same tomorrow: every control stands in it, defaults too.
+
+    Args:
+        question: the query that the controls made; what is in view is added from the session.
+    """
+    state: Mapping[str, object] = {control.key: control.linked(question) for control in controls}
+    view = {
+        str(key): st.session_state[key] for key in st.session_state if f"{prefix}{VIEW}" in str(key)
+    }
+    pairs = {
+        key: [""] if value == [] else value
+        for key, value in {**state, **view}.items()
+        if value is not None
+    }
+    with st.popover("Copy link", icon=":material/link:"):
+        st.caption("Opens this page with the same choices, for whoever may open it.")
+        st.code(f"{st.context.url}?{urlencode(pairs, doseq=True)}", language=None, wrap_lines=True)
