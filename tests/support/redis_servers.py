@@ -34,7 +34,7 @@ READER_RIGHTS = (
     "+type",
     "+ttl",
 )
-"""The least a user needs, word for word as the README gives it."""
+"""The least a user needs, word for word as docs/pages.md gives it."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def sentinel_of(
 
 
 def add_reader(server: Server, *more_rights: str) -> str:
-    """Makes the user of the README; gives the address to sign in with."""
+    """Makes the user of docs/pages.md; gives the address to sign in with."""
     with server.admin() as client:
         rights = (*READER_RIGHTS, *more_rights)
         client.execute_command(
