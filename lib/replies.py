@@ -29,15 +29,14 @@ def read_json(raw: bytes) -> Any:
 
     Raises:
         AbsurdNumber: a number beyond ``LARGEST_POWER``, NaN or Infinity.
-        ValueError: not JSON, nested too deeply, or an object with two names that only such halves
-            keep apart.
+        ValueError: not JSON, or nested too deeply.
     """
     text = raw.decode(json.detect_encoding(raw), "replace")
     try:
         value = json.loads(
             text, parse_float=read_decimal, parse_int=read_whole, parse_constant=_refuse
         )
-        return whole_characters(value) if "\\ud" in text or "\\uD" in text else value
+        return whole_characters(value) if may_have_halves(text) else value
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -63,7 +62,7 @@ def read_whole(text: str) -> int:
     Raises:
         AbsurdNumber: beyond ``LARGEST_POWER``.
     """
-    if len(text) > _MOST_DIGITS:
+    if len(text.removeprefix("-")) > _MOST_DIGITS:
         raise AbsurdNumber(text)
     return int(text)
 
@@ -73,11 +72,18 @@ def is_sane(number: Decimal) -> bool:
     return number.is_finite() and abs(number.adjusted()) <= LARGEST_POWER
 
 
+def may_have_halves(text: str) -> bool:
+    """Whether a JSON text may spell half of a surrogate pair; seldom true where it does not."""
+    return "\\ud" in text or "\\uD" in text
+
+
 def whole_characters(value: Any) -> Any:
     """The same text, or JSON value with all its texts, with U+FFFD for half of a surrogate pair.
 
+    Names of one object that would become the same get further ones at their end, so that no value is
+    lost; a name that is whole keeps its form.
+
     Raises:
-        ValueError: two names of one object would become one, and the value of one be lost.
         RecursionError: nested too deeply.
     """
     if isinstance(value, str):
@@ -87,10 +93,13 @@ def whole_characters(value: Any) -> Any:
     if isinstance(value, list):
         return [whole_characters(item) for item in value]
     if isinstance(value, dict):
-        mended = {whole_characters(name): whole_characters(item) for name, item in value.items()}
-        if len(mended) < len(value):
-            raise ValueError("names that are not told apart")
-        return mended
+        record: dict[str, Any] = {}
+        for name, item in value.items():
+            mended = whole_characters(name)
+            while mended != name and (mended in record or mended in value):
+                mended += "\ufffd"
+            record[mended] = whole_characters(item)
+        return record
     return value
 
 

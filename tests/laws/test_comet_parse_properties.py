@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from lib.errors import SourceReplyError
 from lib.sources.comet.chargeback.ask import parse_chargeback
-from lib.sources.comet.chargeback.tables import FIELDS
+from lib.sources.comet.chargeback.tables import FIELDS, SECONDS
 
 counts = st.none() | st.integers(-(2**63) + 1, 2**63 - 1)
+# Seconds are read as such, and noted
+times = counts.filter(lambda time: time is None or time not in SECONDS)
 sizes = st.none() | st.decimals(
     allow_nan=False, allow_infinity=False, min_value=0, max_value=10**12, places=4
 )
@@ -21,8 +23,8 @@ user_rows = st.fixed_dictionaries(
     {"username": names},
     optional={
         "email": names,
-        "created_at": counts,
-        "deletedAt": counts,
+        "created_at": times,
+        "deletedAt": times,
         "suspended": st.none() | st.booleans(),
         "uiUsageCount": counts,
         "dataLoggedMb": sizes,

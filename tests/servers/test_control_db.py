@@ -97,6 +97,28 @@ def test_hostile_ids_and_ten_thousand_of_them_arrive_unchanged(database: "Databa
     assert sorted(fetch_tenants(database.url())["tenant_id"]) == sorted(ids)
 
 
+BYTEWISE = [b"ok", b"M\xfcller", b"M\xffller", b"half \xed\xa0\x80", "Ä".encode()]
+ESCAPED = ["M\\xfcller", "M\\xffller", "half \\xed\\xa0\\x80", "ok", "Ä"]
+
+
+def test_an_id_that_is_no_utf_8_costs_no_other_and_is_merged_with_none(tmp_path: Path) -> None:
+    rows = [f"(CAST(X'{one.hex()}' AS text), 'provisioned')" for one in BYTEWISE]
+    path = sqlite_file(tmp_path, OLD, f"INSERT INTO tenants VALUES {', '.join(rows)}")
+    assert sorted(fetch_tenants(f"sqlite:///{path}")["tenant_id"]) == ESCAPED
+
+
+@pytest.mark.parametrize("kind", ["text", "varchar(99)", "char(20)"])
+def test_a_database_of_any_bytes_loses_no_id_that_is_no_utf_8(
+    bytewise_database: "Database", kind: str
+) -> None:
+    bytewise_database.run(f"CREATE TABLE tenants (id {kind} PRIMARY KEY)")
+    for one in BYTEWISE:
+        escaped = "".join(f"\\x{byte:02x}" for byte in one)
+        bytewise_database.run(f"INSERT INTO tenants VALUES (E'{escaped}')")
+    listed = fetch_tenants(bytewise_database.url())["tenant_id"]
+    assert sorted(one.rstrip() for one in listed) == ESCAPED
+
+
 def test_a_role_with_column_grants_suffices(database: "Database") -> None:
     grant = "GRANT SELECT (id, state, deleted_at, is_dormant) ON tenants TO {role}"
     database.run(NEW, NEW_ROWS)

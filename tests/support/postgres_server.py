@@ -138,6 +138,15 @@ def database(postgres_server: PostgresServer) -> Iterator[Database]:
 
 
 @pytest.fixture
+def bytewise_database(postgres_server: PostgresServer) -> Iterator[Database]:
+    """As ``database``, one that takes any bytes for text."""
+    with fresh_database(
+        postgres_server, "ENCODING SQL_ASCII LOCALE 'C' TEMPLATE template0"
+    ) as made:
+        yield made
+
+
+@pytest.fixture
 def own_database(own_postgres: PostgresServer) -> Iterator[Database]:
     """As ``database``, on a private server."""
     with fresh_database(own_postgres) as made:
@@ -152,10 +161,10 @@ def tls_database(tls_postgres: PostgresServer) -> Iterator[Database]:
 
 
 @contextmanager
-def fresh_database(server: PostgresServer) -> Iterator[Database]:
+def fresh_database(server: PostgresServer, options: str = "") -> Iterator[Database]:
     """A database that is dropped with its roles afterwards."""
     name = f"usage_test_{secrets.token_hex(4)}"
-    server.run(f"CREATE DATABASE {name}")
+    server.run(f"CREATE DATABASE {name} {options}")
     try:
         yield Database(server, name)
     finally:

@@ -36,6 +36,9 @@ _POSTGRES = ("postgresql://", "postgres://")
 _SQLITE = "sqlite:///"
 _EXAMPLE = "it looks like postgresql://host/database or sqlite:///file"
 
+_BYTEWISE = "SQL_ASCII"
+"""The encoding of a database that takes any bytes for text, and of a client that gets them as they are."""
+
 # has_column_privilege tells "not granted" from "not there", which information_schema.columns does
 # not: a hidden deleted_at would otherwise bring deleted tenants back without a word.
 _LOOK = """
@@ -95,9 +98,6 @@ _QUERY_TROUBLES = (
     _Trouble(("not a database", "malformed"), SourceReplyError,
         "the file is not a sqlite database, or is damaged.",
         f"Check which file {VARIABLE} names."),
-    _Trouble(("decode",), SourceReplyError,
-        "an id of `tenants` is not UTF-8 text.",
-        "Correct the row."),
 )
 _LOST = _Trouble((), SourceUnavailable,
     "the connection was lost before the list arrived.",
@@ -330,9 +330,9 @@ def _rows_of_postgres(
             milliseconds = max(1, round(statement_seconds * 1000))
             connection.execute(f"SET LOCAL statement_timeout = {milliseconds}")
             columns = _readable(dict(connection.execute(_LOOK).fetchall()))
+            if connection.info.parameter_status("server_encoding") == _BYTEWISE:
+                connection.execute(f"SET client_encoding = {_BYTEWISE}")
             return connection.execute(select_of(columns)).fetchall()
-    except UnicodeDecodeError:
-        raise _first(_QUERY_TROUBLES, "decode", _UNKNOWN).error() from None
     except psycopg.errors.InsufficientPrivilege:
         raise _denied(columns) from None
     except psycopg.Error as error:
@@ -365,6 +365,7 @@ def _rows_of_sqlite(path: Path, statement_seconds: float) -> list[tuple[object, 
         with closing(sqlite3.connect(file, uri=True, timeout=statement_seconds)) as connection:
             there = [row[1].lower() for row in connection.execute("PRAGMA table_info(tenants)")]
             columns = _readable(dict.fromkeys(there, True))
+            connection.text_factory = bytes
             return connection.execute(select_of(columns)).fetchall()
     except sqlite3.Error as error:
         raise _first(_QUERY_TROUBLES, str(error), _UNKNOWN).error() from None
@@ -376,6 +377,11 @@ def _first(troubles: Iterable[_Trouble], text: str, otherwise: _Trouble) -> _Tro
 
 
 def _frame(rows: list[tuple[object, object]]) -> pd.DataFrame:
+    # Bytes that are no UTF-8 are shown by their numbers, so that two ids stay two
+    rows = [
+        (one.decode("utf-8", "backslashreplace") if isinstance(one, bytes) else one, dormant)
+        for one, dormant in rows
+    ]
     if not all(value != "" and isinstance(value, str | int | UUID | Decimal) for value, _ in rows):
         raise SourceReplyError(
             SOURCE, "a tenant's id is empty or no text, number or uuid.", "Correct the row."

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lib.errors import SourceReplyError
+from lib.replies import may_have_halves, whole_characters
 from lib.sources.comet.chargeback.answer import Chargeback
 from lib.sources.comet.chargeback.columns import (
     Findings,
@@ -31,7 +32,6 @@ DEEPEST = 20
 """Most levels of a report. Comet's have seven."""
 
 _MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])")
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _LONGEST_NUMBER = 400
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -120,8 +120,8 @@ def _document(raw: bytes) -> Record:
         document = _loaded(text)
     except (ValueError, RecursionError):
         raise NotAReport("JSON that breaks off or is malformed", "Fetch it again.") from None
-    if _HALF.search(text):
-        document = _whole_characters(document)
+    if may_have_halves(text):
+        document = whole_characters(document)
     if not isinstance(document, dict):
         raise NotAReport("JSON of another shape than a chargeback report")
     if str(document.get("schema", "")).startswith("usage-report/"):
@@ -150,23 +150,6 @@ def _fraction_or_text(text: str) -> Decimal | str:
 
 def _whole_or_text(text: str) -> int | str:
     return int(text) if len(text) <= _LONGEST_NUMBER else text
-
-
-def _whole_characters(value: Any) -> Any:
-    """The same value with U+FFFD for half of a surrogate pair, which JSON can write and UTF-8 cannot."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [_whole_characters(entry) for entry in value]
-    if isinstance(value, dict):
-        record: Record = {}
-        for name, entry in value.items():
-            mended = _whole_characters(name)
-            while mended in record:  # two names may differ by the half only
-                mended += "\ufffd"
-            record[mended] = _whole_characters(entry)
-        return record
-    return value
 
 
 def _depth(raw: bytes) -> int:

@@ -203,10 +203,8 @@ class PageLengths:
 
 
 def text_of(value: Any) -> str:
-    """Text as it came, except for halves of characters, which no table can hold; else empty."""
-    if not isinstance(value, str):
-        return ""
-    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    """Text as it came; empty for anything else."""
+    return value if isinstance(value, str) else ""
 
 
 def whole(value: Any) -> int | None:

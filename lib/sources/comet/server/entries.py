@@ -3,15 +3,45 @@
 import json
 import re
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import orjson
+
+from lib.replies import AbsurdNumber, may_have_halves, read_whole, whole_characters
 
 AT_ONCE = 4_000_000
 """Bytes of a reply that a parser may have whole: some 20 milliseconds in which nothing else runs."""
 
 _space = re.compile(r"[ \t\n\r]*").match
-_decode = json.JSONDecoder().raw_decode
+Decode = Callable[[str, int], tuple[Any, int]]
+"""The value that begins at a place of a text, and where it ends."""
+
+
+def _whole_number(text: str) -> float:
+    """One beyond all bounds is infinite: whoever reads it knows no such number."""
+    try:
+        return read_whole(text)
+    except AbsurdNumber:
+        return inf
+
+
+_usual = json.JSONDecoder().raw_decode
+_bounded = json.JSONDecoder(parse_int=_whole_number).raw_decode  # three times slower
+
+
+def _decode(text: str, at: int) -> tuple[Any, int]:
+    try:
+        return _usual(text, at)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python reads no number of thousands of digits
+        return _bounded(text, at)
+
+
+def _decode_whole_characters(text: str, at: int) -> tuple[Any, int]:
+    value, end = _decode(text, at)
+    return whole_characters(value), end
 
 
 def read_entries(raw: bytes, name: str, take: Callable[[str, Any], None]) -> dict[str, Any]:
@@ -19,7 +49,8 @@ def read_entries(raw: bytes, name: str, take: Callable[[str, Any], None]) -> dic
 
     Between two entries of a large reply other threads get their turn: a parser itself never lets go.
     What no server means is read as its size wants it: whole numbers beyond 64 bits may come as floats,
-    and of two members with one name the first, the last or both.
+    and of two members with one name the first, the last or both. Half of a surrogate pair, and bytes
+    that are no UTF-8, become U+FFFD.
 
     Args:
         raw: a JSON object with that member: an object or an array. Null says nothing of how many there are.
@@ -32,10 +63,12 @@ def read_entries(raw: bytes, name: str, take: Callable[[str, Any], None]) -> dic
         try:
             document = orjson.loads(raw)
         except orjson.JSONDecodeError:
-            pass  # NaN, half a character, a mark of byte order: the other parser is not so strict
+            pass  # NaN, half a character, another encoding: the other parser is not so strict
         else:
             return _whole(document, name, take)
-    return _piece_by_piece(raw.decode("utf-8-sig"), name, take)
+    text = raw.decode(json.detect_encoding(raw), "replace")
+    decode = _decode_whole_characters if may_have_halves(text) else _decode
+    return _piece_by_piece(text, name, take, decode)
 
 
 def _whole(document: Any, name: str, take: Callable[[str, Any], None]) -> dict[str, Any]:
@@ -53,24 +86,26 @@ def _whole(document: Any, name: str, take: Callable[[str, Any], None]) -> dict[s
     return document
 
 
-def _piece_by_piece(text: str, name: str, take: Callable[[str, Any], None]) -> dict[str, Any]:
+def _piece_by_piece(
+    text: str, name: str, take: Callable[[str, Any], None], decode: Decode
+) -> dict[str, Any]:
     others: dict[str, Any] = {}
     found = False
     at = _open(text, _after_space(text, 0), "{")
     while at >= 0:
-        key, at = _key(text, at)
+        key, at = _key(text, at, decode)
         if key != name:
-            others[key], at = _decode(text, at)
+            others[key], at = decode(text, at)
         else:
             found = True
-            at = _entries(text, at, take)
+            at = _entries(text, at, take, decode)
         at = _next(text, at, "}")
     if not found:
         raise ValueError(f"no member {name}")
     return others
 
 
-def _entries(text: str, at: int, take: Callable[[str, Any], None]) -> int:
+def _entries(text: str, at: int, take: Callable[[str, Any], None], decode: Decode) -> int:
     """Walks over an object or array; where it ends."""
     opening = text[at : at + 1]
     if opening not in ("{", "["):
@@ -83,8 +118,8 @@ def _entries(text: str, at: int, take: Callable[[str, Any], None]) -> int:
     while True:
         key = ""
         if closing == "}":
-            key, at = _key(text, at)
-        value, at = _decode(text, at)
+            key, at = _key(text, at, decode)
+        value, at = decode(text, at)
         take(key, value)
         at = _after_space(text, at)
         if text[at : at + 1] == closing:
@@ -108,9 +143,9 @@ def _next(text: str, at: int, closing: str) -> int:
     return -1
 
 
-def _key(text: str, at: int) -> tuple[str, int]:
+def _key(text: str, at: int, decode: Decode) -> tuple[str, int]:
     """A member's name, and where its value begins."""
-    key, at = _decode(text, at)
+    key, at = decode(text, at)
     if not isinstance(key, str):
         raise ValueError("a name that is no text")
     return key, _after_space(text, _expect(text, _after_space(text, at), ":"))
