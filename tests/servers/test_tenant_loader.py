@@ -1,9 +1,10 @@
 """Counters beside the tenants' list: on a real Redis and a real control database."""
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from lib.reports.tenants.build import build_tenant_usage
 from lib.settings import load_settings
 from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.query import TenantQuery, check_tenant_query
+from tests.support.every_format import every_format
 from tests.support.redis_servers import (
     READER,
     Server,
@@ -112,6 +114,30 @@ async def test_a_control_database_that_is_down_leaves_a_report_that_is_marked(
     assert report.totals["requests"] == 155
     assert statuses(report)["control-database"] == "failed"
     assert not report.complete
+
+
+async def test_names_that_are_no_utf_8_cost_no_other_and_reach_every_format(tmp_path: Path) -> None:
+    path = tmp_path / "bytes.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE tenants (id TEXT)")
+        rows = [
+            f"(CAST(X'{one.hex()}' AS text))" for one in (b"acme", b"half\xed\xa0\x80", b"M\xfc")
+        ]
+        connection.execute(f"INSERT INTO tenants VALUES {', '.join(rows)}")
+    with redis_server() as server:
+        with server.admin() as client:
+            client.mset({"usage:acme:requests:2026-10": 100, b"usage:a:n\xff:2026-10": 5})
+            client.mset({b"usage:half\xed\xa0\x80:requests:2026-10": 7})
+        report = await report_of(server.url, f"sqlite:///{path}")
+    assert report.totals["tenants_listed"] == 3
+    assert report.table("tenants").frame.set_index("tenant_id").loc["acme", "requests"] == 100
+    assert not report.complete
+    texts = every_format(report)
+    for name in (r"half\xed\xa0\x80", r"M\xfc"):
+        assert name in texts["csv"]
+        assert json.dumps(name) in texts["json"]
+        assert name in texts["terminal"]
+    assert r"usage:half\xed\xa0\x80:requests:2026-10" in texts["csv"]
 
 
 async def test_a_redis_that_is_down_is_an_error_not_an_empty_report(control: str) -> None:
