@@ -186,10 +186,10 @@ class Caches:
             return known
         task = self.flights.current(key) or self.flights.start([key], fetch)
         generation = self.generation
-        found = await self.flights.join(task)
+        answer = await self.flights.join(task)
         if generation == self.generation:
-            self.lookups[key] = found
-        return found
+            self.lookups[key] = answer
+        return answer
 
     async def document(
         self, key: Hashable, fetch: Callable[[], Awaitable[Document]], *, anew: bool = False

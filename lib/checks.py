@@ -88,12 +88,12 @@ async def check_tenants(
         finally:
             await client.aclose()
 
-    found = [await _check("redis", configured, f"{host}, keys usage:*{suffix}", read())]
+    checked = [await _check("redis", configured, f"{host}, keys usage:*{suffix}", read())]
     if control_url is not None:
         listing = asyncio.to_thread(fetch_tenants, control_url)
         asked = f"table tenants{suffix}"
-        found.append(await _check("control-database", configured, asked, listing))
-    return found
+        checked.append(await _check("control-database", configured, asked, listing))
+    return checked
 
 
 async def check_comet(

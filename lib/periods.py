@@ -196,15 +196,17 @@ def check_buckets(unit: CalendarUnit, first_ms: int, last_ms: int) -> range:
     Raises:
         InputError: there are more; it names the finest unit that fits.
     """
-    found = bucket_range(unit, first_ms, last_ms)
-    if len(found) <= MOST_BUCKETS:
-        return found
+    buckets = bucket_range(unit, first_ms, last_ms)
+    if len(buckets) <= MOST_BUCKETS:
+        return buckets
     coarser = CALENDAR_UNITS[: CALENDAR_UNITS.index(unit)]
-    fitting = [one for one in coarser if len(bucket_range(one, first_ms, last_ms)) <= MOST_BUCKETS]
+    fitting = [
+        larger for larger in coarser if len(bucket_range(larger, first_ms, last_ms)) <= MOST_BUCKETS
+    ]
     use = f"Use {fitting[-1]}, or a shorter range." if fitting else "Choose a shorter range."
     days = f"{from_epoch(first_ms // 1_000):%Y-%m-%d} to {from_epoch(last_ms // 1_000):%Y-%m-%d}"
     raise InputError(
         "units",
-        f"{days} has {len(found):,} {unit}s: the limit is {MOST_BUCKETS:,}.",
+        f"{days} has {len(buckets):,} {unit}s: the limit is {MOST_BUCKETS:,}.",
         use,
     )

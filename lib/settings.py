@@ -256,13 +256,13 @@ def smart_key_url(key: str) -> str | None:
     if not rest:
         return None
     try:
-        found = json.loads(
+        content = json.loads(
             base64.b64decode(rest.rstrip("=") + "=" * (-len(rest.rstrip("=")) % 4), validate=True)
         )
     except (ValueError, RecursionError):
         raise ValueError("has a part after the * that cannot be read; copy it again") from None
-    url = found.get("baseUrl") if isinstance(found, dict) else None
-    if url is None and isinstance(found, dict):
+    url = content.get("baseUrl") if isinstance(content, dict) else None
+    if url is None and isinstance(content, dict):
         return None
     try:
         return clean_comet_url(url if isinstance(url, str) else "")

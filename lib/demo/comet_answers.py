@@ -41,9 +41,9 @@ class Server:
     def workspaces(self) -> list[CometWorkspace]:
         """Those that exist and that the key's user is a member of."""
         present = [
-            one
-            for one in self.laboratory.org.workspaces
-            if one.created <= self.millis < one.deleted
+            workspace
+            for workspace in self.laboratory.org.workspaces
+            if workspace.created <= self.millis < workspace.deleted
         ]
         return present[: self.visible]
 
@@ -64,9 +64,9 @@ class Server:
     def projects(self, workspace: CometWorkspace) -> list[CometProject]:
         """A workspace's projects."""
         return [
-            one
-            for one in self.laboratory.org.projects
-            if one.workspace is workspace and one.created <= self.millis
+            project
+            for project in self.laboratory.org.projects
+            if project.workspace is workspace and project.created <= self.millis
         ]
 
     def project(self, query: Query, endpoint: str) -> CometProject:
@@ -75,23 +75,27 @@ class Server:
         Raises:
             CometRefusal: as ``workspace``, or as ``fail_project`` has it.
         """
-        found: list[CometProject]
+        matches: list[CometProject]
         if "projectId" in query:
             homes = self.workspaces()
-            found = [
-                one
-                for one in self.laboratory.org.projects
-                if one.id == query["projectId"] and one.workspace in homes
+            matches = [
+                candidate
+                for candidate in self.laboratory.org.projects
+                if candidate.id == query["projectId"] and candidate.workspace in homes
             ]
         else:
             name = query.get("projectName")
-            found = [one for one in self.projects(self.workspace(query)) if one.name == name]
-        if not found:
+            matches = [
+                candidate
+                for candidate in self.projects(self.workspace(query))
+                if candidate.name == name
+            ]
+        if not matches:
             raise CometRefusal(self.shape.not_found, "No such project")
-        failure = self.faults.fail_project.get((endpoint, found[0].name))
+        failure = self.faults.fail_project.get((endpoint, matches[0].name))
         if failure is not None:
             raise CometRefusal(failure)
-        return found[0]
+        return matches[0]
 
 
 Body = Callable[[Server, Query, Item], bytes]
@@ -121,11 +125,11 @@ def version(server: Server, _query: Query, _body: Item) -> bytes:
 def chargeback(server: Server, query: Query, _body: Item) -> bytes:
     """The report, kept for as long as it stays the same: that of a large organisation takes long."""
     months = server.laboratory.org.size.months
-    at = moment_of(query.get("reportMonth"), server.now, server.shape, months)
-    key = (at, tuple(vars(server.shape).values()))
+    moment = moment_of(query.get("reportMonth"), server.now, server.shape, months)
+    key = (moment, tuple(vars(server.shape).values()))
     content = server.reports.get(key)
     if content is None:
-        content = written(chargeback_report(server.laboratory, at, server.shape))
+        content = written(chargeback_report(server.laboratory, moment, server.shape))
         server.reports.put(key, content, len(content))
     return content
 
@@ -156,13 +160,13 @@ def account(server: Server, _query: Query, _body: Item) -> bytes:
 
 def workspaces(server: Server, _query: Query, _body: Item) -> bytes:
     """Names of workspaces."""
-    return written({"workspaceNames": [one.name for one in server.workspaces()]})
+    return written({"workspaceNames": [workspace.name for workspace in server.workspaces()]})
 
 
 def projects(server: Server, query: Query, _body: Item) -> bytes:
     """All projects of a workspace."""
-    found = server.projects(server.workspace(query))
-    return written({"projects": [project_item(server, one) for one in found]})
+    present = server.projects(server.workspace(query))
+    return written({"projects": [project_item(server, project) for project in present]})
 
 
 def project(server: Server, query: Query, _body: Item) -> bytes:
@@ -175,7 +179,7 @@ def project_item(server: Server, project: CometProject) -> Item:
     laboratory, now = server.laboratory, server.millis
     runs, begun = laboratory.of(project), laboratory.count(project, now)
     archived = sum(bool(flag & ARCHIVED) for flag in runs.flags[:begun])
-    latest = [min(now, runs.began[one] + runs.lasted[one]) for one in range(begun)]
+    latest = [min(now, runs.began[place] + runs.lasted[place]) for place in range(begun)]
     return {
         "projectId": project.id,
         "projectName": project.name,
@@ -191,9 +195,9 @@ def project_item(server: Server, project: CometProject) -> Item:
 
 def experiments(server: Server, query: Query, _body: Item) -> bytes:
     """A project's experiments, archived or not, all of them or a page."""
-    found = server.project(query, "experiments")
+    project = server.project(query, "experiments")
     archived = query.get("archived", "false").lower() == "true"
-    items = server.laboratory.items(found, server.millis, archived=archived)
+    items = server.laboratory.items(project, server.millis, archived=archived)
     if server.faults.no_start_times:
         items = [{**item, "startTimeMillis": None} for item in items]
     items = in_order(items, query)
@@ -247,8 +251,8 @@ def whole(query: Query, name: str, default: int) -> int:
 
 def column_names(server: Server, query: Query, _body: Item) -> bytes:
     """What a project's experiments have logged."""
-    found = server.project(query, "columns")
-    return written({"columns": columns(server.laboratory, found, server.millis)})
+    project = server.project(query, "columns")
+    return written({"columns": columns(server.laboratory, project, server.millis)})
 
 
 def metrics(server: Server, _query: Query, body: Item) -> bytes:
@@ -287,7 +291,7 @@ def strings(body: Item, name: str) -> list[str]:
         CometRefusal: 400 for anything else.
     """
     value = body.get(name)
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise CometRefusal(400, f"{name} must be a list of strings")
     return value
 

@@ -91,14 +91,14 @@ def chargeback_report(laboratory: Laboratory, at: int, shape: CometShape) -> Ite
     return report
 
 
-def count(laboratory: Laboratory, at: int, *, archived: bool) -> Tallies:
+def count(laboratory: Laboratory, moment: int, *, archived: bool) -> Tallies:
     """What had been logged at a moment, in workspaces that are gone too."""
     tallies = Tallies()
     for project, runs in laboratory.everywhere():
-        found = bisect_right(runs.began, at)
+        begun = bisect_right(runs.began, moment)
         numbers: Counter[int] = Counter()
         sizes: Counter[int] = Counter()
-        for place in range(found):
+        for place in range(begun):
             user = runs.users[place]
             if archived or not runs.flags[place] & ARCHIVED:
                 numbers[user] += 1
@@ -116,11 +116,11 @@ def count(laboratory: Laboratory, at: int, *, archived: bool) -> Tallies:
 
 def projects_by_workspace(org: CometOrganisation, at: int) -> dict[int, list[CometProject]]:
     """The projects that existed at a moment, by the place of their workspace."""
-    found: dict[int, list[CometProject]] = {}
+    by_place: dict[int, list[CometProject]] = {}
     for project in org.projects:
         if project.created <= at:
-            found.setdefault(project.workspace.place, []).append(project)
-    return found
+            by_place.setdefault(project.workspace.place, []).append(project)
+    return by_place
 
 
 def workspace_item(
@@ -134,7 +134,9 @@ def workspace_item(
     members = [user for user in workspace.members if user.created <= at < user.deleted]
     shown: int | list[Item] = len(projects)
     if shape.projects == "list":
-        shown = [{"name": one.name, **tallies.projects[one.place].item()} for one in projects]
+        shown = [
+            {"name": project.name, **tallies.projects[project.place].item()} for project in projects
+        ]
     nothing = Tally()
     return {
         "name": workspace.name,

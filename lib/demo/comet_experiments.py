@@ -137,11 +137,11 @@ def make_runs(org: CometOrganisation, project: CometProject) -> Runs:
     if end == org.end:
         rate = project.experiments / span
         began += [end + rng.randrange(AHEAD) for _ in range(round(rate * AHEAD))]
-    began = sorted(to_office_hours(rng, at, project.created) for at in began)
+    began = sorted(to_office_hours(rng, moment, project.created) for moment in began)
     users, lasted, sizes, flags = array("l"), array("q"), array("q"), bytearray()
     scale = rng.choice((0.6, 1.5, 4.0)) * (2.0 if project.gpus else 0.5) * HOUR
-    for at in began:
-        users.append(who(rng, project, at).place)
+    for moment in began:
+        users.append(who(rng, project, moment).place)
         lasted.append(min(5 * DAY, max(20_000, round(scale * rng.lognormvariate(0, 1)))))
         sizes.append(round(100 * rng.lognormvariate(3.2 if project.gpus else 1.2, 1.2)))
         draw = rng.random()
@@ -154,10 +154,10 @@ def make_runs(org: CometOrganisation, project: CometProject) -> Runs:
     return Runs(array("q", began), lasted, users, sizes, bytes(flags))
 
 
-def who(rng: random.Random, project: CometProject, at: int) -> CometUser:
+def who(rng: random.Random, project: CometProject, moment: int) -> CometUser:
     """Who logs an experiment: the founder where nobody else is there."""
     user = project.contributors[int(len(project.contributors) * rng.random() ** 1.5)]
-    return user if user.is_active(at) else project.contributors[0]
+    return user if user.is_active(moment) else project.contributors[0]
 
 
 def to_office_hours(rng: random.Random, at: int, earliest: int) -> int:

@@ -80,7 +80,7 @@ def chart(
         shape: what ``durations`` means.
         faults: what is wrong with the values.
     """
-    found: dict[str, Item] = {}
+    entries: dict[str, Item] = {}
     for key in keys:
         place = laboratory.find(key)
         if place is None or place[1] >= laboratory.count(place[0], now):
@@ -95,7 +95,7 @@ def chart(
             if (values := values_of(laboratory, project, position, name, len(times)))
         ]
         if series:
-            found[key] = {
+            entries[key] = {
                 "experimentKey": key,
                 "experimentName": experiment_name(project, position),
                 "steps": None,
@@ -103,7 +103,7 @@ def chart(
                 "params": None,
                 "metrics": series,
             }
-    return {"empty": not found, "experiments": found}
+    return {"empty": not entries, "experiments": entries}
 
 
 def moments(runs: Runs, place: int, now: int, most: int | None) -> list[int]:
@@ -164,5 +164,7 @@ def frame_of(times: list[int], began: int, shape: CometShape, faults: CometFault
         "timestamps": times,
     }
     if not faults.no_durations:
-        frame["durations"] = [at - earlier for at, earlier in zip(times, before, strict=True)]
+        frame["durations"] = [
+            moment - earlier for moment, earlier in zip(times, before, strict=True)
+        ]
     return frame

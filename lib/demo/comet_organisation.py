@@ -147,7 +147,7 @@ def make_comet_organisation(
     begin, end = history(now, size.months)
     rng = random.Random(f"{seed}:comet")
     users = tuple(make_user(rng, place, begin, end, hostile_names) for place in range(size.users))
-    steady = [one for one in users if one.created < begin and one.last_active == NEVER]
+    steady = [user for user in users if user.created < begin and user.last_active == NEVER]
     homes: list[list[CometUser]] = [[] for _ in range(size.workspaces)]
     for user in users:
         homes[user.place % size.workspaces].append(user)

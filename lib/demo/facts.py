@@ -147,8 +147,8 @@ class Diary:
             busy = rng.random() < (0.62 if weekend and lane.office else 0.86)
             if busy and lane.first <= number * DAY < lane.last:
                 for _ in range(rng.choice((1, 2, 2, 3, 4))):
-                    at = number * DAY + 60 * minute_of(rng, lane)
-                    fact = Fact(at, labels_of(rng, lane), amounts_of(rng, lane, volume))
+                    moment = number * DAY + 60 * minute_of(rng, lane)
+                    fact = Fact(moment, labels_of(rng, lane), amounts_of(rng, lane, volume))
                     events.setdefault(lane.endpoint, []).append(fact)
         return {name: tuple(sorted(facts, key=when)) for name, facts in events.items()}
 

@@ -221,8 +221,8 @@ def _client_of(request: Request, form: FormData) -> tuple[str, str]:
 def _page(asked: QueryParams, people: Mapping[str, Claims]) -> str:
     rows = "".join(
         f'<p><a href="?{html.escape(urlencode([*asked.multi_items(), ("person", key)]))}">'
-        f"{html.escape(str(one.get('name')))}</a> {html.escape(str(one.get('email')))}</p>"
-        for key, one in people.items()
+        f"{html.escape(str(person.get('name')))}</a> {html.escape(str(person.get('email')))}</p>"
+        for key, person in people.items()
     )
     return (
         '<!doctype html><html lang="en"><title>Demo sign-in</title>'

@@ -186,7 +186,7 @@ LOOKUPS = (
         "service_accounts",
         "/organization/projects/{project_id}/service_accounts",
         (),
-        lambda _org, project, _now: [account_item(one) for one in of(project).accounts],
+        lambda _org, project, _now: [account_item(account) for account in of(project).accounts],
     ),
     Lookup(
         "project_users",

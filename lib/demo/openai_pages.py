@@ -114,7 +114,8 @@ class Ledger:
             facts = self.facts(endpoint, number, range(start, end, step), query.low)
             sums = add_up(facts if high > start else (), query, query.low, high)
             lines = [
-                self.bucket(endpoint, query, at, sums.get(at, {})) for at in range(start, end, step)
+                self.bucket(endpoint, query, begin, sums.get(begin, {}))
+                for begin in range(start, end, step)
             ]
             if whole:
                 self.written.put(key, lines, sum(map(len, lines)) + 80 * len(lines))
@@ -127,7 +128,9 @@ class Ledger:
         if endpoint.name == "vector_stores":
             levels = self.diary.levels(number)
             return (
-                Fact(max(at, low), labels, (level,)) for at in starts for labels, level in levels
+                Fact(max(start, low), labels, (level,))
+                for start in starts
+                for labels, level in levels
             )
         return self.diary.day(number).get(endpoint.name, ())
 
@@ -197,12 +200,12 @@ def add_up(facts: Iterable[Fact], query: UsageQuery, low: int, high: int) -> dic
     step = STEPS[query.width]
     pick = picker(query.group_by)
     buckets: dict[int, Sums] = {}
-    for at, labels, amounts in facts:
-        if not low <= at < high:
+    for moment, labels, amounts in facts:
+        if not low <= moment < high:
             continue
         if any(labels[place] not in passing for place, passing in query.filters):
             continue
-        sums = buckets.setdefault(at - at % step, {})
+        sums = buckets.setdefault(moment - moment % step, {})
         group = pick(labels)
         sums[group] = tuple(map(operator.add, sums[group], amounts)) if group in sums else amounts
     return buckets

@@ -111,5 +111,7 @@ def storage_costs(diary: Diary, number: int) -> Iterator[Fact]:
         gibibyte_hours = (level / GIBIBYTE).quantize(Decimal("0.000001"))
         amount = (gibibyte_hours * price).quantize(CENT_FRACTION)
         for hour in range(24):
-            at = number * 86_400 + hour * HOUR
-            yield Fact(at, (project, None, STORAGE, None, "unlabeled"), (amount, gibibyte_hours))
+            moment = number * 86_400 + hour * HOUR
+            yield Fact(
+                moment, (project, None, STORAGE, None, "unlabeled"), (amount, gibibyte_hours)
+            )

@@ -76,11 +76,13 @@ def fitting(columns: Sequence[Shown], least: Sequence[float], room: float) -> li
     numbers tells nothing.
     """
     kept: list[int] = []
-    ranked = sorted(range(len(columns)), key=lambda at: (at > 0, not columns[at].is_number, at))
-    for at in ranked:
-        if not kept or least[at] <= room:
-            kept.append(at)
-            room -= least[at]
+    ranked = sorted(
+        range(len(columns)), key=lambda place: (place > 0, not columns[place].is_number, place)
+    )
+    for place in ranked:
+        if not kept or least[place] <= room:
+            kept.append(place)
+            room -= least[place]
     return sorted(kept)
 
 
@@ -88,8 +90,8 @@ def heading_width(label: str, measure: Callable[[str], float]) -> float:
     """The width at which a heading takes at most two lines."""
     words = label.split()
     breaks = (
-        max(measure(" ".join(words[:at])), measure(" ".join(words[at:])))
-        for at in range(1, len(words) + 1)
+        max(measure(" ".join(words[:cut])), measure(" ".join(words[cut:])))
+        for cut in range(1, len(words) + 1)
     )
     return min(breaks, default=0.0)
 

@@ -332,8 +332,8 @@ def filters(chosen: Mapping[str, object]) -> str:
         texts = sorted(texts) if isinstance(value, set | frozenset) else texts
         more = f" and {len(texts) - MAX_CHOICES:,} more" if len(texts) > MAX_CHOICES else ""
         if texts:
-            listed = ", ".join(texts[:MAX_CHOICES])
-            parts.append(f"{visible(key).replace('_', ' ')}: {listed}{more}")
+            shown = ", ".join(texts[:MAX_CHOICES])
+            parts.append(f"{visible(key).replace('_', ' ')}: {shown}{more}")
     return "; ".join(parts) or "none"
 
 

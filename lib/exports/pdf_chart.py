@@ -41,10 +41,10 @@ def draw_charts(page: Paper, charts: tuple[ChartSpec, ...]) -> None:
         beside = page.left_over - BESIDE
         tallest = min(beside, most) if beside >= LEAST_HEIGHT and not alone else most
         placed = [_placed(page, chart, width, tallest) for chart in row]
-        height = max(one.full_height for one in placed)
+        height = max(chart.full_height for chart in placed)
         page.room_for(height)
-        for place, one in enumerate(placed):
-            _draw(page, one, page.l_margin + place * (width + GAP), width)
+        for place, chart in enumerate(placed):
+            _draw(page, chart, page.l_margin + place * (width + GAP), width)
         page.y += height + 5
 
 

@@ -103,12 +103,12 @@ def _draw_scale(page: Paper, plot: Plot, box: Box, beside: float) -> None:
 def _draw_places(page: Paper, plot: Plot, box: Box) -> None:
     """As many labels below the places as stand clear of each other."""
     slot = box.width / max(len(plot.places), 1)
-    widths = [page.measure(place, size=SIZE) for place in plot.places]
+    widths = [page.measure(label, size=SIZE) for label in plot.places]
     every = int((max(widths, default=0.0) + 2.5) // slot) + 1
-    for at in range(0, len(plot.places), every):
-        middle = box.left + (at + 0.5) * slot
-        left = min(max(middle - widths[at] / 2, box.left - 4.0), box.right + 2.0 - widths[at])
-        _text(page, left, box.bottom + 0.8, plot.places[at])
+    for place in range(0, len(plot.places), every):
+        middle = box.left + (place + 0.5) * slot
+        left = min(max(middle - widths[place] / 2, box.left - 4.0), box.right + 2.0 - widths[place])
+        _text(page, left, box.bottom + 0.8, plot.places[place])
 
 
 def _draw_bars(page: Paper, plot: Plot, box: Box) -> None:
@@ -132,10 +132,10 @@ def _draw_lines(page: Paper, plot: Plot, box: Box) -> None:
         for run in plot.runs(series):
             points = [
                 (
-                    box.left + (at + 0.5) * slot,
-                    box.bottom - plot.share(float(plot.values[at, series])) * box.height,
+                    box.left + (place + 0.5) * slot,
+                    box.bottom - plot.share(float(plot.values[place, series])) * box.height,
                 )
-                for at in run
+                for place in run
             ]
             if len(points) > 1:
                 page.polyline(points)
@@ -159,8 +159,8 @@ def _draw_lying_scale(page: Paper, plot: Plot, box: Box) -> None:
 def _draw_names(page: Paper, plot: Plot, box: Box, beside: float) -> None:
     slot = box.height / max(len(plot.places), 1)
     left, width = box.left - beside, beside - 1.5
-    for at, name in enumerate(plot.places):
-        top = box.top + (at + 0.5) * slot - LINE / 2
+    for place, name in enumerate(plot.places):
+        top = box.top + (place + 0.5) * slot - LINE / 2
         _text(page, left, top, name, width=width, colour=page.INK, right=True)
 
 
@@ -189,8 +189,8 @@ def _legend(page: Paper, plot: Plot, width: float) -> tuple[int, int]:
 
 def _draw_legend(page: Paper, plot: Plot, box: Box, columns: int) -> None:
     width = box.width / columns
-    for at, (name, colour) in enumerate(zip(plot.series, plot.colours, strict=True)):
-        row, column = divmod(at, columns)
+    for number, (name, colour) in enumerate(zip(plot.series, plot.colours, strict=True)):
+        row, column = divmod(number, columns)
         left, top = box.left + column * width, box.top + row * LINE
         page.set_fill_color(colour)
         page.rect(left, top + (LINE - _SWATCH) / 2, _SWATCH, _SWATCH, style="F")

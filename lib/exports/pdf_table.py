@@ -103,17 +103,17 @@ def _placed(page: Paper, columns: list[Shown]) -> list[_Placed]:
     """The columns that fit the width, with their places and broken headings."""
     least = [_least(page, shown) for shown in columns]
     kept = fitting(columns, least, page.epw)
-    widths: list[float] = [min(least[at], page.epw) for at in kept]
+    widths: list[float] = [min(least[place], page.epw) for place in kept]
     # Cells come before headings, which may well take two lines
-    widths = shared_out(widths, [_wished(page, columns[at]) for at in kept], page.epw)
-    widths = shared_out(widths, [_label(page, columns[at]) for at in kept], page.epw)
+    widths = shared_out(widths, [_wished(page, columns[place]) for place in kept], page.epw)
+    widths = shared_out(widths, [_label(page, columns[place]) for place in kept], page.epw)
     stretch = max(min(STRETCH, page.epw / sum(widths)), 1.0) if widths else 1.0
     placed, left = [], page.l_margin
-    for at, width in zip(kept, widths, strict=True):
+    for place, width in zip(kept, widths, strict=True):
         wide = width * stretch
-        label = columns[at].column.label
+        label = columns[place].column.label
         heading = page.lines(label, wide - 2 * PADDING, size=SIZE, bold=True)
-        placed.append(_Placed(columns[at], left, wide, heading))
+        placed.append(_Placed(columns[place], left, wide, heading))
         left += wide
     return placed
 

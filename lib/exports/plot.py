@@ -78,11 +78,11 @@ class Plot:
         ends = np.zeros((len(self.places), 2))
         for series in range(len(self.series)):
             column = self.values[:, series]
-            for at in np.flatnonzero(np.nan_to_num(column)):
-                value = float(column[at])
-                before = float(ends[at, int(value > 0)])
-                ends[at, int(value > 0)] = after = before + value
-                parts.append(Part(int(at), series, min(before, after), max(before, after)))
+            for place in np.flatnonzero(np.nan_to_num(column)):
+                value = float(column[place])
+                before = float(ends[place, int(value > 0)])
+                ends[place, int(value > 0)] = after = before + value
+                parts.append(Part(int(place), series, min(before, after), max(before, after)))
         return parts
 
     def runs(self, series: int) -> list[list[int]]:
@@ -144,7 +144,7 @@ def _over_buckets(
 
 
 def _places(order: Sequence[str], names: Sequence[str]) -> npt.NDArray[np.int64]:
-    place = {name: at for at, name in enumerate(order)}
+    place = {name: number for number, name in enumerate(order)}
     return np.array([place[name] for name in names], dtype=np.int64)
 
 

@@ -102,9 +102,11 @@ def _placed(columns: Sequence[Shown], room: int | None) -> list[tuple[Shown, int
     kept = fitting(columns, [width + 3 for width in least], room - 1)
     inside = room - 1 - 3 * len(kept)
     # Cells come before headings, which may well take two lines
-    widths = shared_out([least[at] for at in kept], [_wished(columns[at]) for at in kept], inside)
-    widths = shared_out(widths, [_label(columns[at]) for at in kept], inside)
-    return [(columns[at], int(width)) for at, width in zip(kept, widths, strict=True)]
+    widths = shared_out(
+        [least[place] for place in kept], [_wished(columns[place]) for place in kept], inside
+    )
+    widths = shared_out(widths, [_label(columns[place]) for place in kept], inside)
+    return [(columns[place], int(width)) for place, width in zip(kept, widths, strict=True)]
 
 
 def _least(shown: Shown) -> int:

@@ -24,7 +24,7 @@ _ADDRESS = re.compile(r"[^\s,;:<>()\[\]{}\"'|]+@[^\s,;:<>()\[\]{}\"'|]*")
 _SUFFIX = re.compile(r"(?: \([^()]*\))+$")
 _SHORTEST_NAME = 2
 _NOBODY = ("Unallocated", "(not split)", OTHER, "")
-_OURS = frozenset({"kind", "main_table", "key", "place", "unit", "status"})
+_PROGRAM_FIELDS = frozenset({"kind", "main_table", "key", "place", "unit", "status"})
 """Fields of a report and its parts that programs go by: never a name, even if somebody is called so."""
 
 Space = Literal["person", "workspace", "project", "name"]
@@ -89,7 +89,7 @@ def hide_people(report: Report) -> Report:
             masks.sentence,
         )
         for field in fields(report)
-        if field.init and field.name not in ("tables", *_OURS)
+        if field.init and field.name not in ("tables", *_PROGRAM_FIELDS)
     }
     return replace(report, tables=tables, **rest)
 
@@ -157,7 +157,7 @@ class _Masks:
         """The pseudonym of a name; of no kind, where several kinds have that name."""
         if text in self._paths:
             return self._paths[text]
-        spaces = [one for one, known in self._of.items() if text in known]
+        spaces = [kind for kind, known in self._of.items() if text in known]
         if not spaces:
             return None
         if space in spaces:
@@ -191,7 +191,9 @@ def _paths_in(report: Report) -> set[tuple[str, str]]:
 
 
 def _texts(value: object) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list | tuple) else []
+    return (
+        [text for text in value if isinstance(text, str)] if isinstance(value, list | tuple) else []
+    )
 
 
 def _hidden_table(table: Table, masks: _Masks) -> Table:
@@ -225,10 +227,10 @@ def _hidden_frame(
                 if mask != value:
                     masks[value] = mask
         if masks:
-            plain = column.astype(object).map(lambda one, masks=masks: masks.get(one, one))
+            plain = column.astype(object).map(lambda text, masks=masks: masks.get(text, text))
             dtype = column.dtype
             if isinstance(dtype, pd.CategoricalDtype):
-                order = dict.fromkeys(masks.get(one, one) for one in dtype.categories)
+                order = dict.fromkeys(masks.get(text, text) for text in dtype.categories)
                 dtype = pd.CategoricalDtype([*order], dtype.ordered)
             changed[key] = plain.astype(dtype)
     return frame.assign(**changed) if changed else frame
@@ -247,11 +249,15 @@ def _hidden(value: Any, cell: Callable[[str], str], sentence: Callable[[str], st
 
 def _hidden_parts(value: Any, cell: Callable[[str], str], sentence: Callable[[str], str]) -> Any:
     if isinstance(value, Mapping):
-        return {key: _hidden(one, cell, sentence) for key, one in value.items()}
+        return {key: _hidden(part, cell, sentence) for key, part in value.items()}
     if isinstance(value, tuple | list):
-        return type(value)(_hidden(one, cell, sentence) for one in value)
+        return type(value)(_hidden(part, cell, sentence) for part in value)
     if is_dataclass(value) and not isinstance(value, type):
-        names = [one.name for one in fields(value) if one.init and one.name not in _OURS]
+        names = [
+            field.name
+            for field in fields(value)
+            if field.init and field.name not in _PROGRAM_FIELDS
+        ]
         parts = {name: _hidden(getattr(value, name), cell, sentence) for name in names}
         return replace(value, **parts)
     return value

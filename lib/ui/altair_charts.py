@@ -168,18 +168,18 @@ def _levels(chart: Levels) -> alt.Chart:
 
 def _broken_lines(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """The known values, and a null after each run of buckets that have one: that ends the line."""
-    place = {key: at for at, key in enumerate(keys)}
+    order = {key: number for number, key in enumerate(keys)}
     known = frame.dropna(subset="value")
-    known = known.assign(at=known["bucket"].map(place).astype("int64"))
+    known = known.assign(at=known["bucket"].map(order).astype("int64"))
     known = known.sort_values(["series", "at"], ignore_index=True)
     following = known.shift(-1)
     ends = (following["series"] == known["series"]) & (following["at"] > known["at"] + 1)
     breaks = known[ends]
     nulls = breaks.assign(
-        bucket=[keys[at + 1] for at in breaks["at"]], at=breaks["at"] + 1, value=np.nan
+        bucket=[keys[number + 1] for number in breaks["at"]], at=breaks["at"] + 1, value=np.nan
     )
-    both = pd.concat([known, nulls]) if len(nulls) else known
-    return both.sort_values(["series", "at"], ignore_index=True)[["bucket", "series", "value"]]
+    lines = pd.concat([known, nulls]) if len(nulls) else known
+    return lines.sort_values(["series", "at"], ignore_index=True)[["bucket", "series", "value"]]
 
 
 def _bucket_axis(buckets: Buckets) -> alt.X:

@@ -94,8 +94,8 @@ def _source(page: Page) -> CometSource | ReportFiles:
         )
         cache_controls(page, "the Comet server")
     if uploads:
-        files = tuple((one.name, one.getvalue()) for one in uploads)
-        return ReportFiles(fingerprint("files", *(one.file_id for one in uploads)), files)
+        files = tuple((upload.name, upload.getvalue()) for upload in uploads)
+        return ReportFiles(fingerprint("files", *(upload.file_id for upload in uploads)), files)
     return server()
 
 

@@ -174,10 +174,10 @@ def _harden_cookies(headers: MutableHeaders) -> None:
         name, *attributes = cookie.split("; ")
         if name.startswith(USER_COOKIE_NAME):
             attributes = [
-                f"Max-Age={min(_seconds(), int(one.partition('=')[2] or 0))}"
-                if one.lower().startswith("max-age=")
-                else one
-                for one in attributes
+                f"Max-Age={min(_seconds(), int(attribute.partition('=')[2] or 0))}"
+                if attribute.lower().startswith("max-age=")
+                else attribute
+                for attribute in attributes
             ]
         if secure and "secure" not in map(str.lower, attributes):
             attributes.append("Secure")

@@ -174,9 +174,9 @@ def _for_screen(table: Table) -> pd.DataFrame:
 
 def _digits(numbers: "pd.Series[Any]") -> "pd.Series[Any]":
     """Whole numbers; as text where one is beyond the 64 bits that a browser's table gets."""
-    if numbers.dtype != object or all(-(2**63) <= one < 2**63 for one in numbers.dropna()):
+    if numbers.dtype != object or all(-(2**63) <= number < 2**63 for number in numbers.dropna()):
         return numbers
-    return numbers.map(lambda one: None if pd.isna(one) else f"{one:,}").astype("str")
+    return numbers.map(lambda number: None if pd.isna(number) else f"{number:,}").astype("str")
 
 
 def _hours(seconds: "pd.Series[Any]") -> "pd.Series[Any]":
