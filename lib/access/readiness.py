@@ -6,11 +6,11 @@ from pathlib import Path
 import httpx
 
 from lib.access.audit import OFF, STDOUT, Trail
-from lib.access.sign_outs import Ended
+from lib.access.sign_in import check_sign_in
+from lib.access.sign_outs import SignOuts
 from lib.checks import Check
 from lib.errors import SettingsError
 from lib.settings import Settings
-from lib.sign_in import check_sign_in
 
 _SECONDS = 5.0
 _NEEDED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -102,7 +102,7 @@ def _sign_out(settings: Settings) -> Check:
         )
         return Check("sign-out", True, None, True, detail)
     try:
-        Ended(place).check()
+        SignOuts(place).check()
     except SettingsError as error:
         return Check("sign-out", True, False, None, str(error))
     return Check("sign-out", True, True, True, "holds at every replica and after a restart")

@@ -1,12 +1,12 @@
 """Who may do what: the claims of a sign-in and the settings, decided in one place."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Literal
 
-from lib.sign_in import SignInSettings
+from lib.settings.sign_in import SignInSettings
 
 Right = Literal["download", "personal", "type", "operate"]
 """``download``: files. ``personal``: e-mail addresses and names of people. ``type``: keys and hosts
@@ -84,22 +84,31 @@ def decide(
     settings: SignInSettings,
     *,
     now: datetime,
-    ended: Container[str] = (),
+    signed_out: Container[str] = (),
+    person_ended: Callable[[str], datetime | None] = lambda _: None,
 ) -> Visitor | Refusal:
     """Who a sign-in is, or why it opens nothing. Whatever is missing or odd refuses.
 
     Args:
         claims: of the ID token, with ``is_logged_in`` as Streamlit adds it.
         now: UTC.
-        ended: identities of sign-ins that were signed out.
+        signed_out: identities of sign-ins that were signed out.
+        person_ended: when all sign-ins of an address were ended, UTC.
     """
-    stale = _stale(claims, settings, now, ended)
+    stale = _stale(claims, settings, now, signed_out)
     if stale is not None:
         return stale
     email = claims.get("email")
-    if claims.get("email_verified") is not True or not isinstance(email, str) or not _whole(email):
+    if (
+        claims.get("email_verified") is not True
+        or not isinstance(email, str)
+        or not is_whole_address(email)
+    ):
         return Refusal("unverified", "Your sign-in came without a verified e-mail address.")
     email, groups = email.lower(), _groups(claims.get(settings.dashboard_groups_claim))
+    issued, ended = _moment(claims.get("iat")), person_ended(email)
+    if issued is None or (ended is not None and issued <= ended):
+        return Refusal("expired", "An administrator has ended your sign-ins.")
     domain = email.rpartition("@")[2]
     known_group = not groups.isdisjoint(settings.dashboard_allowed_groups)
     if domain not in settings.dashboard_allowed_domains and not known_group:
@@ -112,17 +121,20 @@ def decide(
     )
     for role, people in listed:
         if not names.isdisjoint(people):
-            return Visitor(role, email, _moment(claims.get("iat")), identity_of(claims))
+            return Visitor(role, email, issued, identity_of(claims))
     return Refusal("no role", f"{email} has no role in this dashboard.", email)
 
 
 def _stale(
-    claims: Mapping[str, object], settings: SignInSettings, now: datetime, ended: Container[str]
+    claims: Mapping[str, object],
+    settings: SignInSettings,
+    now: datetime,
+    signed_out: Container[str],
 ) -> Refusal | None:
     """Why there is no sign-in any more, or not yet."""
     if claims.get("is_logged_in") is not True:
         return Refusal("anonymous")
-    if identity_of(claims) in ended:
+    if identity_of(claims) in signed_out:
         return Refusal("expired", "You have signed out.")
     issued, hours = _moment(claims.get("iat")), settings.dashboard_session_hours
     if issued is None or not -_CLOCKS_DIFFER <= now - issued < timedelta(hours=hours):
@@ -157,7 +169,8 @@ def _moment(seconds: object) -> datetime | None:
         return None
 
 
-def _whole(email: str) -> bool:
+def is_whole_address(email: str) -> bool:
+    """Whether a text is one e-mail address, with nothing around it."""
     name, at, domain = email.partition("@")
     return (
         bool(name and at and domain)

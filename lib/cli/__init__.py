@@ -21,6 +21,7 @@ _COMMANDS = {
     "tenants": ("tenants", "tenants"),
     "chargeback": ("chargeback", "chargeback_command"),
     "comet-usage": ("comet_usage", "comet_usage_command"),
+    "sign-outs": ("sign_outs", "sign_outs"),
 }
 _CHECKS = {"openai": "openai_checks", "tenants": "tenant_checks", "chargeback": "comet_checks"}
 """Modules of this folder and what they have; imported when asked for, since each brings a platform."""

@@ -6,7 +6,7 @@ import streamlit as st
 
 from lib.errors import InputError
 from lib.loader.comet_source import CometSource, may_type_host
-from lib.settings import typed_comet_key
+from lib.settings.keys import typed_comet_key
 from lib.ui.page import Page
 from lib.upstreams import comet_upstream
 

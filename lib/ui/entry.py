@@ -7,86 +7,135 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import streamlit as st
 from anyio.to_thread import run_sync
-from starlette.datastructures import MutableHeaders
+from loguru import logger
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit.auth_util import get_secrets_auth_section
+from streamlit.runtime import get_instance
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 # Pinned with Streamlit's version; a test signs in and out through it.
 from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
 
+from lib.access.requests import made_here
+from lib.access.sign_in import SignIn, check_sign_in
+from lib.access.uploads import REFUSAL, Place, UploadBudgets
 from lib.access.visitors import UPLOADS, Visitor
 from lib.errors import SettingsError
 from lib.logs import configure_logs
-from lib.settings import load_settings, load_sign_in
-from lib.sign_in import check_sign_in
+from lib.settings import Settings, load_settings
+from lib.sources.comet.chargeback.files import LARGEST_FILE
+from lib.ui.forged import ForgedInputs
+from lib.ui.headers import headers
 from lib.ui.page import ENTRIES
-from lib.ui.sign_in import SignIn, doorman_present, end
+from lib.ui.sign_in import auth_section, doorman_present
+from lib.ui.sign_out import ask_once, not_everywhere
 
 LINK_COOKIE = "dashboard_link"
 _LINK_SECONDS = 900
 _LONGEST_COOKIE = 3_800
 _FALLBACK_SECONDS = 3_600
-
-_HEADERS = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "SAMEORIGIN",
-    # The filters of a link name people and projects: other sites never see it.
-    "referrer-policy": "same-origin",
-}
+_UPLOAD = "/_stcore/upload_file"
 
 
 class Doorman:
-    """ASGI middleware: guards files, both ways; remembers the link a sign-in began at; hardens cookies."""
+    """ASGI middleware: guards files, both ways, and sign-outs; remembers the link a sign-in began at;
+    hardens cookies, says what browsers may do, and takes forged inputs out of what they send.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._budgets = UploadBudgets(_is_held)
+        self._forged = ForgedInputs()
         doorman_present.set()
         try:  # before the first request: uvicorn's access lines repeat links
-            configure_logs(load_settings().loguru_level, as_json=bool(_section()))
+            configure_logs(load_settings().loguru_level, as_json=bool(auth_section()))
         except SettingsError:
             configure_logs("INFO", as_json=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Streamlit's answer, unless the visitor may not have it."""
+        if scope["type"] == "websocket":
+
+            async def honest() -> Message:
+                return self._forged.remove(await receive())
+
+            await self._app(scope, honest, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request = Request(scope)
         path = scope["path"].removeprefix(_base())
-        if path.startswith("/_stcore/agent"):  # drives the app without a browser's checks
-            await PlainTextResponse("Not found", 404)(scope, receive, send)
-            return
-        private = path.startswith("/media/")
-        # Streamlit takes files from every session, and whoever is not signed in has one, too.
-        guarded = private or path.startswith("/_stcore/upload_file")
-        note = ""
-        if guarded or path == "/auth/login" or safe_link(request.url.path):
+        private, upload = path.startswith("/media/"), path.startswith(_UPLOAD)
+        visitor = None
+        if private or upload or path == "/auth/login" or safe_link(request.url.path):
             visitor = await run_sync(_visitor, request)
-            if guarded and not (visitor and _may_pass(visitor, download=private)):
-                await PlainTextResponse("Sign in first", 403)(scope, receive, send)
-                return
-            note = "" if visitor else _link_to_note(request, path)
-        if path == "/auth/logout":
-            await run_sync(end, _claims(request))
+        # Streamlit takes files from every session, and whoever is not signed in has one, too.
+        guarded = private or upload
+        note = "" if visitor or guarded else _link_to_note(request, path)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(raw=message.setdefault("headers", []))
-                headers.update(_HEADERS)
+                headers_sent = MutableHeaders(raw=message.setdefault("headers", []))
+                headers_sent.update(headers())
                 if private:
-                    headers["cache-control"] = "private, no-store"
-                if path == "/oauth2callback" and "location" in headers:
-                    headers["location"] = _noted_link(request) or headers["location"]
-                    _set_cookie(headers, "", 0)
+                    headers_sent["cache-control"] = "private, no-store"
+                if path == "/oauth2callback" and "location" in headers_sent:
+                    headers_sent["location"] = _noted_link(request) or headers_sent["location"]
+                    _set_cookie(headers_sent, "", 0)
                 elif note:
-                    _set_cookie(headers, note, _LINK_SECONDS)
-                _harden_cookies(headers)
+                    _set_cookie(headers_sent, note, _LINK_SECONDS)
+                _harden_cookies(headers_sent)
             await send(message)
 
-        await self._app(scope, receive, answer)
+        if path.startswith("/_stcore/agent"):  # drives the app without a browser's checks
+            await PlainTextResponse("Not found", 404)(scope, receive, answer)
+        elif guarded and not (visitor and _may_pass(visitor, download=private)):
+            await PlainTextResponse("Sign in first", 403)(scope, receive, answer)
+        elif visitor and upload and request.method == "PUT":
+            await self._upload(visitor, path, request, receive, answer)
+        elif path == "/auth/logout":
+            await self._sign_out(request, receive, answer)
+        else:
+            await self._app(scope, receive, answer)
+
+    async def _upload(
+        self, visitor: Visitor, path: str, request: Request, receive: Receive, send: Send
+    ) -> None:
+        """Takes a file, as long as one person's uploads do not fill the memory of all."""
+        session, _, file = path.removeprefix(_UPLOAD).strip("/").partition("/")
+        announced = request.headers.get("content-length", "")
+        size = int(announced) if announced.isdecimal() else LARGEST_FILE
+        if not visitor.email:  # on a laptop the memory is one's own
+            await self._app(request.scope, receive, send)
+        elif not self._budgets.begin(visitor.email, (session, file), size):
+            await PlainTextResponse(REFUSAL, 413)(request.scope, receive, send)
+        else:
+            try:
+                await self._app(request.scope, receive, send)
+            finally:
+                self._budgets.finish(visitor.email, (session, file))
+
+    async def _sign_out(self, request: Request, receive: Receive, send: Send) -> None:
+        """Ends the sign-in if the person asked for it, and says so if not everybody could be told."""
+        if not made_here(request.headers):
+            await ask_once()(request.scope, receive, send)
+            return
+        if await run_sync(_end, request):
+            await self._app(request.scope, receive, send)
+            return
+        sent: list[tuple[bytes, bytes]] = []
+
+        async def take(message: Message) -> None:
+            sent.extend(message.get("headers", ()))
+
+        await self._app(request.scope, receive, take)
+        onward = Headers(raw=sent).get("location", "../")
+        told = not_everywhere(await run_sync(_contact), onward)
+        told.raw_headers.extend((name, value) for name, value in sent if name == b"set-cookie")
+        await told(request.scope, receive, send)
 
 
 def safe_link(text: str) -> str | None:
@@ -125,11 +174,39 @@ def _visitor(request: Request) -> Visitor | None:
     """Whoever may be here, by the cookies of one request."""
     try:
         settings = load_settings()
-        sign_in = SignIn(check_sign_in(_section(), settings), _claims(request))
-        visitor = sign_in.visitor(settings)
+        visitor = _sign_in(request, settings).visitor(settings)
     except SettingsError:
         return None
     return visitor if isinstance(visitor, Visitor) else None
+
+
+def _end(request: Request) -> bool:
+    """Ends the sign-in of one request; whether all replicas learn of it."""
+    try:
+        settings = load_settings()
+        return _sign_in(request, settings).end(settings)
+    except SettingsError as error:
+        logger.error("A sign-out could not be kept: {}", error)
+        return False
+
+
+def _sign_in(request: Request, settings: Settings) -> SignIn:
+    section = auth_section()
+    providers = check_sign_in(section, settings)
+    return SignIn(providers, _claims(request), str(section.get("cookie_secret", "")))
+
+
+def _contact() -> str:
+    try:
+        return load_settings().dashboard_contact
+    except SettingsError:
+        return "whoever runs this dashboard"
+
+
+def _is_held(place: Place) -> bool:
+    """Whether Streamlit still holds an uploaded file."""
+    session, file = place
+    return bool(get_instance().uploaded_file_mgr.get_files(session, [file]))
 
 
 def _may_pass(visitor: Visitor, *, download: bool) -> bool:
@@ -145,10 +222,6 @@ def _claims(request: Request) -> Mapping[str, object]:
     except (ValueError, UnicodeError):
         return {}
     return claims if isinstance(claims, dict) else {}
-
-
-def _section() -> Mapping[str, object]:
-    return get_secrets_auth_section().to_dict() or load_sign_in()
 
 
 def _base() -> str:
@@ -168,7 +241,7 @@ def _harden_cookies(headers: MutableHeaders) -> None:
     cookies = headers.getlist("set-cookie")
     if not cookies:
         return
-    secure = str(_section().get("redirect_uri", "")).startswith("https://")
+    secure = str(auth_section().get("redirect_uri", "")).startswith("https://")
     del headers["set-cookie"]
     for cookie in cookies:
         name, *attributes = cookie.split("; ")

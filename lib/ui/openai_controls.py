@@ -9,7 +9,7 @@ import streamlit as st
 from lib.api_client import ApiSource
 from lib.periods import SECONDS
 from lib.reports.report import Report
-from lib.settings import typed_openai_key
+from lib.settings.keys import typed_openai_key
 from lib.sources.openai.query import CHOICES, OpenAIQuery, check_query
 from lib.sources.openai.tables import BREAKDOWN_METRICS, DEFAULT_GROUP_BY, DIMENSIONS
 from lib.ui.ask import Asked, Draw, ask, cache_controls

@@ -10,6 +10,7 @@ import streamlit as st
 from loguru import logger
 from streamlit.navigation.page import StreamlitPage
 
+from lib.access.sign_in import SignIn
 from lib.access.visitors import Refusal, Visitor
 from lib.errors import DashboardError, InputError, SettingsError
 from lib.logs import configure_logs
@@ -17,7 +18,7 @@ from lib.redaction import redact
 from lib.reports.personal import hide_words
 from lib.settings import Settings, load_settings
 from lib.ui.runtime import Runtime, runtime
-from lib.ui.sign_in import SignIn, admit, current_sign_in
+from lib.ui.sign_in import admit, current_sign_in
 from lib.ui.text import literal
 
 _BY_APP = "_menu_by_app"

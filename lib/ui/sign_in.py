@@ -1,22 +1,17 @@
 """Who is at the screen: Streamlit's sign-in, judged by ``lib.access.visitors``; the words for who is refused."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from threading import Event, Lock
 
 import streamlit as st
 from cachetools import TTLCache
-from loguru import logger
 from streamlit.auth_util import get_secrets_auth_section
 
-from lib.access.audit import OFF, STDOUT, Trail, trail
-from lib.access.sign_outs import ended_in
-from lib.access.visitors import LOCAL, Refusal, Right, Visitor, decide, identity_of, refuse_page
+from lib.access.sign_in import SignIn, check_sign_in
+from lib.access.visitors import Refusal, Visitor, identity_of, refuse_page
 from lib.errors import AccessError, SettingsError
 from lib.reports.personal import key_places
-from lib.settings import Settings, load_settings, load_sign_in
-from lib.sign_in import check_sign_in
+from lib.settings import Settings, load_sign_in
 from lib.ui.text import literal
 
 _LONGEST_SESSION_SECONDS = 168 * 3_600
@@ -29,44 +24,10 @@ doorman_present = Event()
 """Set by the entry of ``asgi.py``, which guards what no page can guard."""
 
 
-@dataclass(frozen=True)
-class SignIn:
-    """One browser session's sign-in.
-
-    Args:
-        providers: as ``check_sign_in`` names them; none on a laptop.
-        claims: of the ID token, taken while the script ran: builders of files run elsewhere.
-    """
-
-    providers: tuple[str, ...]
-    claims: Mapping[str, object]
-
-    def visitor(self, settings: Settings) -> Visitor | Refusal:
-        """Who it is, by the settings and the clock of this moment.
-
-        Raises:
-            SettingsError: nobody can tell whether it was signed out.
-        """
-        if not self.providers:
-            return LOCAL
-        ended = ended_in(settings.dashboard_state_dir)
-        return decide(self.claims, settings, now=datetime.now(UTC), ended=ended)
-
-    def require(self, right: Right, page: str) -> Visitor:
-        """Judges again, for what happens after the page was drawn.
-
-        Raises:
-            AccessError: signed out, expired, or the role has changed.
-        """
-        settings = load_settings()
-        visitor = self.visitor(settings)
-        if isinstance(visitor, Refusal) or not visitor.may(right) or not visitor.sees(page):
-            raise AccessError("You may not do this any more.", f"Ask {settings.dashboard_contact}.")
-        return visitor
-
-    def trail(self, settings: Settings) -> Trail:
-        """Where this session's audit lines go."""
-        return trail(settings.dashboard_audit or (STDOUT if self.providers else OFF))
+def auth_section() -> Mapping[str, object]:
+    """``[auth]`` of the secrets; empty where nobody signs in."""
+    # What Streamlit reads decides about cookies; what we read ourselves must not be less.
+    return get_secrets_auth_section().to_dict() or load_sign_in()
 
 
 def current_sign_in(settings: Settings) -> SignIn:
@@ -75,12 +36,12 @@ def current_sign_in(settings: Settings) -> SignIn:
     Raises:
         SettingsError: ``[auth]`` cannot be trusted as it is.
     """
-    # What Streamlit reads decides about cookies; what we read ourselves must not be less.
-    section = get_secrets_auth_section().to_dict() or dict(load_sign_in())
+    section = auth_section()
     providers = check_sign_in(section, settings)
     if not providers:
         return SignIn((), {})
-    key_places(str(section["cookie_secret"]))
+    secret = str(section["cookie_secret"])
+    key_places(secret)
     if not doorman_present.is_set():
         raise SettingsError(
             "[auth]",
@@ -91,7 +52,8 @@ def current_sign_in(settings: Settings) -> SignIn:
         raise SettingsError(
             "server.trustedUserHeaders", "would let a header name the visitor; remove it."
         )
-    return SignIn(providers, {key: st.user[key] for key in st.user if key != "tokens"})
+    claims = {key: st.user[key] for key in st.user if key != "tokens"}
+    return SignIn(providers, claims, secret)
 
 
 def admit(sign_in: SignIn, settings: Settings, page: str) -> Visitor:
@@ -107,16 +69,6 @@ def admit(sign_in: SignIn, settings: Settings, page: str) -> Visitor:
         _show_refusal(refusal, sign_in.providers, settings.dashboard_contact)
     st.stop()
     raise AccessError("Nobody may be here.")  # not reached: stop() ends the script
-
-
-def end(claims: Mapping[str, object]) -> None:
-    """This sign-in is over, in every tab and for every copy of its cookie."""
-    if not claims:
-        return
-    try:
-        ended_in(load_settings().dashboard_state_dir).add(identity_of(claims))
-    except SettingsError as error:
-        logger.error("A sign-out could not be kept: {}", error)
 
 
 def _note_once(sign_in: SignIn, settings: Settings, who: Visitor | Refusal, page: str) -> None:

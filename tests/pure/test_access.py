@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.access.sign_in import check_sign_in
 from lib.access.visitors import (
     LOCAL,
     PAGES,
@@ -25,7 +26,6 @@ from lib.access.visitors import (
 from lib.errors import SettingsError
 from lib.redaction import MASK, redact
 from lib.settings import Settings, load_settings
-from lib.sign_in import check_sign_in
 
 NOWHERE = Path("no such folder")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -157,10 +157,10 @@ def test_a_sign_in_without_a_time_is_over(iat: object) -> None:
 
 def test_who_signed_out_is_out_with_every_copy_of_the_cookie() -> None:
     ended = {identity_of(claims())}
-    found = decide(claims(), SETTINGS, now=NOW, ended=ended)
+    found = decide(claims(), SETTINGS, now=NOW, signed_out=ended)
     assert isinstance(found, Refusal)
     assert found.kind == "expired"
-    assert isinstance(decide(claims(nonce="next"), SETTINGS, now=NOW, ended=ended), Visitor)
+    assert isinstance(decide(claims(nonce="next"), SETTINGS, now=NOW, signed_out=ended), Visitor)
 
 
 def test_without_allowed_domains_and_groups_nobody_enters() -> None:

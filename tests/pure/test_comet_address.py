@@ -11,7 +11,8 @@ from pydantic import SecretStr
 from lib.errors import InputError, SettingsError
 from lib.loader.comet_source import comet_source, may_type_host
 from lib.redaction import redact
-from lib.settings import ROOT, Settings, load_settings, typed_comet_key
+from lib.settings import ROOT, Settings, load_settings
+from lib.settings.keys import typed_comet_key
 from lib.sources.comet.server.address import comet_address
 
 CANARY = "canarycometkey4471"

@@ -9,7 +9,8 @@ import pytest
 
 from lib.errors import InputError, SettingsError
 from lib.redaction import MASK, redact
-from lib.settings import ROOT, Settings, load_settings, typed_openai_key
+from lib.settings import ROOT, Settings, load_settings
+from lib.settings.keys import typed_openai_key
 
 CANARY = "canary-7f3a91"
 KEY = f"sk-admin-{CANARY}"

@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from lib.access.visitors import PAGES, ROLES, UPLOADS, Visitor
 from lib.demo.oidc import PEOPLE
-from tests.support.hosted import COOKIE_SECRET, STREAMLIT, hosted
+from tests.support.hosted import COOKIE_SECRET, STREAMLIT, hosted, leave
 from tests.support.servers import Dashboard, dashboard
 
 SIZE = 5_000
@@ -75,7 +75,7 @@ def kept(app: Dashboard) -> int:
 def test_only_who_sees_the_page_that_takes_files_may_upload(tmp_path: Path) -> None:
     with hosted(tmp_path) as app:
         left = cookie_of(app, "fritz", hours_ago=1)
-        httpx.get(f"{app.url}/auth/logout", cookies=left)
+        leave(app.url, left)
         strangers = {
             "anonymous": {},
             "forged": {"_streamlit_user": "x" + cookie_of(app, "ada")["_streamlit_user"]},

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from lib.settings import clean_comet_url, smart_key_url
+from lib.settings.keys import clean_comet_url, smart_key_url
 
 CLOUD = "https://www.comet.com"
 _REST = "/api/rest/v2"

@@ -1,20 +1,13 @@
-"""What the settings say of signing in: who has which role, and whether ``[auth]`` is fit to be used."""
+"""What the settings say of signing in: who may, and who has which role."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, Field, field_validator
 
-from lib.errors import SettingsError
-from lib.redaction import remember_server_secret
-
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
 _PEOPLE = re.compile(r"group:.+|[^@\s]*@[a-z0-9-]+(\.[a-z0-9-]+)*")
-_SHORTEST_COOKIE_SECRET = 32
-_PROVIDER = ("client_id", "client_secret", "server_metadata_url")
 
 
 def _listed(value: object) -> object:
@@ -80,42 +73,3 @@ class SignInSettings(BaseModel):
                 self.dashboard_admins,
             )
         )
-
-
-def check_sign_in(section: Mapping[str, object], settings: SignInSettings) -> tuple[str, ...]:
-    """Names of the providers that ``[auth]`` offers, "" for the only one; nothing when it is off.
-
-    From now on its secrets are masked wherever they would be written.
-
-    Raises:
-        SettingsError: it is incomplete, weak, or missing although people have roles.
-    """
-    if not section:
-        if settings.hosted:
-            raise SettingsError(
-                "[auth]",
-                "is missing in the secrets, although DASHBOARD_… settings say who may sign in.",
-                "Add it, or remove those settings on a machine where nobody signs in.",
-            )
-        return ()
-    named = {name: one for name, one in section.items() if isinstance(one, Mapping)}
-    providers = {"": section} if "client_id" in section else named
-    secrets = [one.get("client_secret") for one in providers.values()]
-    for secret in (section.get("cookie_secret"), *secrets):
-        if isinstance(secret, str):
-            remember_server_secret(secret)
-    if len(str(section.get("cookie_secret", ""))) < _SHORTEST_COOKIE_SECRET:
-        raise SettingsError(
-            "[auth] cookie_secret",
-            f"has fewer than {_SHORTEST_COOKIE_SECRET} characters.",
-            "Make one:  python -c 'import secrets; print(secrets.token_hex())'",
-        )
-    if urlsplit(str(section.get("redirect_uri", ""))).path.rpartition("/")[2] != "oauth2callback":
-        raise SettingsError("[auth] redirect_uri", "does not end in /oauth2callback.")
-    if not providers:
-        raise SettingsError("[auth] client_id", "is not set.")
-    for name, one in providers.items():
-        for key in _PROVIDER:
-            if not one.get(key):
-                raise SettingsError(f"[auth{name and '.'}{name}] {key}", "is not set.")
-    return tuple(providers)

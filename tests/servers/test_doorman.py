@@ -1,0 +1,219 @@
+"""What the doorman of a running dashboard does: sign-outs, uploads, forged inputs, sign-ins that were ended."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+
+from lib.access.uploads import MOST_FILES
+from tests.servers.test_uploads import cookie_of, upload
+from tests.support.hosted import Hosted, hosted, leave
+from tests.support.servers import NOTHING, ROOT
+
+FROM_ELSEWHERE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def app(state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
+    with hosted(tmp_path_factory.mktemp("hosted"), DASHBOARD_STATE_DIR=str(state)) as running:
+        yield running
+
+
+def audited(app: Hosted, event: str) -> list[dict[str, object]]:
+    if not app.audit.exists():
+        return []
+    lines = [json.loads(line) for line in app.audit.read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if line["event"] == event]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        FROM_ELSEWHERE,
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"},
+        {"Referer": "https://evil.example/"},
+        {"Origin": "null"},
+        {"User-Agent": "a program that says nothing"},
+    ],
+)
+def test_a_sign_out_that_another_site_asks_for_asks_the_person_and_ends_nothing(
+    app: Hosted, headers: dict[str, str]
+) -> None:
+    cookie = cookie_of(app, "fritz", hours_ago=0.1)
+    reply = leave(app.url, cookie, **headers)
+    assert reply.status_code == 403
+    assert 'href="logout"' in reply.text
+    assert "set-cookie" not in reply.headers
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    assert upload(app, cookie) == 204, "still signed in"
+
+
+def test_signing_out_from_our_page_ends_the_sign_in_and_is_audited_once(app: Hosted) -> None:
+    cookie = cookie_of(app, "fritz", hours_ago=0.2)
+    before = len(audited(app, "sign-out"))
+    for _ in range(3):
+        reply = leave(app.url, cookie)
+        assert reply.status_code == 302
+        assert "_streamlit_user=" in reply.headers["set-cookie"]
+    assert upload(app, cookie) == 403
+    (line,) = audited(app, "sign-out")[before:]
+    assert (line["user"], line["written"]) == ("fritz@demo.example", True)
+    old_browser = {"Referer": f"{app.url}/openai_usage"}
+    assert leave(app.url, cookie_of(app, "fritz", hours_ago=0.3), **old_browser).status_code == 302
+
+
+def test_a_sign_out_that_could_not_be_written_is_told_audited_and_written_later(
+    app: Hosted, state: Path
+) -> None:
+    cookie = cookie_of(app, "ada", hours_ago=0.4)
+    before = {path.name for path in state.iterdir()}
+    gone = state.with_name("gone")
+    state.rename(gone)
+    try:
+        reply = leave(app.url, cookie)
+    finally:
+        gone.rename(state)
+    assert reply.status_code == 503
+    assert "Signed out here only" in reply.text
+    assert "finops@demo.example" in reply.text
+    assert "_streamlit_user=" in reply.headers["set-cookie"], "this browser is signed out"
+    assert "/logout?" in reply.text, "and goes on to the provider"
+    assert audited(app, "sign-out")[-1]["written"] is False
+    deadline = time.monotonic() + 30
+    while {path.name for path in state.iterdir()} == before:
+        assert upload(app, cookie) == 403
+        assert time.monotonic() < deadline
+
+
+def test_the_command_ends_all_sign_ins_of_one_person_and_of_nobody_else(
+    app: Hosted, state: Path
+) -> None:
+    cookies = [cookie_of(app, "ada", hours_ago=hours) for hours in (0, 1, 5)]
+    assert [upload(app, cookie) for cookie in cookies] == [204] * 3
+    folder = app.log.parent
+    environ = {**NOTHING, "HOME": str(folder), "DASHBOARD_AUDIT": str(app.audit)}
+    environ |= {"DASHBOARD_STATE_DIR": str(folder.parent / "missing"), "PATH": ""}
+    ran = ended_by_command(environ, "ada@demo.example")
+    assert ran.returncode == 2
+    assert "DASHBOARD_STATE_DIR" in ran.stderr
+    assert [upload(app, cookie) for cookie in cookies] == [204] * 3
+    ran = ended_by_command(environ | {"DASHBOARD_STATE_DIR": str(state)}, "ADA@demo.example")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith("Every sign-in of ada@demo.example up to 20")
+    assert [upload(app, cookie) for cookie in cookies] == [403] * 3
+    assert upload(app, cookie_of(app, "fritz")) == 204
+    assert upload(app, cookie_of(app, "ada", hours_ago=-0.01)) == 204, "a later sign-in is let in"
+    assert audited(app, "sign-out")[-1] | {"time": ""} == {
+        "time": "",
+        "event": "sign-out",
+        "user": "ada@demo.example",
+        "by": "command",
+        "written": True,
+    }
+    assert ended_by_command(environ, "ada").returncode == 2
+
+
+def ended_by_command(environ: dict[str, str], email: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "lib.cli", "sign-outs", "end", email]
+    return subprocess.run(
+        command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+
+
+@dataclass
+class Tab:
+    """An open page of somebody who is signed in."""
+
+    http: httpx.Client
+    socket: ClientConnection
+    token: str
+
+    def receive(self) -> ForwardMsg:
+        raw = self.socket.recv(timeout=60)
+        assert isinstance(raw, bytes)
+        message = ForwardMsg()
+        message.ParseFromString(raw)
+        return message
+
+    def run(self, page: str, *inputs: str) -> str:
+        """Everything that a run of a page sends, as text."""
+        question = BackMsg()
+        question.rerun_script.page_name = page
+        for name in inputs:
+            question.rerun_script.widget_states.widgets.add(id=name, string_value="x")
+        self.socket.send(question.SerializeToString())
+        sent = []
+        while True:
+            message = self.receive()
+            sent.append(str(message))
+            early = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+            if message.WhichOneof("type") == "script_finished" and not early:
+                return "".join(sent)
+
+    def session(self) -> str:
+        self.socket.send(BackMsg(rerun_script={"query_string": ""}).SerializeToString())
+        while not (message := self.receive()).HasField("new_session"):
+            pass
+        name: str = message.new_session.initialize.session_id
+        return name
+
+    def ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        return self.http.request(method, path, headers={"X-Xsrftoken": self.token}, **sent)
+
+
+@contextmanager
+def tab(app: Hosted, cookie: dict[str, str]) -> Iterator[Tab]:
+    with httpx.Client(base_url=app.url, cookies=cookie) as http:
+        http.get("/_stcore/health")
+        token = http.cookies["_streamlit_xsrf"]
+        known = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+        with connect(
+            f"{app.url.replace('http', 'ws')}/_stcore/stream",
+            origin=app.url,  # type: ignore[arg-type]
+            subprotocols=["streamlit", token],  # type: ignore[list-item]
+            additional_headers={"Cookie": known},
+            max_size=None,
+        ) as socket:
+            yield Tab(http, socket, token)
+
+
+def test_forged_inputs_break_no_page_and_the_log_says_so_once(app: Hosted) -> None:
+    with tab(app, cookie_of(app, "fritz", hours_ago=0.5)) as page:
+        for forged in ("cmu_host", "oai_view_x", "$$STREAMLIT_INTERNAL_KEY_X"):
+            shown = page.run("openai_usage", forged)
+            assert "Data as of" in shown
+            assert "went wrong" not in shown
+    log = app.log.read_text(encoding="utf-8")
+    assert log.count("Inputs refused that no page has") == 1
+    assert "Traceback" not in log
+    assert "cmu_host" not in log
+
+
+def test_one_persons_uploads_are_bounded_and_the_refusal_says_what_to_do(app: Hosted) -> None:
+    with tab(app, cookie_of(app, "fritz", hours_ago=0.6)) as page:
+        folder, taken = f"/_stcore/upload_file/{page.session()}", 0
+        file = {"file": ("october.json", b"{}")}
+        while (reply := page.ask("PUT", f"{folder}/{taken}", files=file)).status_code == 204:
+            taken += 1
+        assert 0 < taken <= MOST_FILES
+        assert reply.status_code == 413
+        assert reply.text.startswith("Your uploads would hold more than")
+        assert page.ask("DELETE", f"{folder}/0").status_code == 204
+        assert page.ask("PUT", f"{folder}/another", files=file).status_code == 204
