@@ -17,6 +17,8 @@ class SourceStatus:
         rows: rows received; None when it failed.
         detail: what is missing and why, or None.
         remedy: what to do about it, or None.
+        moves: whether its numbers may be others when it is asked again; not where it brings names
+            only, or what is final.
     """
 
     source: str
@@ -26,6 +28,7 @@ class SourceStatus:
     rows: int | None = None
     detail: str | None = None
     remedy: str | None = None
+    moves: bool = True
 
     @property
     def name(self) -> str:

@@ -58,7 +58,7 @@ def filled_columns(table: Table) -> list[str]:
 def _holds(cells: "pd.Series[Any]", column: Column) -> bool:
     if column.kind == "epoch_ms":
         cells = cells[cells != 0]
-    return bool(cells.notna().any())
+    return bool(cells.notna().any() or (column.missing and len(cells)))
 
 
 def _shown(column: Column, table: Table, rows: int | None) -> Shown:
@@ -66,7 +66,9 @@ def _shown(column: Column, table: Table, rows: int | None) -> Shown:
     values = (cells if rows is None else cells.head(rows)).tolist()
     totals = table.totals or {}
     total = cell(totals[column.key], column.kind, column.unit) if column.key in totals else ""
-    return Shown(column, [cell(value, column.kind, column.unit) for value in values], total)
+    return Shown(
+        column, [cell(value, column.kind, column.unit, column.missing) for value in values], total
+    )
 
 
 def fitting(columns: Sequence[Shown], least: Sequence[float], room: float) -> list[int]:

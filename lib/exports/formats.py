@@ -61,14 +61,14 @@ def _visible(character: str) -> str:
     return "?" if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") else character
 
 
-def cell(value: object, kind: ColumnKind = "text", unit: str = "") -> str:
+def cell(value: object, kind: ColumnKind = "text", unit: str = "", missing: str = "") -> str:
     """One table cell.
 
     Money has two decimals. An amount below one cent has four to six instead of ``< $0.01``: in a
     column of costs a reader compares and adds the rows, and forty rows of ``< $0.01`` allow neither.
     """
     if is_missing(value):
-        return MISSING
+        return missing or MISSING
     return CELLS[kind](value, unit)
 
 

@@ -20,7 +20,7 @@ from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import costs_frame, usage_frame
 from lib.sources.openai.names import Directory, Names, fetch_directory
 from lib.sources.openai.query import OpenAIQuery
-from lib.sources.openai.tables import COSTS, COSTS_WIDTH, DELETED, ENDPOINTS, Kind
+from lib.sources.openai.tables import COSTS, COSTS_BY_USER, COSTS_WIDTH, DELETED, ENDPOINTS, Kind
 from lib.sources.openai.usage import Series, fetch_window, refused_dimension
 from lib.status import SourceStatus
 
@@ -97,11 +97,11 @@ class _Load:
         cost, by_user = costs.result()
         directory = await names
         asked = [*answers, *filter(None, (cost, by_user))]
-        failed = [one for one in asked if series_status(one, self.now).status == "failed"]
-        skipped = [one for one in asked if series_status(one, self.now).status == "skipped"]
-        if failed and len(failed) + len(skipped) == len(asked):
+        statuses = [series_status(answer, self.now).status for answer in asked]
+        errors = [error for answer in asked for error in answer.errors]
+        if errors and "failed" in statuses and {*statuses} <= {"failed", "skipped"}:
             # A wrong key fails everywhere alike: one error says it better than twelve sources.
-            raise failed[0].errors[0]
+            raise errors[0]
         frame = usage_frame((answer.series.endpoint, answer.buckets) for answer in answers)
         cost_frame = costs_frame(cost.buckets) if cost and cost.buckets else None
         user_frame = costs_frame(by_user.buckets) if by_user and by_user.buckets else None
@@ -113,7 +113,7 @@ class _Load:
             (
                 *(series_status(answer, self.now) for answer in answers),
                 *((series_status(cost, self.now),) if cost else ()),
-                *((series_status(by_user, self.now, "costs_by_user"),) if by_user else ()),
+                *((series_status(by_user, self.now, COSTS_BY_USER),) if by_user else ()),
                 *directory_statuses(directory, self.now),
             ),
             tuple(cost_notes(cost, by_user)),

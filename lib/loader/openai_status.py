@@ -9,7 +9,7 @@ from lib.errors import SourceDenied, SourceError, SourceRefused
 from lib.periods import from_epoch
 from lib.sources.openai import NAME
 from lib.sources.openai.names import LOOKUPS, Directory
-from lib.sources.openai.tables import ENDPOINTS
+from lib.sources.openai.tables import COSTS, ENDPOINTS
 from lib.sources.openai.usage import Series
 from lib.status import SourceStatus
 
@@ -35,20 +35,49 @@ def series_status(answer: SeriesAnswer, now: datetime, part: str = "") -> Source
     rows = sum(bucket.rows for bucket in answer.buckets)
     young = [bucket.fetched_at for bucket in answer.buckets if not bucket.final]
     as_of = min(young or [bucket.fetched_at for bucket in answer.buckets], default=None)
-    if not answer.errors:
-        closed = [start for start in answer.missing if start + series.step <= now.timestamp()]
-        if not closed:
-            return SourceStatus(NAME, part, "ok", as_of, rows)
-        detail = f"The reply leaves out {_spans(closed, series)}."
-        return SourceStatus(NAME, part, "partial", as_of, rows, detail, "Try again in a minute.")
-    error = answer.errors[0]
+    trouble = _trouble(answer, now)
+    if trouble is None:
+        return SourceStatus(NAME, part, "ok", as_of, rows, moves=bool(young))
+    detail, remedy = trouble
     endpoint = ENDPOINTS.get(series.endpoint)
-    if endpoint and endpoint.may_be_missing and _not_offered(error):
+    if answer.errors and endpoint and endpoint.may_be_missing and _not_offered(answer.errors[0]):
         return SourceStatus(NAME, part, "skipped", detail="Not offered to this organisation.")
     if not answer.buckets:
-        return SourceStatus(NAME, part, "failed", None, None, error.detail, error.remedy)
-    detail = f"Nothing for {_spans(answer.missing, series)}: {error.detail}"
-    return SourceStatus(NAME, part, "partial", as_of, rows, detail, error.remedy)
+        return SourceStatus(NAME, part, "failed", None, None, detail, remedy)
+    return SourceStatus(NAME, part, "partial", as_of, rows, detail, remedy, moves=bool(young))
+
+
+def _trouble(answer: SeriesAnswer, now: datetime) -> tuple[str, str] | None:
+    """What is missing and why, and what to do about it."""
+    series = answer.series
+    if answer.errors:
+        error = answer.errors[0]
+        detail = f"Nothing for {_spans(answer.missing, series)}: " if answer.buckets else ""
+        return f"{detail}{error.detail}", error.remedy
+    closed = [start for start in answer.missing if start + series.step <= now.timestamp()]
+    if closed:
+        return f"The reply leaves out {_spans(closed, series)}.", "Try again in a minute."
+    if series.endpoint == COSTS:
+        return _without_amount(answer)
+    return None
+
+
+def _without_amount(answer: SeriesAnswer) -> tuple[str, str] | None:
+    """Costs of which OpenAI does not say how much they are."""
+    lacking = {
+        bucket.start: bucket.rows
+        - sum(amount is not None for amount in bucket.columns.get("amount", ()))
+        for bucket in answer.buckets
+    }
+    starts = [start for start, rows in lacking.items() if rows]
+    if not starts:
+        return None
+    rows = sum(lacking.values())
+    return (
+        f"{rows:,} of the costs come without an amount, on {_spans(starts, answer.series)}: they "
+        "are in no total.",
+        "See the table Costs; ask OpenAI if it stays.",
+    )
 
 
 def _not_offered(error: SourceError) -> bool:
@@ -74,7 +103,7 @@ def directory_statuses(directory: Directory, now: datetime) -> Iterable[SourceSt
         as_of = directory.as_of.get(part, now)
         error = directory.failures.get(part)
         if error is None:
-            yield SourceStatus(NAME, part, "ok", as_of, rows)
+            yield SourceStatus(NAME, part, "ok", as_of, rows, moves=False)
         elif part == "admin_api_keys" and isinstance(error, SourceDenied | SourceRefused):
             detail = (
                 "Not offered to this organisation."
@@ -85,7 +114,9 @@ def directory_statuses(directory: Directory, now: datetime) -> Iterable[SourceSt
         else:
             detail = f"{error.detail} Names are missing; usage and costs are not affected."
             if rows:
-                yield SourceStatus(NAME, part, "partial", as_of, rows, detail, error.remedy)
+                yield SourceStatus(
+                    NAME, part, "partial", as_of, rows, detail, error.remedy, moves=False
+                )
             else:
                 yield SourceStatus(NAME, part, "failed", None, None, detail, error.remedy)
 

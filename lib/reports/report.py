@@ -58,6 +58,7 @@ class Column:
         json_path: where a row of the JSON form holds it: ``("summary", "total_requests")``; empty
             means under its key.
         personal: names people; only whoever may know them sees the values.
+        missing: what people read in an empty cell; programs get null. Empty means the dash.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Column:
     help: str = ""
     json_path: tuple[str, ...] = ()
     personal: bool = False
+    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,9 +181,10 @@ class Report:
 
     @property
     def as_of(self) -> datetime | None:
-        """When the oldest part of the data was fetched."""
-        times = [source.as_of for source in self.sources if source.as_of is not None]
-        return min(times, default=None)
+        """When the oldest of the numbers that may still change was fetched; of all, where none may."""
+        known = [source for source in self.sources if source.as_of is not None]
+        moving = [source for source in known if source.moves] or known
+        return min((source.as_of for source in moving if source.as_of), default=None)
 
     def table(self, key: str) -> Table:
         """The table of that key.

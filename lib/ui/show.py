@@ -163,13 +163,17 @@ def _show_table(table: Table) -> None:
 def _for_screen(table: Table) -> pd.DataFrame:
     """The frame with times for milliseconds since 1970, hours for seconds, text for endless numbers."""
     changes = {"epoch_ms": _times, "duration": _hours, "int": _digits}
-    return table.frame.assign(
-        **{
-            column.key: changes[column.kind](table.frame[column.key])
-            for column in table.columns
-            if column.kind in changes
-        }
-    )
+    changed = {
+        column.key: changes[column.kind](table.frame[column.key])
+        for column in table.columns
+        if column.kind in changes
+    }
+    named = {
+        column.key: table.frame[column.key].fillna(column.missing)
+        for column in table.columns
+        if column.missing
+    }
+    return table.frame.assign(**changed, **named)
 
 
 def _digits(numbers: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -19,7 +19,18 @@ from lib.settings import Settings
 from lib.sources.openai.query import CHOICES, check_query
 from lib.sources.openai.tables import COSTS_API_KEY_FLOOR, DIMENSIONS, ENDPOINTS, METRICS
 from lib.sources.openai.usage import Series, Window, fetch_window
-from tests.support.replies import DAY, KEY, MONDAY, NOW, ask, bucket_of, connect, mock_client, page
+from tests.support.replies import (
+    DAY,
+    KEY,
+    MONDAY,
+    NOW,
+    ask,
+    bucket_of,
+    connect,
+    cost,
+    mock_client,
+    page,
+)
 
 USAGE = Series("completions", ("project_id", "model"), "1d")
 COSTS = Series("costs", ("project_id", "line_item", "api_key_id", "user_id"), "1d")
@@ -165,7 +176,7 @@ async def test_users_with_projects_refused_is_told_from_keys_refused(
     def answer(start: int, end: int, params: httpx.QueryParams) -> Any:
         if {"user_id", "project_id"} <= {*params.get_list("group_by[]")}:
             return refusal(message, param)
-        return page(days(start, end))
+        return page([bucket_of(day, [cost("1.5")]) for day in range(start, end, DAY)])
 
     def handle(request: httpx.Request) -> httpx.Response:
         if "costs" in request.url.path:

@@ -1,6 +1,6 @@
 """The charts of the OpenAI report, each with a sentence that says what it shows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,13 +16,15 @@ from lib.charts import (
     fold,
 )
 from lib.periods import SECONDS
-from lib.reports.openai.tables import UNALLOCATED, Names
+from lib.reports.openai.select import Names, Selection
+from lib.reports.openai.tables import UNALLOCATED
 from lib.reports.report import ChartSpec, Table
 from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import COSTS_WIDTH, Kind
 from lib.usage.exact import may_share
 
 _RANKED = 10
+_TOKENS = ("input_tokens", "output_tokens")
 
 
 @dataclass(frozen=True)
@@ -74,53 +76,52 @@ _RANKINGS = (
 )
 
 
-def openai_charts(
-    *,
-    usage: pd.DataFrame,
-    costs: pd.DataFrame | None,
-    currency: str | None,
-    breakdowns: dict[str, Table],
-    names: Names,
-    query: OpenAIQuery,
-) -> Iterator[ChartSpec]:
+def openai_charts(chosen: Selection, breakdowns: Iterable[Table]) -> Iterator[ChartSpec]:
     """Cost and tokens over time, then the largest projects, users, keys and models.
 
     A chart whose data is missing is left out, not drawn empty.
     """
-    tokens = _tokens(usage)
+    query, costs = chosen.query, chosen.costs
+    tokens = _tokens(chosen)
     for row in _OVER_TIME:
         if row.needs and row.needs not in query.dimensions:
             continue
         if row.data == "costs":
-            if costs is not None and currency and not costs.empty:
+            told_apart = not row.needs or chosen.splits_costs(row.column)
+            if costs is not None and chosen.currency and not costs.empty and told_apart:
                 money = costs["amount"].map(float, na_action="ignore").astype("float64")
                 yield from _over_time(
                     row,
                     frame=costs,
                     values=money,
-                    unit=currency,
-                    names=names,
+                    unit=chosen.currency,
+                    names=chosen.names,
                     query=query,
                     width=COSTS_WIDTH,
                 )
         elif tokens is not None:
             yield from _over_time(
                 row,
-                frame=usage,
+                frame=chosen.usage,
                 values=tokens,
                 unit="tokens",
-                names=names,
+                names=chosen.names,
                 query=query,
                 width=query.width,
             )
+    tables = {table.key: table for table in breakdowns}
     for ranking in _RANKINGS:
-        yield from _ranking(ranking, breakdowns[ranking.table], currency, names)
+        yield from _ranking(ranking, tables[ranking.table], chosen.currency, chosen.names)
 
 
-def _tokens(usage: pd.DataFrame) -> "pd.Series[Any] | None":
-    """Input and output tokens per row. Cached and audio tokens lie inside them."""
-    columns = [key for key in ("input_tokens", "output_tokens") if key in usage]
-    if not columns or not usage[columns].notna().any(axis=None):
+def _tokens(chosen: Selection) -> "pd.Series[Any] | None":
+    """Input and output tokens per row. Cached and audio tokens lie inside them.
+
+    None where none are known, or where an endpoint that counts them failed.
+    """
+    usage = chosen.usage
+    columns = [key for key in _TOKENS if key in usage]
+    if any(map(chosen.failed, _TOKENS)) or not usage[columns].notna().any(axis=None):
         return None
     return usage[columns].astype("float64").sum(axis=1, min_count=1)
 
@@ -181,7 +182,7 @@ def _ranking(
     if by_cost:
         values, unit, measure = frame["cost"].map(float, na_action="ignore"), str(currency), "cost"
     else:
-        values = frame[["input_tokens", "output_tokens"]].astype("float64").sum(axis=1, min_count=1)
+        values = frame[[*_TOKENS]].astype("float64").sum(axis=1, min_count=1)
         unit = measure = "tokens"
     ranked = pd.DataFrame({"id": frame[ranking.column], "value": values.astype("float64")})
     ranked = ranked[ranked["value"] > 0]
@@ -202,9 +203,9 @@ def _ranking(
 
 def _labels(ids: "pd.Series[Any]", kind: Kind | None, names: Names) -> dict[str, str]:
     """A label per id, none of which is the label of what belongs to nobody."""
-    known = {str(one): str(one) for one in ids.dropna().unique()}
+    known = {str(key): str(key) for key in ids.dropna().unique()}
     if kind is not None:
-        known = {one: names.get((kind, one), one) for one in known}
+        known = {key: names.get((kind, key), key) for key in known}
     return distinct_labels(known, reserved=(UNALLOCATED, OTHER))
 
 

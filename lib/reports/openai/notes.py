@@ -1,41 +1,29 @@
 """What a reader must know to read OpenAI's numbers right, in sentences."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
-import pandas as pd
-
+from lib.reports.openai.select import Selection
 from lib.reports.openai.tables import BREAKDOWNS
-from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import COSTS, DIMENSIONS, ENDPOINTS, METRICS
 
-_OURS = ("endpoint_type", "date", "start_time")
+_OWN_COLUMNS = ("endpoint_type", "date", "start_time")
 
 
-def openai_notes(
-    usage: pd.DataFrame,
-    costs: pd.DataFrame | None,
-    currencies: Sequence[str | None],
-    query: OpenAIQuery,
-    now: datetime,
-) -> Iterable[str]:
-    """What is provisional, left out, or not what it seems.
-
-    Args:
-        usage, costs: after the filters.
-        currencies: of the known amounts; None stands for an amount without one.
-    """
+def openai_notes(chosen: Selection, now: datetime) -> Iterable[str]:
+    """What is provisional, left out, or not what it seems."""
+    query, usage = chosen.query, chosen.usage
     running = query.period.end == now.date()
     if running:
         yield f"{now.date()} (UTC) is still running: its numbers grow until midnight UTC."
     if query.compare:
         part = f", although {now.date()} has only run until {now:%H:%M} UTC" if running else ""
         yield f"Changes are against {query.period.preceding()}, day for day{part}."
-    if costs is not None and (now.date() - query.period.end).days < 3:
+    if chosen.costs is not None and (now.date() - query.period.end).days < 3:
         yield "Costs follow usage with a delay; those of the last three days are provisional."
-    if None in currencies:
+    if None in chosen.currencies:
         yield "Some costs come without a currency: they are listed, but not added up."
-    elif len(currencies) > 1:
+    elif len(chosen.currencies) > 1:
         yield "Costs are in several currencies: they are listed, but not added up."
     if COSTS in query.endpoints and len(query.endpoints) <= len(ENDPOINTS):
         yield "Costs are those of all endpoints: OpenAI does not split them by endpoint."
@@ -43,7 +31,7 @@ def openai_notes(
     blind = [endpoint.name for endpoint in asked if not query.sees(endpoint)]
     if blind:
         yield f"Left out, because OpenAI does not split them by the chosen filter: {', '.join(blind)}."
-    new = [key for key in usage.columns if key not in (*METRICS, *DIMENSIONS, *_OURS)]
+    new = [key for key in usage.columns if key not in (*METRICS, *DIMENSIONS, *_OWN_COLUMNS)]
     if new:
         yield f"OpenAI sent fields that are not documented; they are kept, and in no total: {', '.join(new)}."
     unsplit = [row.title for row in BREAKDOWNS if row.dimension not in query.dimensions]

@@ -1,23 +1,21 @@
 """The tables of the OpenAI report: details, costs and breakdowns that all sum to one total."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
-from lib.reports.report import Column, Number, Table
+from lib.reports.openai.select import Names, Selection, sum_money
+from lib.reports.report import Column, Table
 from lib.sources.openai.tables import BREAKDOWN_METRICS, COSTS_GROUP_BY, DIMENSIONS, METRICS, Kind
-from lib.usage.exact import exactly
 
 UNALLOCATED = "Unallocated"
 """The row of what belongs to nobody: a null project is real money."""
 
 NOT_SPLIT = "(not split)"
 """The one row of a breakdown that was not asked for."""
-
-Names = Mapping[tuple[Kind, str], str]
 
 _NAMED: dict[str, tuple[str, Kind, str]] = {
     "api_key_id": ("api_key_name", "api_key", "API key"),
@@ -74,63 +72,22 @@ def with_names(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
     named = frame.copy(deep=False)
     for column, (name_column, kind, _) in _NAMED.items():
         if column in frame:
-            found = {
+            known = {
                 key: names[kind, key]
                 for key in frame[column].dropna().unique()
                 if (kind, key) in names
             }
-            looked_up = frame[column].map(found).astype("str")
+            looked_up = frame[column].map(known).astype("str")
             # OpenAI sends some names beside the ids: better than none.
             sent = frame.get(name_column)
             named[name_column] = looked_up if sent is None else looked_up.fillna(sent)
     return named
 
 
-def cost_model(costs: pd.DataFrame) -> "pd.Series[Any]":
-    """The model that a line item names: ``gpt-5-mini, input_tokens`` is ``gpt-5-mini``."""
-    items = costs["line_item"].astype("str")
-    return items.map(lambda item: item.partition(", ")[0], na_action="ignore").astype("str")
-
-
-def sum_money(amounts: Iterable[Any]) -> Decimal | None:
-    """The exact sum of Decimals; None when there is none among them."""
-    known = [amount for amount in amounts if amount is not None]
-    with exactly():
-        return sum(known, Decimal(0)) if known else None
-
-
-def last_level(frame: pd.DataFrame) -> Any:
-    """The start of the last bucket that has any level; None when none has. To be taken before
-    filters: what is gone from the last bucket must not come back with an older value."""
-    levels = [key for key in frame.columns if key in METRICS and METRICS[key].nature == "level"]
-    starts = frame.loc[frame[levels].notna().any(axis=1), "start_time"]
-    return None if starts.empty else starts.max()
-
-
-def sum_metric(frame: pd.DataFrame, key: str, last: Any) -> int | None:
-    """A metric over all rows; None when no row has it. Of a level, the rows of the bucket ``last``."""
-    if key not in frame:
-        return None
-    rows = _counted(frame, key, last)
-    total = frame.loc[rows, key].sum(min_count=1)
-    return None if pd.isna(total) else int(total)
-
-
-def _counted(frame: pd.DataFrame, key: str, last: Any) -> Any:
-    """The rows that a total adds up: all of a flow, the last bucket's of a level."""
-    present = frame[key].notna()
-    return present if METRICS[key].nature == "flow" else present & (frame["start_time"] == last)
-
-
-def usage_table(
-    usage: pd.DataFrame, group_by: Iterable[str], total: Callable[[str], int | None]
-) -> Table:
-    """Every row as OpenAI gave it, names beside ids, in the fixed column order.
-
-    Args:
-        total: the report's own total of a metric.
-    """
-    frame = usage.copy(deep=False)
+def usage_table(chosen: Selection) -> Table:
+    """Every row as OpenAI gave it, names beside ids, in the fixed column order."""
+    group_by = chosen.query.dimensions
+    frame = with_names(chosen.usage, chosen.names)
     rest = [*(key for key in DIMENSIONS if key in group_by), *METRICS, *frame.columns]
     keys = list(dict.fromkeys([*_FIRST, *(key for key in rest if key in frame or key in group_by)]))
     for key in keys:
@@ -138,7 +95,7 @@ def usage_table(
             frame[key] = _empty(key, len(frame))
     frame = frame[keys].sort_values("start_time", kind="stable", ignore_index=True)
     flows = [key for key in keys if key in METRICS and METRICS[key].nature == "flow"]
-    totals = {key: total(key) for key in flows}
+    totals = {key: chosen.totals[key] for key in flows}
     return Table(
         "usage",
         "Usage",
@@ -160,8 +117,13 @@ def usage_table(
     )
 
 
-def costs_table(costs: pd.DataFrame, currency: str | None, total: Decimal | None) -> Table:
-    """Billed cost per day, project, line item and key, with the quantities behind it."""
+def costs_table(chosen: Selection) -> Iterable[Table]:
+    """Billed cost per day, project, line item and key, with the quantities behind it; no table when
+    costs are unknown."""
+    if chosen.costs is None:
+        return
+    costs = with_names(chosen.costs.sort_values("start_time", kind="stable"), chosen.names)
+    currency = chosen.currency
     keys = [
         "date",
         "project_id",
@@ -177,7 +139,7 @@ def costs_table(costs: pd.DataFrame, currency: str | None, total: Decimal | None
         "quantity_unit",
     ]
     keys += [key for key in costs.columns if key not in keys and key not in ("start_time", "model")]
-    return Table(
+    yield Table(
         "costs",
         "Costs",
         costs[keys].reset_index(drop=True),
@@ -189,7 +151,7 @@ def costs_table(costs: pd.DataFrame, currency: str | None, total: Decimal | None
             else _undocumented(key, costs)
             for key in keys
         ),
-        {"amount": total} if currency else None,
+        {"amount": chosen.cost} if currency else None,
         brief=(
             "date",
             "project_name",
@@ -203,63 +165,42 @@ def costs_table(costs: pd.DataFrame, currency: str | None, total: Decimal | None
     )
 
 
-def breakdown_table(
-    breakdown: Breakdown,
-    usage: pd.DataFrame,
-    costs: pd.DataFrame | None,
-    names: Names,
-    currency: str | None,
-    *,
-    sums: Mapping[str, Number | None],
-    last: Any,
-    split: bool,
-) -> Table:
+def breakdown_table(breakdown: Breakdown, chosen: Selection) -> Table:
     """Usage and cost per project, user, key or model, with a row for what belongs to none.
 
-    Args:
-        usage, costs: as the answer gave them, filtered.
-        currency: of ``costs``; None when costs are unknown or in several currencies, which makes
-            the cost column null.
-        sums: the totals of ``BREAKDOWN_METRICS`` and of ``cost``.
-        last: the bucket that levels are taken from; see ``last_level``.
-        split: the answer was grouped by this dimension; else its one row is all there is.
+    Costs in several currencies, or that cannot be told apart, make the cost column null.
     """
     key = breakdown.dimension
-    metrics = [metric for metric in BREAKDOWN_METRICS if metric in usage]
-    parts = {metric: _sum_by(usage, key, metric, last) for metric in metrics}
-    money = _money_by(costs, breakdown.cost_column) if costs is not None and currency else {}
-    ids = list(dict.fromkeys([*(one for part in parts.values() for one in part), *money]))
+    split = key in chosen.query.dimensions
+    parts = {metric: chosen.sums_by(metric, key) for metric in BREAKDOWN_METRICS}
+    money = chosen.money_by(breakdown.cost_column)
+    ids = dict.fromkeys([*(each for part in parts.values() for each in part), *money])
+    nobody = UNALLOCATED if split else NOT_SPLIT
     rows = []
-    for one in ids:
-        row: dict[str, Any] = {key: one}
+    for identity in ids:
+        row: dict[str, Any] = {key: identity}
         if key in _NAMED:
             name_column, kind, _ = _NAMED[key]
-            row[name_column] = (
-                names.get((kind, one)) if one else UNALLOCATED if split else NOT_SPLIT
-            )
-        row |= {metric: parts.get(metric, {}).get(one) for metric in BREAKDOWN_METRICS}
-        rows.append(row | {"cost": money.get(one), "currency": currency})
+            row[name_column] = chosen.names.get((kind, identity)) if identity else nobody
+        row |= {metric: part.get(identity) for metric, part in parts.items()}
+        rows.append(row | {"cost": money.get(identity), "currency": chosen.currency})
     rows.sort(key=_weight, reverse=True)
     columns = (
         *((_column(_NAMED[key][0]),) if key in _NAMED else ()),
-        _column(key),
-        Column("cost", "Cost", "decimal", currency or ""),
+        _column(key) if key in _NAMED else replace(_column(key), missing=nobody),
+        Column("cost", "Cost", "decimal", chosen.currency or ""),
         Column("currency", "Currency"),
         *(_column(metric) for metric in BREAKDOWN_METRICS),
     )
-    totals = dict(sums)
-    if money:
-        totals["cost"] = sum_money(money.values())
-    frame = _typed(
-        pd.DataFrame(rows, columns=[column.key for column in columns], dtype=object), columns
-    )
+    frame = pd.DataFrame(rows, columns=[column.key for column in columns], dtype=object)
     label = columns[0].key
     return Table(
         breakdown.key,
         breakdown.title,
-        frame,
+        _typed(frame, columns),
         columns,
-        totals,
+        {metric: chosen.totals[metric] for metric in BREAKDOWN_METRICS}
+        | {"cost": sum_money(money.values()) if money else chosen.cost},
         brief=(
             *dict.fromkeys((label, key)),  # two keys may share a name
             "cost",
@@ -268,25 +209,18 @@ def breakdown_table(
             "output_tokens",
             "input_cached_tokens",
         ),
-        note="The model of a cost is what its line item names before the first comma."
-        if key == "model" and money
-        else "",
+        note=" ".join(_breakdown_notes(breakdown, chosen, told_apart=bool(money))),
     )
 
 
-def _sum_by(frame: pd.DataFrame, key: str, metric: str, last: Any) -> dict[str | None, int]:
-    rows = frame.loc[_counted(frame, metric, last)]
-    ids = rows[key] if key in rows else pd.Series(None, index=rows.index, dtype="str")
-    sums = rows[metric].groupby(ids, dropna=False).sum(min_count=1)
-    return {one if isinstance(one, str) else None: int(total) for one, total in sums.items()}
-
-
-def _money_by(costs: pd.DataFrame, key: str) -> dict[str | None, Decimal]:
-    amounts: dict[str | None, list[Any]] = {}
-    for one, amount in zip(costs[key], costs["amount"], strict=True):
-        amounts.setdefault(one if isinstance(one, str) else None, []).append(amount)
-    sums = {one: sum_money(group) for one, group in amounts.items()}
-    return {one: total for one, total in sums.items() if total is not None}
+def _breakdown_notes(breakdown: Breakdown, chosen: Selection, *, told_apart: bool) -> Iterable[str]:
+    if breakdown.dimension == "model" and told_apart:
+        yield "The model of a cost is what its line item names before the first comma."
+    if chosen.cost and not told_apart and not chosen.splits_costs(breakdown.cost_column):
+        yield f"Cost {breakdown.title.lower()} is unknown; TOTAL is that of all."
+    failed = {name for metric in BREAKDOWN_METRICS for name in chosen.failed(metric)}
+    if failed:
+        yield f"What these count is unknown, because they failed: {', '.join(sorted(failed))}."
 
 
 def _weight(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -294,8 +228,19 @@ def _weight(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _typed(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
+    """The frame in the dtypes of a report; whole numbers beyond Int64 stay objects."""
     kinds = {"int": "Int64", "bytes": "Int64", "text": "str"}
-    return frame.astype({c.key: kinds[c.kind] for c in columns if c.kind in kinds})
+    fits = {
+        column.key: kinds[column.kind]
+        for column in columns
+        if column.kind == "text"
+        or (column.kind in kinds and frame[column.key].dropna().map(_fits).all())
+    }
+    return frame.astype(fits)
+
+
+def _fits(number: int) -> bool:
+    return -(2**63) <= number < 2**63
 
 
 def _empty(key: str, rows: int) -> "pd.Series[Any]":

@@ -118,6 +118,9 @@ ENDPOINTS: Mapping[str, Endpoint] = {
 }
 
 COSTS = "costs"
+COSTS_BY_USER = "costs_by_user"
+"""Costs once more, by user only: where an organisation gets them by user or by project, not by both."""
+
 COSTS_PATH = "/organization/costs"
 COSTS_GROUP_BY = ("project_id", "line_item", "api_key_id", "user_id")
 COSTS_WIDTH = "1d"

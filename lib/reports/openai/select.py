@@ -1,0 +1,259 @@
+"""What of OpenAI's answer passes the filters, and its sums: made once, read by tables, charts and figures."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from lib.sources.openai import NAME
+from lib.sources.openai.answer import OpenAIAnswer
+from lib.sources.openai.query import FILTERS, OpenAIQuery
+from lib.sources.openai.tables import (
+    COSTS,
+    COSTS_BY_USER,
+    DIMENSIONS,
+    ENDPOINTS,
+    METRICS,
+    NAME_MARKS,
+    Kind,
+)
+from lib.status import SourceStatus
+from lib.usage.exact import addable, exactly, total
+
+Names = Mapping[tuple[Kind, str], str]
+Sums = Mapping[str | None, Any]
+"""Id to sum; None for what belongs to nobody."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """An answer after the filters.
+
+    A total is None where a source that counts into it failed, and a sum of its parts too: what the
+    others said would look like all of it.
+
+    Args:
+        costs: with a column ``model``; None when unknown, or when they cannot be filtered alike.
+        costs_by_user: the same money by user only, where OpenAI refuses to split it further.
+        paid_by: the source that ``costs`` are from.
+        last: the bucket that levels are taken from, chosen before the filters.
+    """
+
+    query: OpenAIQuery
+    statuses: tuple[SourceStatus, ...]
+    names: Names
+    usage: pd.DataFrame
+    costs: pd.DataFrame | None
+    costs_by_user: pd.DataFrame | None
+    paid_by: str
+    last: Any
+    notes: tuple[str, ...]
+
+    @cached_property
+    def totals(self) -> Mapping[str, int | None]:
+        """Every metric over all rows; None where it is unknown."""
+        return {metric: self._total(metric) for metric in METRICS}
+
+    def _total(self, metric: str) -> int | None:
+        """Nothing used is 0 only where a source that counts it said so: rows that leave the metric
+        out say nothing about it."""
+        if self.failed(metric):
+            return None
+        if metric in self.usage and (known := total(self._counted(metric)[metric])) is not None:
+            return int(known)
+        counting = self._counting(metric)
+        left_out = self.usage["endpoint_type"].isin(counting).any()
+        return 0 if self._any_is(counting, "ok", "partial") and not left_out else None
+
+    def failed(self, metric: str) -> list[str]:
+        """The endpoints that count a metric and failed."""
+        return [name for name in self._counting(metric) if self._any_is([name], "failed")]
+
+    def _counting(self, metric: str) -> list[str]:
+        return [
+            row.name for row in ENDPOINTS.values() if metric in row.metrics and self.query.sees(row)
+        ]
+
+    def _any_is(self, parts: Iterable[str], *states: str) -> bool:
+        """Whether one of the endpoints is in one of the states."""
+        names = {*parts}
+        return any(
+            status.source == NAME and status.part in names and status.status in states
+            for status in self.statuses
+        )
+
+    def _counted(self, metric: str) -> pd.DataFrame:
+        """The rows that a total adds up: all of a flow, the last bucket's of a level."""
+        present = self.usage[metric].notna()
+        if METRICS[metric].nature == "level":
+            present &= self.usage["start_time"] == self.last
+        return self.usage[present]
+
+    def sums_by(self, metric: str, column: str) -> Sums:
+        """A metric by the ids of a column; empty where its total is unknown."""
+        if metric not in self.usage or self.failed(metric):
+            return {}
+        rows = self._counted(metric)
+        ids = rows[column] if column in rows else pd.Series(None, index=rows.index, dtype="str")
+        sums = addable(rows[metric]).groupby(ids, dropna=False).sum(min_count=1)
+        return {_id(key): int(value) for key, value in sums.items()}
+
+    def count(self, column: str) -> int | None:
+        """Distinct ids with usage in the period; storage that merely lies there is no activity.
+
+        None where an endpoint that tells them apart failed, or none has answered.
+        """
+        telling = [
+            row.name
+            for row in ENDPOINTS.values()
+            if column in row.group_by
+            and self.query.sees(row)
+            and any(METRICS[key].nature == "flow" for key in row.metrics)
+        ]
+        if self._any_is(telling, "failed") or not self._any_is(telling, "ok", "partial"):
+            return None
+        if column not in self.usage:
+            return 0
+        flows = [key for key, row in METRICS.items() if key in self.usage and row.nature == "flow"]
+        return int(self.usage.loc[self.usage[flows].notna().any(axis=1), column].nunique())
+
+    @cached_property
+    def cost(self) -> Decimal | None:
+        """The exact sum; unknown when costs are, or when they are in several currencies."""
+        if self.costs is None:
+            return None
+        if self.costs.empty:
+            return Decimal(0)
+        return sum_money(self.costs["amount"]) if self.currency else None
+
+    @cached_property
+    def currencies(self) -> list[str | None]:
+        """The currencies of the known amounts; None stands for an amount without one."""
+        if self.costs is None:
+            return []
+        known = self.costs.loc[self.costs["amount"].notna(), "currency"]
+        return [code if isinstance(code, str) else None for code in known.unique()]
+
+    @property
+    def currency(self) -> str | None:
+        """The one currency of the costs; None when unknown or more than one."""
+        return self.currencies[0] if len(self.currencies) == 1 else None
+
+    @property
+    def asked_apart(self) -> bool:
+        """Whether OpenAI refused to split costs by user and project at once."""
+        return self._any_is([COSTS_BY_USER], "ok", "partial", "failed")
+
+    def splits_costs(self, column: str) -> bool:
+        """Whether the costs can be told apart by a column."""
+        if self.paid_by == COSTS_BY_USER:
+            return column == "user_id"
+        return column != "user_id" or not self.asked_apart or self.costs_by_user is not None
+
+    def money_by(self, column: str) -> Sums:
+        """Costs by the ids of a column; empty where they are unknown, or cannot be told apart by it."""
+        costs = self.costs
+        if column == "user_id" and self.costs_by_user is not None:
+            costs = self.costs_by_user
+        if costs is None or self.currency is None or not self.splits_costs(column):
+            return {}
+        amounts: dict[str | None, list[Decimal]] = {}
+        for key, amount in zip(costs[column], costs["amount"], strict=True):
+            if amount is not None:
+                amounts.setdefault(_id(key), []).append(amount)
+        return {key: sum_money(group) for key, group in amounts.items()}
+
+
+def select(answer: OpenAIAnswer, query: OpenAIQuery) -> Selection:
+    """The rows that pass the filters. Costs that cannot be filtered alike become unknown."""
+    usage, costs, by_user = answer.usage, answer.costs, answer.costs_by_user
+    last, paid_by = _last_level(usage), COSTS
+    notes: list[str] = []
+    if costs is not None:
+        costs = costs.assign(model=_cost_model(costs))
+    if by_user is not None:
+        by_user = by_user.assign(model=None)
+    apart = any(status.part == COSTS_BY_USER for status in answer.statuses)
+    if apart and query.users and not query.projects and not query.models:
+        costs, by_user, paid_by = by_user, None, COSTS_BY_USER
+        notes.append("Costs by user are not split further: cost by anything else is unknown.")
+    everything = (usage, costs, by_user)
+    for name, column in FILTERS.items():
+        wanted: tuple[str, ...] = getattr(query, name)
+        if not wanted:
+            continue
+        ids = _resolve(wanted, column, answer.names)
+        label = DIMENSIONS[column].label.lower()
+        notes += [
+            f"The {label} filter {value} matches nothing in this period."
+            for value in wanted
+            if not _occurs(_resolve([value], column, answer.names), column, everything)
+        ]
+        usage = usage[usage[column].isin(ids)] if column in usage else usage.iloc[:0]
+        if costs is not None and not (costs.empty or costs[column].notna().any()):
+            notes.append(f"Costs cannot be filtered by {label}: unknown.")
+            costs = None
+        if costs is not None:
+            costs = costs[costs[column].isin(ids)]
+        by_user = None
+    return Selection(
+        query,
+        answer.statuses,
+        answer.names,
+        usage.reset_index(drop=True),
+        costs,
+        by_user,
+        paid_by,
+        last,
+        tuple(notes),
+    )
+
+
+def sum_money(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """The exact sum of the known amounts; None when there is none among them."""
+    known = [amount for amount in amounts if amount is not None]
+    with exactly():
+        return sum(known, Decimal(0)) if known else None
+
+
+def _id(key: Any) -> str | None:
+    return key if isinstance(key, str) else None
+
+
+def _last_level(usage: pd.DataFrame) -> Any:
+    """The start of the last bucket that has any level; None when none has. To be taken before
+    filters: what is gone from the last bucket must not come back with an older value."""
+    levels = [key for key in usage.columns if key in METRICS and METRICS[key].nature == "level"]
+    starts = usage.loc[usage[levels].notna().any(axis=1), "start_time"]
+    return None if starts.empty else starts.max()
+
+
+def _cost_model(costs: pd.DataFrame) -> "pd.Series[Any]":
+    """The model that a line item names: ``gpt-5-mini, input_tokens`` is ``gpt-5-mini``."""
+    items = costs["line_item"].astype("str")
+    return items.map(lambda item: item.partition(", ")[0], na_action="ignore").astype("str")
+
+
+def _occurs(ids: set[str], column: str, frames: Iterable[pd.DataFrame | None]) -> bool:
+    return any(
+        frame is not None and column in frame and bool(frame[column].isin(ids).any())
+        for frame in frames
+    )
+
+
+def _resolve(wanted: Iterable[str], column: str, names: Names) -> set[str]:
+    """Ids for a filter's values, each an id or a name. A value that matches nothing stands for itself."""
+    kinds: dict[str, Kind] = {"project_id": "project", "user_id": "user"}
+    kind = kinds.get(column)
+    by_name = {
+        value: {
+            key
+            for (of, key), name in names.items()
+            if of == kind and value in (name, *map(name.removesuffix, NAME_MARKS))
+        }
+        for value in wanted
+    }
+    return {key for value, ids in by_name.items() for key in (value, *ids)}
