@@ -93,8 +93,8 @@ def test_a_total_and_its_parts_are_unknown_exactly_when_a_source_that_counts_int
 @law
 @given(
     st.lists(
-        st.tuples(st.sampled_from([None, "proj-a", "proj-b"]), st.integers(0, 2**63 - 1)),
-        min_size=1,
+        st.tuples(st.sampled_from([None, "proj-a", "proj-b"]), st.integers(2**61, 2**63 - 1)),
+        min_size=3,
         max_size=6,
     )
 )
