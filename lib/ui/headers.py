@@ -14,7 +14,6 @@ _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _POWERS = (
     "accelerometer",
     "autoplay",
-    "bluetooth",
     "browsing-topics",
     "camera",
     "clipboard-read",
@@ -62,7 +61,7 @@ def headers() -> Mapping[str, str]:
 
 
 def _policy() -> str:
-    """What may be loaded, from where; see docs/decisions/0017-browser-rules.md."""
+    """What may be loaded, from where; see docs/decisions/0018-browser-rules.md."""
     page = (Path(st.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
     hashes = [
         b64encode(sha256(script.encode()).digest()).decode() for script in _INLINE.findall(page)
@@ -71,7 +70,7 @@ def _policy() -> str:
         "default-src": "'none'",
         "script-src": " ".join(["'self'", *(f"'sha256-{one}'" for one in hashes)]),
         "style-src": "'self' 'unsafe-inline'",
-        "img-src": "'self' data: blob:",
+        "img-src": "'self' data:",
         "font-src": "'self' data:",
         "connect-src": "'self'",
         "manifest-src": "'self'",

@@ -23,6 +23,8 @@ from lib.ui.text import literal
 
 _BY_APP = "_menu_by_app"
 PRODUCT = "AI usage"
+_TAB_ICON = "📊"
+"""In the browser's tab, drawn by the browser itself."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def opened() -> Page:
 def menu() -> StreamlitPage:
     """The menu of the pages that the visitor may see; the page to run."""
     st.session_state[_BY_APP] = True
+    st.set_page_config(PRODUCT, _TAB_ICON)  # before the menu, whose icons a browser asks Google for
     return _navigation()
 
 
@@ -162,7 +165,7 @@ def open_page(name: str) -> Iterator[Page]:
     every guard belongs here, and the menu is drawn here too when app.py has not.
     """
     entry = next(entry for entry in ENTRIES if entry.name == name)
-    st.set_page_config(f"{entry.title} · {PRODUCT}", entry.icon, layout="wide")
+    st.set_page_config(f"{entry.title} · {PRODUCT}", _TAB_ICON, layout="wide")
     if not st.session_state.pop(_BY_APP, False):
         _navigation()
     try:

@@ -1,0 +1,122 @@
+"""What a browser may load and do for our pages: every page works under it, and nothing of another site does."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.test_browser import download, loaded
+from tests.support.hosted import Hosted, hosted, sign_in, sign_out
+
+PAGES = {
+    "openai_usage": "oai_period=2026-10-01&oai_period=2026-10-07",
+    "tenant_usage": "red_period=2026-10-01&red_period=2026-10-31",
+    "comet_chargeback": "",
+    "comet_usage": "cmu_workspaces=vision",
+}
+NOISE = ("WARN ", "Failed to load resource: the server responded with a status of 404")
+"""Vega's words on empty series, and Streamlit's search for its own address under a page's."""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
+    with hosted(tmp_path_factory.mktemp("hosted")) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context.set_default_timeout(60_000)
+    yield context.new_page()
+    context.close()
+
+
+def faults_of(app: Hosted, page: Page) -> list[str]:
+    """What the browser complains of, and every request that would leave for another host."""
+    faults: list[str] = []
+    own = (app.url, app.provider.state.issuer, "data:", "blob:")
+    page.on(
+        "console",
+        lambda line: (
+            faults.append(line.text)
+            if line.type in ("error", "warning") and not line.text.startswith(NOISE)
+            else None
+        ),
+    )
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "request", lambda asked: None if asked.url.startswith(own) else faults.append(asked.url)
+    )
+    return faults
+
+
+def test_every_page_draws_its_charts_and_gives_its_files_without_breaking_a_rule(
+    app: Hosted, page: Page, tmp_path: Path
+) -> None:
+    faults = faults_of(app, page)
+    page.goto(f"{app.url}/openai_usage?{PAGES['openai_usage']}")
+    sign_in(page, "ada")
+    for name, query in PAGES.items():
+        page.goto(f"{app.url}/{name}?{query}")
+        loaded(page)
+        drawn = page.get_by_test_id("stVegaLiteChart").locator("canvas, svg.marks")
+        expect(drawn.first).to_be_visible()
+        page.get_by_role("button", name="Download", exact=True).click()
+        assert download(page, "JSON", tmp_path).stat().st_size > 1_000
+        page.keyboard.press("Escape")
+    page.get_by_role("button", name="Copy link").click()
+    page.keyboard.press("Escape")
+    sign_out(page)
+    assert faults == []
+
+
+def test_scripts_and_requests_that_are_not_ours_do_not_run(app: Hosted, page: Page) -> None:
+    page.goto(app.url)
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    outcome = page.evaluate("""async () => {
+        const broken = [];
+        addEventListener("securitypolicyviolation", event => broken.push(event.effectiveDirective));
+        const script = document.createElement("script");
+        script.textContent = "window.injected = true";
+        document.head.append(script);
+        setTimeout(() => { new Function("window.injected = true")() });  // not under the debugger's rules
+        try { await fetch("https://evil.example/") } catch {}
+        document.body.insertAdjacentHTML("beforeend", "<img src='https://evil.example/' onerror='window.injected = true'>");
+        await new Promise(resolve => setTimeout(resolve, 200));
+        return [window.injected ?? false, [...new Set(broken)].sort()];
+    }""")
+    assert outcome == [
+        False,
+        ["connect-src", "img-src", "script-src", "script-src-attr", "script-src-elem"],
+    ]
+
+
+def test_the_rules_come_with_every_answer(app: Hosted) -> None:
+    for path in ("/", "/openai_usage", "/_stcore/health", "/media/x.csv", "/auth/logout", "/x.js"):
+        sent = httpx.get(app.url + path).headers
+        policy = dict(rule.split(" ", 1) for rule in sent["content-security-policy"].split("; "))
+        assert policy["default-src"] == "'none'"
+        assert policy["frame-ancestors"] == "'self'"
+        assert "unsafe" not in policy["script-src"]
+        assert "camera=()" in sent["permissions-policy"]
+        assert sent["cross-origin-opener-policy"] == "same-origin"
+        assert sent["x-content-type-options"] == "nosniff"
+
+
+def test_another_sites_link_to_the_sign_out_asks_once(app: Hosted, page: Page) -> None:
+    page.goto(f"{app.url}/openai_usage?{PAGES['openai_usage']}")
+    sign_in(page, "ada")
+    loaded(page)
+    page.goto(f"{app.provider.state.issuer}/logout")  # stands for another site
+    page.evaluate("address => { location.href = address }", f"{app.url}/auth/logout")
+    expect(page.get_by_text("You are still signed in")).to_be_visible()
+    another = page.context.new_page()
+    another.goto(f"{app.url}/openai_usage?{PAGES['openai_usage']}")
+    loaded(another)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    another.reload()
+    expect(another.get_by_role("button", name="Sign in")).to_be_visible()
