@@ -26,6 +26,9 @@ FOLDERS = ("hosting", "browser", "judges", "servers", "pages", "laws", "pure")
 ALONE = ("laws", "pure")
 """Folders whose tests share nothing that is dear to start, so that any process may take each."""
 
+SHARED = ("stack",)
+"""Fixtures that are made once a session, whichever file asks for them."""
+
 profiles.load()
 expect.set_options(timeout=60_000)  # the library's five seconds are short for a busy machine
 
@@ -40,9 +43,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(folder)
         if folder not in ALONE:
             together = given and folder in ("servers", "pages")
-            group = "given" if together else item.path.stem
+            group = "given" if together else _shared(item) or item.path.stem
             item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: FOLDERS.index(folder_of(item)))
+
+
+def _shared(item: pytest.Item) -> str:
+    """What a test shares with those of other files, if it does."""
+    fixtures = getattr(item, "fixturenames", ())
+    return next((name for name in SHARED if name in fixtures), "")
 
 
 def folder_of(item: pytest.Item) -> str:

@@ -33,6 +33,7 @@ from lib.settings import ROOT, Settings, load_sign_in
 SUB_PATH = "usage"
 USUAL_PORT = 8443
 HOSTING = ROOT / "hosting"
+ENTRY = "asgi.py"
 CONTACT = "the FinOps team (finops@demo.example)"
 _START_SECONDS = 90
 
@@ -63,6 +64,7 @@ class Replica:
     environ: Mapping[str, str]
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
+    entry: str = ENTRY
 
     @property
     def address(self) -> str:
@@ -73,7 +75,7 @@ class Replica:
         """Starts it; ``wait`` says when it answers."""
         with self.log.open("ab") as sink:
             self.process = subprocess.Popen(  # noqa: S603 - the unit's own words
-                start_command(self.port),
+                start_command(self.port, self.entry),
                 cwd=ROOT,
                 env=self.environ,
                 stdout=sink,
@@ -126,7 +128,11 @@ def nginx_binary() -> str:
 
 @contextmanager
 def hosted_stack(
-    *, port: int = 0, replicas: int = 1, environ: Mapping[str, str] | None = None
+    *,
+    port: int = 0,
+    replicas: int = 1,
+    environ: Mapping[str, str] | None = None,
+    entry: str = ENTRY,
 ) -> Iterator[Stack]:
     """nginx with TLS under a sub-path, replicas that nobody has opened yet, and a provider.
 
@@ -134,6 +140,7 @@ def hosted_stack(
         port: that nginx listens on; a free one when 0.
         replicas: how many run, one or two.
         environ: settings of the dashboard beside those of the demo.
+        entry: another file to run instead of the unit's.
 
     Raises:
         SettingsError: nginx is missing, or this checkout has an [auth] of its own.
@@ -159,7 +166,8 @@ def hosted_stack(
         (folder / "state").mkdir(mode=0o700)
         settings = _environ(folder, environ or {})
         for number, own_port in enumerate(ports[:replicas], 1):
-            replica = Replica(own_port, settings, folder / f"dashboard-{number}.log")
+            log = folder / f"dashboard-{number}.log"
+            replica = Replica(own_port, settings, log, entry=entry)
             stack.replicas.append(replica)
             ending.callback(replica.stop)
             replica.start()
@@ -173,12 +181,13 @@ def hosted_stack(
         yield stack
 
 
-def start_command(port: int) -> list[str]:
-    """What the unit starts, with this Python and port."""
+def start_command(port: int, entry: str = ENTRY) -> list[str]:
+    """What the unit starts, with this Python, port and entry."""
     unit = (HOSTING / "dashboard@.service").read_text(encoding="utf-8")
     line = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
     _, *words = shlex.split(line.removeprefix("ExecStart="))
-    return [sys.executable, *(word.replace("%i", str(port)) for word in words)]
+    ours = {"%i": str(port), ENTRY: entry}
+    return [sys.executable, *(ours.get(word, word) for word in words)]
 
 
 def _environ(folder: Path, more: Mapping[str, str]) -> dict[str, str]:

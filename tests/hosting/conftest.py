@@ -20,7 +20,7 @@ def start() -> Iterator[Start]:
         yield lambda **how: ending.enter_context(running(**how))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """One hosted dashboard with two replicas, for the tests that leave it as it was."""
     with running(replicas=2) as one:

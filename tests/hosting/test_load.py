@@ -1,4 +1,4 @@
-"""Fifty people at once for two minutes: no error, no more questions upstream, and memory given back."""
+"""Fifty people at once: no error, no more questions upstream, and memory given back."""
 
 import asyncio
 import math
@@ -25,13 +25,14 @@ from tests.support.redis_servers import Server, redis_server
 from tests.support.servers import serve
 
 PEOPLE = 50
-SECONDS = 120
-ARRIVING_SECONDS = 15
+SECONDS = 50
+ARRIVING_SECONDS = 10
 THINKING_SECONDS = (5.0, 15.0)
-FRESH_SECONDS = 60
-"""After this long a page asks again for what may still change."""
+ENTRY = "tests/support/short_minute.py"
+FRESH_SECONDS = 20
+"""After this long a page asks again for what may still change, by that entry; a minute by the usual one."""
 
-KEPT_SECONDS = 10
+KEPT_SECONDS = 5
 """How long the server keeps the session of somebody who has left; two minutes by default."""
 
 ALL_PAGES = ("openai_usage", "tenant_usage", "comet_chargeback", "comet_usage")
@@ -86,7 +87,7 @@ def served() -> Iterator[tuple[Stack, Upstreams]]:
             "REDIS_PRIMARY_ENDPOINT": redis.url,
             "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": str(KEPT_SECONDS),
         }
-        stack = ending.enter_context(running(environ=settings))
+        stack = ending.enter_context(running(environ=settings, entry=ENTRY))
         yield stack, Upstreams(openai, comet, redis)
 
 
@@ -119,6 +120,8 @@ async def work(stack: Stack, number: int, until: float, seen: Seen) -> None:
                 seen.reruns.append(run.seconds)
                 seen.faults += run.faults if run.loaded else [f"{page} lost its data", *run.faults]
                 turn += 1
+                if time.monotonic() >= until:
+                    break
 
 
 async def crowd(stack: Stack) -> Seen:
@@ -155,7 +158,7 @@ def alone(stack: Stack, upstreams: Upstreams, seen: Seen) -> tuple[Counter[str],
     return first, upstreams.asked() - first
 
 
-def test_fifty_people_for_two_minutes() -> None:
+def test_fifty_people_at_once() -> None:
     with served() as (stack, upstreams):
         one = Seen()
         # It imports everything and fills the caches, which stay: no session's memory.
@@ -165,9 +168,9 @@ def test_fifty_people_for_two_minutes() -> None:
         seen = asyncio.run(crowd(stack))
         asked, most = upstreams.asked() - known, memory_mb(stack)
         after = memory_when_at_rest(stack, before * 1.2)
-    # What has been read stays fresh for a minute, so two readings of the same thing lie at least a
-    # minute apart: 135 seconds of visits have room for three. Each may cost what a second visit of
-    # one session costs, when all that may change was old.
+    # What has been read stays fresh for a while, so two readings of the same thing lie at least that
+    # far apart: the minute of visits has room for three. Each may cost what a second visit of one
+    # session costs, when all that may change was old.
     refreshes = math.ceil((ARRIVING_SECONDS + SECONDS) / FRESH_SECONDS)
     allowed = {name: count * refreshes for name, count in again.items()}
     median = statistics.median(seen.reruns)
@@ -175,12 +178,12 @@ def test_fifty_people_for_two_minutes() -> None:
         f"\n{len(seen.visits)} visits, median {statistics.median(seen.visits):.2f} s; "
         f"{len(seen.reruns)} reruns, median {median:.2f} s, "
         f"95 % under {statistics.quantiles(seen.reruns, n=20)[-1]:.2f} s; "
-        f"asked {dict(asked)}, one session {dict(first)} and {dict(again)} a minute; "
+        f"asked {dict(asked)}, one session {dict(first)} and {dict(again)} later; "
         f"memory {before:.0f} MB, {most:.0f} MB with all, {after:.0f} MB after"
     )
     assert one.faults == []
     assert Counter(seen.faults) == Counter()
-    assert len(seen.reruns) > PEOPLE * 5
+    assert len(seen.reruns) > PEOPLE * 3
     assert {name: n for name, n in asked.items() if n > allowed[name]} == {}
     assert median < 1
     assert after <= before * 1.2
@@ -188,7 +191,7 @@ def test_fifty_people_for_two_minutes() -> None:
 
 def memory_when_at_rest(stack: Stack, wanted: float) -> float:
     """Once everybody has gone: Streamlit forgets their sessions when the next person comes."""
-    least, end = memory_mb(stack), time.monotonic() + KEPT_SECONDS * 6
+    least, end = memory_mb(stack), time.monotonic() + 60
     while least > wanted and time.monotonic() < end:
         asyncio.run(arrive_and_leave(stack, Seen()))
         least = min(least, memory_mb(stack))

@@ -95,6 +95,7 @@ def test_a_copied_cookie_opens_nothing_at_the_other_replica_nor_after_a_restart(
     for replica in stack.replicas:
         replica.stop()
         replica.start()
+    for replica in stack.replicas:
         replica.wait()
     for name in ("first", "second"):
         thief = with_copy(browser, copied, name)

@@ -11,6 +11,7 @@ import pytest
 
 from lib.access.visitors import ROLES, Visitor
 from lib.cache import Caches
+from lib.demo.comet_organisation import CometSize
 from lib.demo.comet_server import create_comet_app
 from lib.demo.openai_server import create_openai_app
 from lib.demo.organisation import make_organisation
@@ -28,8 +29,8 @@ from tests.support import comet_reports, comet_usage_answers
 from tests.support.comet_reports import document, member, user, workspace
 from tests.support.comet_usage_answers import answer_of, ms, run
 from tests.support.comet_usage_loads import NOW, load, source_of
+from tests.support.replies import LAST, ask, report_of
 from tests.support.replies import NOW as OPENAI_NOW
-from tests.support.replies import ask, report_of
 from tests.support.servers import ROOT
 
 
@@ -44,14 +45,15 @@ class Built:
 
 async def openai_usage() -> Built:
     app = create_openai_app(now=lambda: OPENAI_NOW)
-    report = await report_of(app, ask(group_by=("user_id", "project_id")))
+    asked = ask(LAST, endpoints=("completions", "costs"), group_by=("user_id", "project_id"))
+    report = await report_of(app, asked)
     people = {text for one in make_organisation().users for text in (one.email, one.name) if text}
     return Built(report, frozenset(people))
 
 
 def comet_usage(group: str) -> Callable[[], Awaitable[Built]]:
     async def built() -> Built:
-        app = create_comet_app(now=lambda: NOW)
+        app = create_comet_app(now=lambda: NOW, size=SIZE)
         answer = await load(app)
         query = CometUsageQuery(("vision", "language"), group=group)  # type: ignore[arg-type]
         silent = ("sentences",) if group == "user" else ("sentences", "charts")
@@ -62,7 +64,7 @@ def comet_usage(group: str) -> Callable[[], Awaitable[Built]]:
 
 def chargeback(compare: str | None) -> Callable[[], Awaitable[Built]]:
     async def built() -> Built:
-        app = create_comet_app(now=lambda: NOW)
+        app = create_comet_app(now=lambda: NOW, size=SIZE)
         source = source_of(app)
         query = check_chargeback_query(month="2026-10", compare=compare)
         answer = await load_chargeback(source, source.connect(), query, caches=Caches(), now=NOW)
@@ -75,6 +77,9 @@ def people_of(app: object) -> frozenset[str]:
     users = app.state.org.users  # type: ignore[attr-defined]
     return frozenset(text for one in users for text in (one.name, one.email) if text)
 
+
+SIZE = CometSize(workspaces=3, users=16, projects=6, experiments_per_project=8, points=5)
+"""Everybody and everything that a report can name, and little else: all of it is printed and read."""
 
 KINDS = {
     "openai-usage": openai_usage,
@@ -96,9 +101,9 @@ def everything(report: Report) -> dict[str, str]:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_people_are_named_to_roles_that_may_know_them_and_to_nobody_else(kind: str) -> None:
     built = await KINDS[kind]()
-    assert {Visitor(role).may("personal") for role in ROLES} == {True, False}
-    for role in ROLES:
-        may = Visitor(role).may("personal")
+    rights = {Visitor(role).may("personal") for role in ROLES}
+    assert rights == {True, False}
+    for may in rights:
         shown = everything(built.report if may else hide_people(built.report))
         named = {
             place: [one for one in sorted(built.people) if one in text or visible(one) in text]
