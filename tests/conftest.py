@@ -4,11 +4,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from loguru import logger
 from playwright.sync_api import Browser, expect, sync_playwright
 from starlette.applications import Starlette
+from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from lib.demo.comet_faults import CometFaults, CometShape
 from lib.demo.comet_server import create_comet_app
@@ -26,32 +28,43 @@ FOLDERS = ("hosting", "browser", "judges", "servers", "pages", "laws", "pure")
 ALONE = ("laws", "pure")
 """Folders whose tests share nothing that is dear to start, so that any process may take each."""
 
-SHARED = ("stack",)
-"""Fixtures that are made once a session, whichever file asks for them."""
+GIVEN = ("USAGE_TEST_REDIS_URL", "USAGE_TEST_POSTGRES_URL")
+ONE_STACK = ("test_cookies", "test_front", "test_uploads")
+"""Files whose tests leave the hosted dashboard as it was, and so share one."""
 
 profiles.load()
 expect.set_options(timeout=60_000)  # the library's five seconds are short for a busy machine
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests by folder, and keeps in one process those that share a server or a browser."""
-    # A database that was given is one for all, and tests empty it
-    given = any(os.environ.get(f"USAGE_TEST_{kind}_URL") for kind in ("REDIS", "POSTGRES"))
+    """Marks tests by folder, and puts first what takes long."""
     for item in items:
-        folder = folder_of(item)
-        item.add_marker(folder)
-        if folder not in ALONE:
-            together = given and folder in ("servers", "pages")
-            group = "given" if together else _shared(item) or item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(folder_of(item))
     items.sort(key=lambda item: FOLDERS.index(folder_of(item)))
 
 
-def _shared(item: pytest.Item) -> str:
-    """What a test shares with those of other files, if it does."""
-    fixtures = getattr(item, "fixturenames", ())
-    return next((name for name in SHARED if name in fixtures), "")
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Keeps in one process the tests that share a server or a browser."""
+    return Together(config, log)
+
+
+class Together(LoadScopeScheduling):
+    """Hands out groups of tests. xdist's own groups do nothing under this pytest."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+def group_of(nodeid: str) -> str:
+    """What must stay together has one name."""
+    path = Path(nodeid.partition("::")[0])
+    folder = path.relative_to("tests").parts[0]
+    if folder in ALONE:
+        return nodeid
+    # A database that was given is one for all, and tests empty it
+    if folder in ("servers", "pages") and any(os.environ.get(name) for name in GIVEN):
+        return "given"
+    return "stack" if path.stem in ONE_STACK else path.stem
 
 
 def folder_of(item: pytest.Item) -> str:
