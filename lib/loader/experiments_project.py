@@ -25,6 +25,7 @@ class ProjectPart:
         gpu_error: why GPU figures are missing, if they are.
         gpu_missing: of how many experiments.
         unread: entries that were no experiments.
+        in_seconds: starts and ends that came as seconds.
     """
 
     rows: Rows | None
@@ -34,6 +35,7 @@ class ProjectPart:
     gpu_error: SourceError | None = None
     gpu_missing: int = 0
     unread: int = 0
+    in_seconds: int = 0
     skipped: Skipped = field(default_factory=Skipped)
 
     @property
@@ -111,6 +113,7 @@ async def fetch_project(
         part.gpu_missing += metrics.missing
         part.gpu_error = metrics.error if metrics.missing else part.gpu_error
     part.unread = sum(page.unread for page in pages)
+    part.in_seconds = sum(page.in_seconds for page in pages)
     if pages:
         part.rows = rows_of(pages, figures, archived=archived)
     if isinstance(names, SourceError) and part.count:

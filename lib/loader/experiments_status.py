@@ -97,6 +97,7 @@ def usage_notes(parts: Parts, twice: int) -> tuple[str, ...]:
         skipped.add(part.skipped)
     where = [project.target for project, lists in parts if any(one.skipped.values for one in lists)]
     unread = sum(part.unread for part in every)
+    in_seconds = sum(part.in_seconds for part in every)
     notes = []
     if skipped.values:
         what = ", ".join(f"{number:,} {kind}" for kind, number in skipped.values.items())
@@ -112,6 +113,11 @@ def usage_notes(parts: Parts, twice: int) -> tuple[str, ...]:
         notes.append(
             f"All GPU samples of {skipped.fractions:,} experiments lie between 0 and 1: they are "
             "probably fractions, but are counted as percent."
+        )
+    if in_seconds:
+        notes.append(
+            f"{in_seconds:,} starts and ends of experiments are seconds since 1970, not milliseconds, "
+            "and are read as such."
         )
     if unread:
         notes.append(f"{unread:,} entries had no experiment key and are not counted.")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from lib.errors import SourceReplyError
 from lib.sources.comet.chargeback.ask import parse_chargeback
-from lib.sources.comet.chargeback.tables import FIELDS, SECONDS
+from lib.sources.comet.chargeback.tables import FIELDS
+from lib.sources.comet.server.moments import SECONDS
 
 counts = st.none() | st.integers(-(2**63) + 1, 2**63 - 1)
 # Seconds are read as such, and noted

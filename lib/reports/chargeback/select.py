@@ -14,7 +14,7 @@ from lib.periods import Period
 from lib.sources.comet.chargeback.accounts import is_service
 from lib.sources.comet.chargeback.answer import EPOCH, Chargeback
 from lib.sources.comet.chargeback.query import ChargebackQuery
-from lib.sources.comet.chargeback.tables import MILLISECONDS
+from lib.sources.comet.server.moments import MILLISECONDS
 from lib.usage.exact import exactly, values_of
 
 DAY_MS = 86_400_000

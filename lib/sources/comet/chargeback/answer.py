@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 
-from lib.sources.comet.chargeback.tables import MILLISECONDS, Table
+from lib.sources.comet.chargeback.tables import Table
+from lib.sources.comet.server.moments import MILLISECONDS
 from lib.status import SourceStatus
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lib.sources.comet.chargeback.tables import ADDED, FIELDS, SECONDS, SPELLINGS, Kind, Table
+from lib.sources.comet.chargeback.tables import ADDED, FIELDS, SPELLINGS, Kind, Table
+from lib.sources.comet.server.moments import SECONDS
 
 Record = dict[str, Any]
 

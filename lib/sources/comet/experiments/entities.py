@@ -66,12 +66,14 @@ class ExperimentPage:
         fresh: those with a key that no page had before.
         more: whether the server says that another page follows; None if it does not say.
         unread: entries without a key.
+        in_seconds: starts and ends that came as seconds.
     """
 
     listed: int = 0
     fresh: int = 0
     more: bool | None = None
     unread: int = 0
+    in_seconds: int = 0
     keys: list[str] = field(default_factory=list)
     users: list[str] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)

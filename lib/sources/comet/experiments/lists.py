@@ -14,6 +14,7 @@ from lib.sources.comet.experiments.tables import (
     WORKSPACES_PATH,
 )
 from lib.sources.comet.server.entries import read_entries
+from lib.sources.comet.server.moments import SECONDS
 from lib.sources.comet.server.rest import CometRest
 
 _EARLIEST, _LATEST = -62_135_596_800_000, 253_402_300_799_999
@@ -139,8 +140,8 @@ def parse_experiments(raw: bytes, *, archived: bool, page: int, seen: set[str]) 
             return
         found.keys.append(key)
         found.users.append(text_of(entry.get("userName")))
-        found.starts.append(moment(entry.get("startTimeMillis")))
-        found.ends.append(moment(entry.get("endTimeMillis")))
+        found.starts.append(milliseconds(entry.get("startTimeMillis"), found))
+        found.ends.append(milliseconds(entry.get("endTimeMillis"), found))
         found.durations.append(max(0, moment(entry.get("durationMillis"))))
         runs = entry.get("running")
         found.running.append(runs if isinstance(runs, bool) else None)
@@ -222,6 +223,15 @@ def moment(value: Any) -> int:
     """Epoch milliseconds; 0 for what is missing or is no moment."""
     number = whole(value) or 0
     return number if _EARLIEST <= number <= _LATEST else 0
+
+
+def milliseconds(value: Any, page: ExperimentPage) -> int:
+    """A moment, from seconds where the number can only be these: the page counts them."""
+    number = moment(value)
+    if number not in SECONDS:
+        return number
+    page.in_seconds += 1
+    return 1_000 * number
 
 
 def _of(project: CometProject) -> list[tuple[str, str]]:
