@@ -1,5 +1,7 @@
 """What can go wrong: one class per remedy."""
 
+from collections.abc import Iterable
+
 
 class DashboardError(Exception):
     """Something a person can act on.
@@ -32,6 +34,23 @@ class InputError(DashboardError):
     def __init__(self, parameter: str, problem: str, remedy: str = "") -> None:
         super().__init__(f"{parameter}: {problem}", remedy)
         self.parameter = parameter
+
+
+def check_given(parameter: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The names of a filter, each once.
+
+    Args:
+        parameter: what one of them is called, such as ``project``.
+
+    Raises:
+        InputError: one is empty; it would match nothing, and read as zero.
+    """
+    chosen = tuple(dict.fromkeys(names))
+    if not all(name.strip() for name in chosen):
+        raise InputError(
+            parameter, "the name is empty.", f"Name a {parameter}, or leave it out for all."
+        )
+    return chosen
 
 
 class AccessError(DashboardError):

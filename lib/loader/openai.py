@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from lib.api_client import ApiClient, Retry
 from lib.cache import FINAL_AFTER, Bucket, Caches
 from lib.errors import SourceError, SourceRefused
+from lib.loader.openai_filters import check_filters
 from lib.loader.openai_status import SeriesAnswer, cost_notes, directory_statuses, series_status
 from lib.loader.progress import Progress
 from lib.periods import Period, bucket_starts, from_epoch, runs
@@ -51,6 +52,10 @@ async def load_openai(
 
     Everything is asked at once; the client bounds what is in flight. A source that fails is listed
     in ``statuses`` beside the data of the others.
+
+    Raises:
+        SourceError: every source failed.
+        InputError: a filter names what OpenAI neither lists nor has usage of.
     """
     load = _Load(client, caches, now, progress or Progress())
     names = asyncio.create_task(load.directory())  # one for both periods
@@ -62,14 +67,14 @@ async def load_openai(
         names.cancel()
         if before:
             before.cancel()
-    if earlier is None:
-        return answer
-    if not isinstance(earlier, SourceError):
-        return replace(answer, previous=earlier)
-    failed = SourceStatus(
-        NAME, "preceding_period", "failed", detail=earlier.detail, remedy=earlier.remedy
-    )
-    return replace(answer, statuses=(*answer.statuses, failed))
+    if isinstance(earlier, SourceError):
+        failed = SourceStatus(
+            NAME, "preceding_period", "failed", detail=earlier.detail, remedy=earlier.remedy
+        )
+        answer = replace(answer, statuses=(*answer.statuses, failed))
+    else:
+        answer = replace(answer, previous=earlier)
+    return check_filters(query, answer, names.result())
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,17 @@ def test_a_range_that_cannot_be_asked_for_is_refused_with_the_limit(
     assert not upstream.state.requests
 
 
+def test_a_project_that_does_not_exist_is_one_warning_beside_the_inputs(
+    upstream: Starlette,
+) -> None:
+    at = open_link(oai_projects="nope")
+    assert len(at.warning) == 1
+    assert "nope" in texts(at.warning)
+    assert not at.error
+    assert not at.metric
+    assert [box for box in at.multiselect if box.label == "Projects"]
+
+
 def test_a_rerun_asks_upstream_for_nothing(upstream: Starlette) -> None:
     at = open_page()
     asked = len(upstream.state.requests)

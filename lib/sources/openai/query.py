@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 
-from lib.errors import InputError
+from lib.errors import InputError, check_given
 from lib.periods import SECONDS, Period, check_period
 from lib.sources.openai.tables import (
     COSTS,
@@ -107,7 +107,14 @@ def check_query(
     chosen = _known("endpoint", endpoints, CHOICES) or CHOICES
     grouping = DEFAULT_GROUP_BY if group_by is None else _known("group by", group_by, DIMENSIONS)
     return OpenAIQuery(
-        period, chosen, width, grouping, tuple(projects), tuple(users), tuple(models), compare
+        period,
+        chosen,
+        width,
+        grouping,
+        check_given("project", projects),
+        check_given("user", users),
+        check_given("model", models),
+        compare,
     )
 
 

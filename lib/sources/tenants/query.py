@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from lib.errors import InputError
+from lib.errors import InputError, check_given
 from lib.periods import Period, check_period
 
 MONTHS = 6
@@ -72,9 +72,7 @@ def check_tenant_query(
         raise InputError("sort", f"{sort[:40]!r} is unknown.", f"Use {', '.join(SORTS)}.")
     if top is not None and top < 1:
         raise InputError("top", f"{top} is not a number of tenants.", "Use 1 or more.")
-    chosen = tuple(dict.fromkeys(tenants))
-    if "" in chosen:
-        raise InputError("tenant", "the id is empty.", "Name a tenant, or leave it out for all.")
+    chosen = check_given("tenant", tenants)
     return TenantQuery(check_period(first, last, today), chosen, sort, top)  # type: ignore[arg-type]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from lib.errors import InputError
+from lib.errors import InputError, check_given
 
 WINDOW, ACTIVE_WINDOW = "7d", "60d"
 EVERY_ACCOUNT = "both"
@@ -95,7 +95,7 @@ def check_chargeback_query(
         raise InputError(
             "accounts", f"{accounts[:40]!r} is unknown.", f"Use {', '.join(ACCOUNTS)}."
         )
-    chosen = tuple(dict.fromkeys(workspaces))
+    chosen = check_given("workspace", workspaces)
     return ChargebackQuery(
         month or None, compare or None, window, active_window, chosen, exclude.strip(), accounts
     )
