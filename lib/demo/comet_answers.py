@@ -11,7 +11,7 @@ from lib.demo.comet_errors import CometRefusal
 from lib.demo.comet_experiments import ARCHIVED, Laboratory
 from lib.demo.comet_faults import CometFaults, CometShape
 from lib.demo.comet_metrics import chart, columns
-from lib.demo.comet_organisation import CometProject, CometUser, CometWorkspace, millis
+from lib.demo.comet_organisation import CometUser, CometWorkspace, MadeUpProject, millis
 from lib.demo.recent import Recent
 
 VERSION_PATH = "/clientlib/isAlive/ver"
@@ -61,7 +61,7 @@ class Server:
                 return workspace
         raise CometRefusal(self.shape.not_found, f"No such workspace {name}")
 
-    def projects(self, workspace: CometWorkspace) -> list[CometProject]:
+    def projects(self, workspace: CometWorkspace) -> list[MadeUpProject]:
         """A workspace's projects."""
         return [
             project
@@ -69,13 +69,13 @@ class Server:
             if project.workspace is workspace and project.created <= self.millis
         ]
 
-    def project(self, query: Query, endpoint: str) -> CometProject:
+    def project(self, query: Query, endpoint: str) -> MadeUpProject:
         """The project of ``workspaceName`` and ``projectName``, or of ``projectId``.
 
         Raises:
             CometRefusal: as ``workspace``, or as ``fail_project`` has it.
         """
-        matches: list[CometProject]
+        matches: list[MadeUpProject]
         if "projectId" in query:
             homes = self.workspaces()
             matches = [
@@ -174,7 +174,7 @@ def project(server: Server, query: Query, _body: Item) -> bytes:
     return written(project_item(server, server.project(query, "project")))
 
 
-def project_item(server: Server, project: CometProject) -> Item:
+def project_item(server: Server, project: MadeUpProject) -> Item:
     """A project with what tells whether it changed."""
     laboratory, now = server.laboratory, server.millis
     runs, begun = laboratory.of(project), laboratory.count(project, now)

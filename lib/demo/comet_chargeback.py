@@ -12,9 +12,9 @@ from lib.demo.comet_faults import CometShape
 from lib.demo.comet_organisation import (
     DAY,
     CometOrganisation,
-    CometProject,
     CometUser,
     CometWorkspace,
+    MadeUpProject,
     history,
 )
 
@@ -114,9 +114,9 @@ def count(laboratory: Laboratory, moment: int, *, archived: bool) -> Tallies:
     return tallies
 
 
-def projects_by_workspace(org: CometOrganisation, at: int) -> dict[int, list[CometProject]]:
+def projects_by_workspace(org: CometOrganisation, at: int) -> dict[int, list[MadeUpProject]]:
     """The projects that existed at a moment, by the place of their workspace."""
-    by_place: dict[int, list[CometProject]] = {}
+    by_place: dict[int, list[MadeUpProject]] = {}
     for project in org.projects:
         if project.created <= at:
             by_place.setdefault(project.workspace.place, []).append(project)
@@ -125,7 +125,7 @@ def projects_by_workspace(org: CometOrganisation, at: int) -> dict[int, list[Com
 
 def workspace_item(
     workspace: CometWorkspace,
-    projects: list[CometProject],
+    projects: list[MadeUpProject],
     tallies: Tallies,
     at: int,
     shape: CometShape,

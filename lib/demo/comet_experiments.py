@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from lib.demo.comet_catalogue import ADJECTIVES, NOUNS
-from lib.demo.comet_organisation import AHEAD, DAY, CometOrganisation, CometProject, CometUser
+from lib.demo.comet_organisation import AHEAD, DAY, CometOrganisation, CometUser, MadeUpProject
 from lib.demo.recent import Recent
 
 HOUR = 3_600_000
@@ -52,7 +52,7 @@ class Laboratory:
         self.org = org
         self.runs: Recent[int, Runs] = Recent(REMEMBERED_EXPERIMENTS)
 
-    def of(self, project: CometProject) -> Runs:
+    def of(self, project: MadeUpProject) -> Runs:
         """A project's experiments, also those that have not begun yet."""
         runs = self.runs.get(project.place)
         if runs is None:
@@ -60,11 +60,11 @@ class Laboratory:
             self.runs.put(project.place, runs, len(runs.began) + 1)
         return runs
 
-    def count(self, project: CometProject, now: int) -> int:
+    def count(self, project: MadeUpProject, now: int) -> int:
         """How many have begun; they are the first ones."""
         return bisect_right(self.of(project).began, now)
 
-    def items(self, project: CometProject, now: int, *, archived: bool) -> list[Item]:
+    def items(self, project: MadeUpProject, now: int, *, archived: bool) -> list[Item]:
         """Experiments as Comet shows them: either the archived ones or the others."""
         runs = self.of(project)
         return [
@@ -73,7 +73,7 @@ class Laboratory:
             if bool(runs.flags[place] & ARCHIVED) is archived
         ]
 
-    def item(self, project: CometProject, runs: Runs, place: int, now: int) -> Item:
+    def item(self, project: MadeUpProject, runs: Runs, place: int, now: int) -> Item:
         """One experiment; while it runs it has no end and its duration grows.
 
         Of those that never said that they ended, every other one is taken to be running for ever.
@@ -99,12 +99,12 @@ class Laboratory:
             "throttle": False,
         }
 
-    def key(self, project: CometProject, place: int) -> str:
+    def key(self, project: MadeUpProject, place: int) -> str:
         """An experiment's key: looks random, yet tells project and place to ``find``."""
         salt = self.salt(project.place, place)
         return f"{(project.place << 32 | place) ^ int(salt, 16):016x}{salt}"
 
-    def find(self, key: str) -> tuple[CometProject, int] | None:
+    def find(self, key: str) -> tuple[MadeUpProject, int] | None:
         """The project and place of a key; None for one that no experiment has."""
         try:
             number = int(key[:16], 16) ^ int(key[16:], 16)
@@ -120,13 +120,13 @@ class Laboratory:
         text = f"{self.org.seed}:{project}:{place}"
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
-    def everywhere(self) -> Iterator[tuple[CometProject, Runs]]:
+    def everywhere(self) -> Iterator[tuple[MadeUpProject, Runs]]:
         """Every project with its experiments."""
         for project in self.org.projects:
             yield project, self.of(project)
 
 
-def make_runs(org: CometOrganisation, project: CometProject) -> Runs:
+def make_runs(org: CometOrganisation, project: MadeUpProject) -> Runs:
     """A project's experiments from the seed and its place: more as time goes by, fewer at weekends."""
     rng = random.Random(f"{org.seed}:runs:{project.place}")
     end = min(org.end, project.workspace.deleted)
@@ -154,7 +154,7 @@ def make_runs(org: CometOrganisation, project: CometProject) -> Runs:
     return Runs(array("q", began), lasted, users, sizes, bytes(flags))
 
 
-def who(rng: random.Random, project: CometProject, moment: int) -> CometUser:
+def who(rng: random.Random, project: MadeUpProject, moment: int) -> CometUser:
     """Who logs an experiment: the founder where nobody else is there."""
     user = project.contributors[int(len(project.contributors) * rng.random() ** 1.5)]
     return user if user.is_active(moment) else project.contributors[0]
@@ -169,7 +169,7 @@ def to_office_hours(rng: random.Random, at: int, earliest: int) -> int:
     return max(earliest, day * DAY + round(rng.triangular(6, 23.9, 13) * HOUR))
 
 
-def experiment_name(project: CometProject, place: int) -> str:
+def experiment_name(project: MadeUpProject, place: int) -> str:
     """A name as Comet makes them up."""
     number = 7_919 * (place + 1) + 104_729 * project.place
     return f"{ADJECTIVES[number % 8]}_{NOUNS[number // 8 % 7]}_{number % 10_000:04d}"

@@ -6,7 +6,7 @@ from functools import cache
 
 from lib.demo.comet_experiments import Laboratory, Runs, experiment_name
 from lib.demo.comet_faults import CometFaults, CometShape
-from lib.demo.comet_organisation import CometProject
+from lib.demo.comet_organisation import MadeUpProject
 
 GPU_METRICS = {
     "gpu_utilization": (0.0, 100.0),
@@ -38,7 +38,7 @@ GPU_METRIC = re.compile(r"sys\.gpu\.(\d+)\.(\w+)")
 Item = dict[str, object]
 
 
-def columns(laboratory: Laboratory, project: CometProject, now: int) -> list[Item]:
+def columns(laboratory: Laboratory, project: MadeUpProject, now: int) -> list[Item]:
     """What the experiments of a project have logged, GPUs first."""
     if not laboratory.count(project, now):
         return []
@@ -53,7 +53,7 @@ def columns(laboratory: Laboratory, project: CometProject, now: int) -> list[Ite
     return [*gpu, *others]
 
 
-def gpus_of(project: CometProject, place: int) -> int:
+def gpus_of(project: MadeUpProject, place: int) -> int:
     """How many GPUs an experiment used."""
     if place % NONE_EVERY == NONE_EVERY - 1:
         return 0
@@ -116,7 +116,7 @@ def moments(runs: Runs, place: int, now: int, most: int | None) -> list[int]:
 
 
 def values_of(
-    laboratory: Laboratory, project: CometProject, place: int, name: str, number: int
+    laboratory: Laboratory, project: MadeUpProject, place: int, name: str, number: int
 ) -> list[float]:
     """The values of a metric; empty if the experiment never logged it."""
     rng = random.Random(f"{laboratory.org.seed}:{project.place}:{place}:{name}")

@@ -96,7 +96,7 @@ class CometWorkspace:
 
 
 @dataclass(frozen=True)
-class CometProject:
+class MadeUpProject:
     """A project; ``contributors`` log its experiments, the first of them is always there."""
 
     place: int
@@ -125,7 +125,7 @@ class CometOrganisation:
     end: int
     users: tuple[CometUser, ...]
     workspaces: tuple[CometWorkspace, ...]
-    projects: tuple[CometProject, ...]
+    projects: tuple[MadeUpProject, ...]
 
 
 def make_comet_organisation(
@@ -245,7 +245,7 @@ def make_project(
     end: int,
     workspaces: tuple[CometWorkspace, ...],
     hostile_names: bool,
-) -> CometProject:
+) -> MadeUpProject:
     """A project by place; the last of the demo's thirty stays empty."""
     home = place if place < len(workspaces) else int(len(workspaces) * rng.random() ** 2)
     workspace = workspaces[home]
@@ -253,7 +253,7 @@ def make_project(
     created = first + round((min(end, workspace.deleted) - first) * 0.5 * rng.random() ** 3)
     founder, *others = workspace.members
     share = size.spread[place % len(size.spread)]
-    return CometProject(
+    return MadeUpProject(
         place=place,
         id=token(f"project:{place}:{created}"),
         name=named(HOSTILE if hostile_names else PROJECTS, place),

@@ -36,7 +36,7 @@ CHOICES = {
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class ServedEndpoint:
     """One usage endpoint.
 
     Args:
@@ -62,9 +62,9 @@ class Endpoint:
         return METRICS[self.name]
 
 
-def usage(name: str, *extra_filters: str, noun: str = "") -> Endpoint:
+def usage(name: str, *extra_filters: str, noun: str = "") -> ServedEndpoint:
     """An endpoint under /organization/usage; ``noun`` where its rows are called differently."""
-    return Endpoint(
+    return ServedEndpoint(
         name=name,
         path=f"/organization/usage/{name}",
         object=f"organization.usage.{noun or name}.result",
@@ -86,7 +86,7 @@ ENDPOINTS = (
     usage("code_interpreter_sessions"),
     usage("file_search_calls", *WHO, "vector_store_ids", noun="file_searches"),
     usage("web_search_calls", *WHO, "models", "context_levels", noun="web_searches"),
-    Endpoint(
+    ServedEndpoint(
         name="costs",
         path="/organization/costs",
         object="organization.costs.result",

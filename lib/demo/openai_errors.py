@@ -21,7 +21,7 @@ TROUBLE: dict[int, tuple[str, str, str | None]] = {
 """Message, type and code of a failure by its status."""
 
 
-class Refusal(Exception):
+class OpenAIRefusal(Exception):
     """An answer that is an error.
 
     Args:
@@ -48,34 +48,34 @@ class Refusal(Exception):
         }
 
 
-def bad_value(param: str, message: str) -> Refusal:
+def bad_value(param: str, message: str) -> OpenAIRefusal:
     """400: a parameter has a value that cannot be."""
-    return Refusal(400, message, param=param, code="invalid_value")
+    return OpenAIRefusal(400, message, param=param, code="invalid_value")
 
 
-def not_a_choice(param: str, value: str, choices: Iterable[str]) -> Refusal:
+def not_a_choice(param: str, value: str, choices: Iterable[str]) -> OpenAIRefusal:
     """400: a parameter takes one of few words, and this is none of them."""
     words = ", ".join(f"'{choice}'" for choice in choices)
     return bad_value(param, f"Invalid value: '{value}'. Supported values are: {words}")
 
 
-def bad_cursor() -> Refusal:
+def bad_cursor() -> OpenAIRefusal:
     """400: the cursor belongs to another query, or to none."""
-    return Refusal(
+    return OpenAIRefusal(
         400,
         "The page token is invalid, have you modified the query parameters?",
         code="invalid_request_error",
     )
 
 
-def unknown_route(request: Request) -> Refusal:
+def unknown_route(request: Request) -> OpenAIRefusal:
     """404: no such path."""
-    return Refusal(404, f"Invalid URL ({request.method} {request.url.path})")
+    return OpenAIRefusal(404, f"Invalid URL ({request.method} {request.url.path})")
 
 
-def missing_scope(scope: str) -> Refusal:
+def missing_scope(scope: str) -> OpenAIRefusal:
     """403: the key exists, but may not do this."""
-    return Refusal(
+    return OpenAIRefusal(
         403,
         "You have insufficient permissions for this operation. "
         f"Missing scopes: {scope}. Check that you have the correct role in your organization, "
@@ -85,7 +85,7 @@ def missing_scope(scope: str) -> Refusal:
 
 def refuse(_request: Request, error: Exception) -> Response:
     """The response of a refusal."""
-    assert isinstance(error, Refusal)
+    assert isinstance(error, OpenAIRefusal)
     return JSONResponse(error.body, error.status)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lib.demo.openai_errors import Refusal, bad_value, not_a_choice
+from lib.demo.openai_errors import OpenAIRefusal, bad_value, not_a_choice
 from lib.demo.openai_query import Pairs
 from lib.demo.organisation import AdminKey, ApiKey, Organisation, Project, ServiceAccount, User
 
@@ -209,33 +209,33 @@ def find_project(org: Organisation, project_id: str | None) -> Project | None:
     """The project of a path; None where the path has none.
 
     Raises:
-        Refusal: 404 for an id that no project has.
+        OpenAIRefusal: 404 for an id that no project has.
     """
     if project_id is None:
         return None
     for project in org.projects:
         if project.id == project_id:
             return project
-    raise Refusal(404, f"No such project: '{project_id}'.")
+    raise OpenAIRefusal(404, f"No such project: '{project_id}'.")
 
 
 def single_item(items: Sequence[Item], item_id: str) -> Item:
     """The item of an id.
 
     Raises:
-        Refusal: 404 for an id that none has, such as a deleted one's.
+        OpenAIRefusal: 404 for an id that none has, such as a deleted one's.
     """
     for item in items:
         if item["id"] == item_id:
             return item
-    raise Refusal(404, f"No such object: '{item_id}'.")
+    raise OpenAIRefusal(404, f"No such object: '{item_id}'.")
 
 
 def list_page(lookup: Lookup, items: Sequence[Item], pairs: Pairs) -> Item:
     """One page of a list in its envelope.
 
     Raises:
-        Refusal: 400 for a parameter or value that is not offered, or an unknown ``after``.
+        OpenAIRefusal: 400 for a parameter or value that is not offered, or an unknown ``after``.
     """
     values = gather(lookup, pairs)
     shown = [item for item in items if lookup.keep(item, values)]
@@ -266,7 +266,7 @@ def gather(lookup: Lookup, pairs: Pairs) -> Values:
         name = spelled.removesuffix("[]")
         if name not in ("limit", "after", *lookup.parameters):
             message = f"Unknown parameter: '{name}'."
-            raise Refusal(400, message, param=name, code="unknown_parameter")
+            raise OpenAIRefusal(400, message, param=name, code="unknown_parameter")
         parts = value.split(",") if name == "emails" else [value]
         for part in parts:
             if name in CHOICES and part not in CHOICES[name]:

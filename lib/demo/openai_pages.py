@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from lib.demo.facts import Amount, Diary, Fact, Label
-from lib.demo.openai_endpoints import STEPS, Endpoint
-from lib.demo.openai_errors import Refusal
+from lib.demo.openai_endpoints import STEPS, ServedEndpoint
+from lib.demo.openai_errors import OpenAIRefusal
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_query import UsageQuery, write_cursor
 from lib.demo.organisation import DAY, Organisation
@@ -25,7 +25,7 @@ KEY_FLOOR = 1_764_979_200
 
 Sums = dict[tuple[Label, ...], tuple[Amount, ...]]
 Row = dict[str, object]
-Writer = Callable[[Endpoint, UsageQuery, tuple[Label, ...], tuple[Amount, ...]], Row]
+Writer = Callable[[ServedEndpoint, UsageQuery, tuple[Label, ...], tuple[Amount, ...]], Row]
 
 
 class Ledger:
@@ -42,11 +42,11 @@ class Ledger:
         self.emails = {user.id: user.email for user in org.users}
         self.written: Recent[tuple[object, ...], list[bytes]] = Recent(KEPT_BYTES)
 
-    def page(self, endpoint: Endpoint, query: UsageQuery, now: datetime) -> bytes:
+    def page(self, endpoint: ServedEndpoint, query: UsageQuery, now: datetime) -> bytes:
         """The body of one page.
 
         Raises:
-            Refusal: 400 where a fault switch has costs refuse a grouping.
+            OpenAIRefusal: 400 where a fault switch has costs refuse a grouping.
         """
         if endpoint.name == "costs":
             self.check_costs(endpoint, query)
@@ -62,13 +62,13 @@ class Ledger:
         envelope = json.dumps({"has_more": more, "next_page": cursor})
         return b'{"object":"page","data":[' + data + b"]," + envelope[1:].encode()
 
-    def check_costs(self, endpoint: Endpoint, query: UsageQuery) -> None:
+    def check_costs(self, endpoint: ServedEndpoint, query: UsageQuery) -> None:
         """Refuses what some organisations' costs refuse, if the faults say so."""
         grouped = {endpoint.dimensions[place] for place in query.group_by}
         filtered = {endpoint.dimensions[place] for place, _ in query.filters}
         too_early = query.starts.start < KEY_FLOOR
         if self.faults.refuse_api_key_before_floor and "api_key_id" in grouped and too_early:
-            raise Refusal(
+            raise OpenAIRefusal(
                 400,
                 f"Grouping by api_key_id is only supported for start_time >= {KEY_FLOOR}.",
                 param="start_time",
@@ -76,7 +76,7 @@ class Ledger:
             )
         within_projects = "project_id" in grouped | filtered
         if self.faults.refuse_user_with_project and "user_id" in grouped and within_projects:
-            raise Refusal(
+            raise OpenAIRefusal(
                 400,
                 "Combining user_id with project_id is not supported for this organization.",
                 param="group_by",
@@ -84,7 +84,7 @@ class Ledger:
             )
 
     def buckets(
-        self, endpoint: Endpoint, query: UsageQuery, shown: range, now: datetime
+        self, endpoint: ServedEndpoint, query: UsageQuery, shown: range, now: datetime
     ) -> Iterator[bytes]:
         """The shown buckets as JSON, in order."""
         visible = int((now - timedelta(hours=self.faults.lag_hours)).timestamp()) + 1
@@ -99,7 +99,9 @@ class Ledger:
             yield from lines[first % DAY // step : (until - number * DAY) // step]
             first = until
 
-    def day(self, endpoint: Endpoint, query: UsageQuery, number: int, high: int) -> list[bytes]:
+    def day(
+        self, endpoint: ServedEndpoint, query: UsageQuery, number: int, high: int
+    ) -> list[bytes]:
         """All buckets of a day as JSON; kept when the whole day is over and shown unclipped."""
         start, end = number * DAY, (number + 1) * DAY
         whole = query.low <= start and high >= end
@@ -121,7 +123,9 @@ class Ledger:
                 self.written.put(key, lines, sum(map(len, lines)) + 80 * len(lines))
         return lines
 
-    def facts(self, endpoint: Endpoint, number: int, starts: range, low: int) -> Iterable[Fact]:
+    def facts(
+        self, endpoint: ServedEndpoint, number: int, starts: range, low: int
+    ) -> Iterable[Fact]:
         """A day's facts of an endpoint; a level is a fact of every bucket, whatever its width."""
         if endpoint.name == "costs":
             return cost_facts(self.diary, number)
@@ -134,7 +138,7 @@ class Ledger:
             )
         return self.diary.day(number).get(endpoint.name, ())
 
-    def bucket(self, endpoint: Endpoint, query: UsageQuery, start: int, sums: Sums) -> bytes:
+    def bucket(self, endpoint: ServedEndpoint, query: UsageQuery, start: int, sums: Sums) -> bytes:
         """One bucket as JSON."""
         end = start + STEPS[query.width]
         bucket: Row = {
@@ -151,7 +155,7 @@ class Ledger:
 
     def usage_row(
         self,
-        endpoint: Endpoint,
+        endpoint: ServedEndpoint,
         query: UsageQuery,
         labels: tuple[Label, ...],
         amounts: tuple[Amount, ...],
@@ -167,7 +171,7 @@ class Ledger:
 
     def cost_row(
         self,
-        endpoint: Endpoint,
+        endpoint: ServedEndpoint,
         query: UsageQuery,
         labels: tuple[Label, ...],
         amounts: tuple[Amount, ...],
@@ -187,7 +191,9 @@ class Ledger:
         }
 
 
-def named(endpoint: Endpoint, query: UsageQuery, labels: tuple[Label, ...]) -> dict[str, Label]:
+def named(
+    endpoint: ServedEndpoint, query: UsageQuery, labels: tuple[Label, ...]
+) -> dict[str, Label]:
     """Every dimension of an endpoint, null where it is not grouped by."""
     names: dict[str, Label] = dict.fromkeys(endpoint.dimensions)
     for place, label in zip(query.group_by, labels, strict=True):

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lib.demo.facts import Label
-from lib.demo.openai_endpoints import CHOICES, FILTERS, STEPS, Endpoint
-from lib.demo.openai_errors import Refusal, bad_cursor, bad_value, not_a_choice
+from lib.demo.openai_endpoints import CHOICES, FILTERS, STEPS, ServedEndpoint
+from lib.demo.openai_errors import OpenAIRefusal, bad_cursor, bad_value, not_a_choice
 
 Pairs = Sequence[tuple[str, str]]
 Filters = tuple[tuple[int, frozenset[Label]], ...]
@@ -43,7 +43,7 @@ class UsageQuery:
     fingerprint: bytes
 
 
-def read_query(endpoint: Endpoint, pairs: Pairs, now: int) -> UsageQuery:
+def read_query(endpoint: ServedEndpoint, pairs: Pairs, now: int) -> UsageQuery:
     """The request that query pairs spell out.
 
     Args:
@@ -52,7 +52,7 @@ def read_query(endpoint: Endpoint, pairs: Pairs, now: int) -> UsageQuery:
         now: Unix seconds; no bucket starts after it.
 
     Raises:
-        Refusal: 400 for whatever OpenAI would refuse.
+        OpenAIRefusal: 400 for whatever OpenAI would refuse.
     """
     values = gather(endpoint, pairs)
     width = read_width(endpoint, values)
@@ -73,7 +73,7 @@ def read_query(endpoint: Endpoint, pairs: Pairs, now: int) -> UsageQuery:
     )
 
 
-def gather(endpoint: Endpoint, pairs: Pairs) -> dict[str, list[str]]:
+def gather(endpoint: ServedEndpoint, pairs: Pairs) -> dict[str, list[str]]:
     """Values by parameter: ``a[]=x&a[]=y``, ``a=x&a=y`` and ``a=x,y`` say the same.
 
     Line items hold commas themselves, so their commas stay.
@@ -83,13 +83,13 @@ def gather(endpoint: Endpoint, pairs: Pairs) -> dict[str, list[str]]:
         name = spelled.removesuffix("[]")
         if name not in (*SCALARS, "group_by", *endpoint.filters):
             message = f"Unknown parameter: '{name}'."
-            raise Refusal(400, message, param=name, code="unknown_parameter")
+            raise OpenAIRefusal(400, message, param=name, code="unknown_parameter")
         parts = [value] if name == "line_items" else value.split(",")
         values.setdefault(name, []).extend(part for part in parts if part)
     return values
 
 
-def read_width(endpoint: Endpoint, values: dict[str, list[str]]) -> str:
+def read_width(endpoint: ServedEndpoint, values: dict[str, list[str]]) -> str:
     """The bucket width, a day unless asked otherwise."""
     width = values.get("bucket_width", ["1d"])[-1]
     if width not in endpoint.limits:
@@ -98,11 +98,11 @@ def read_width(endpoint: Endpoint, values: dict[str, list[str]]) -> str:
 
 
 def read_times(
-    endpoint: Endpoint, values: dict[str, list[str]], now: int, step: int
+    endpoint: ServedEndpoint, values: dict[str, list[str]], now: int, step: int
 ) -> tuple[int, int]:
     """Start and end in Unix seconds; costs snap both to midnight, so one day needs two dates."""
     if "start_time" not in values:
-        raise Refusal(
+        raise OpenAIRefusal(
             400,
             "Missing required parameter: 'start_time'.",
             param="start_time",
@@ -145,7 +145,7 @@ def read_limit(values: dict[str, list[str]], default: int, highest: int) -> int:
     return limit
 
 
-def read_groups(endpoint: Endpoint, values: dict[str, list[str]]) -> tuple[int, ...]:
+def read_groups(endpoint: ServedEndpoint, values: dict[str, list[str]]) -> tuple[int, ...]:
     """Positions of the dimensions to group by, in the endpoint's own order."""
     wanted = values.get("group_by", [])
     for name in wanted:
@@ -154,7 +154,7 @@ def read_groups(endpoint: Endpoint, values: dict[str, list[str]]) -> tuple[int, 
     return tuple(place for place, name in enumerate(endpoint.dimensions) if name in wanted)
 
 
-def read_filters(endpoint: Endpoint, values: dict[str, list[str]]) -> Filters:
+def read_filters(endpoint: ServedEndpoint, values: dict[str, list[str]]) -> Filters:
     """Which labels pass, by position of the dimension."""
     filters: list[tuple[int, frozenset[Label]]] = []
     for name in endpoint.filters:
@@ -170,7 +170,7 @@ def read_filters(endpoint: Endpoint, values: dict[str, list[str]]) -> Filters:
     return tuple(filters)
 
 
-def fingerprint_of(endpoint: Endpoint, values: dict[str, list[str]]) -> bytes:
+def fingerprint_of(endpoint: ServedEndpoint, values: dict[str, list[str]]) -> bytes:
     """Four bytes of everything that was asked, save the page."""
     asked = sorted((name, sorted(value)) for name, value in values.items() if name != "page")
     return hashlib.sha256(repr((endpoint.name, asked)).encode()).digest()[:4]

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from lib.demo.openai_endpoints import ENDPOINTS, Endpoint
+from lib.demo.openai_endpoints import ENDPOINTS, ServedEndpoint
 from lib.demo.openai_errors import (
     SIGN_IN_PAGE,
-    Refusal,
+    OpenAIRefusal,
     missing_scope,
     refuse,
     trouble,
@@ -53,7 +53,7 @@ def create_openai_app(
         admin_key: the one key that is let in.
         org: an organisation to use instead of the seed's.
     """
-    app = Starlette(exception_handlers={Refusal: refuse, 404: no_route, 405: no_route})
+    app = Starlette(exception_handlers={OpenAIRefusal: refuse, 404: no_route, 405: no_route})
     app.router.redirect_slashes = False
     app.state.now = now or (lambda: datetime.now(UTC))
     app.state.faults = faults or Faults()
@@ -74,7 +74,7 @@ def create_openai_app(
     return app
 
 
-def usage_body(endpoint: Endpoint) -> Body:
+def usage_body(endpoint: ServedEndpoint) -> Body:
     """How a page of usage or costs is written."""
 
     def body(request: Request) -> bytes:
@@ -144,11 +144,11 @@ def check_key(request: Request, scope: str) -> None:
     """Lets only the admin key in.
 
     Raises:
-        Refusal: 401 without a key or with a wrong one, 403 for a project's key.
+        OpenAIRefusal: 401 without a key or with a wrong one, 403 for a project's key.
     """
     word, _, key = request.headers.get("authorization", "").partition(" ")
     if word.lower() != "bearer" or not key.strip():
-        raise Refusal(
+        raise OpenAIRefusal(
             401,
             "You didn't provide an API key. You need to provide your API key in an Authorization "
             "header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY). You can obtain an "
@@ -159,7 +159,7 @@ def check_key(request: Request, scope: str) -> None:
         return
     if key.startswith("sk-proj-"):
         raise missing_scope(scope)
-    raise Refusal(
+    raise OpenAIRefusal(
         401,
         f"Incorrect API key provided: {key[:4]}****. You can find your API key at "
         "https://platform.openai.com/account/api-keys.",

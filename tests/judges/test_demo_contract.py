@@ -15,7 +15,7 @@ import uvicorn
 from openai import OpenAI
 from starlette.applications import Starlette
 
-from lib.demo.openai_endpoints import ENDPOINTS, STEPS, Endpoint
+from lib.demo.openai_endpoints import ENDPOINTS, STEPS, ServedEndpoint
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
 from lib.demo.organisation import Organisation
@@ -82,7 +82,7 @@ def org(app: Starlette) -> Organisation:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: each.name)
 def test_the_sdk_reads_every_endpoint_grouped_by_everything(
-    organization: Any, endpoint: Endpoint
+    organization: Any, endpoint: ServedEndpoint
 ) -> None:
     ask = getattr(organization.usage, endpoint.name)
     page = ask(**WORK, bucket_width="1d", group_by=list(endpoint.dimensions), limit=31)
@@ -104,7 +104,7 @@ def test_the_sdk_reads_every_endpoint_grouped_by_everything(
     [each for each in ENDPOINTS if each.name != "costs"],
     ids=lambda each: each.name,
 )
-def test_the_sdk_reads_hours_and_minutes(organization: Any, endpoint: Endpoint) -> None:
+def test_the_sdk_reads_hours_and_minutes(organization: Any, endpoint: ServedEndpoint) -> None:
     ask = getattr(organization.usage, endpoint.name)
     assert len(ask(**WORK, bucket_width="1h").data) == 24
     assert len(ask(**WORK, bucket_width="1m").data) == 60

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from lib.demo.__main__ import cli
 from lib.demo.catalogue import HOSTILE_NAMES
-from lib.demo.openai_endpoints import ENDPOINTS, FILTERS, STEPS, Endpoint
+from lib.demo.openai_endpoints import ENDPOINTS, FILTERS, STEPS, ServedEndpoint
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
 from lib.demo.organisation import make_organisation
@@ -49,7 +49,7 @@ def path_of(name: str) -> str:
     return f"/organization/{'' if name == 'costs' else 'usage/'}{name}"
 
 
-async def buckets(client: AsyncClient, endpoint: Endpoint | str, **asked: Any) -> list[Any]:
+async def buckets(client: AsyncClient, endpoint: ServedEndpoint | str, **asked: Any) -> list[Any]:
     name = endpoint if isinstance(endpoint, str) else endpoint.name
     reply = await client.get(path_of(name), params={**WORK, **asked})
     assert reply.status_code == 200, reply.text
@@ -61,7 +61,7 @@ async def error(client: AsyncClient, path: str, **asked: Any) -> tuple[int, dict
     return reply.status_code, reply.json()["error"]
 
 
-def totals(found: list[Any], endpoint: Endpoint) -> dict[str, Decimal]:
+def totals(found: list[Any], endpoint: ServedEndpoint) -> dict[str, Decimal]:
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for bucket in found:
         for row in bucket["results"]:
@@ -76,7 +76,7 @@ def totals(found: list[Any], endpoint: Endpoint) -> dict[str, Decimal]:
 
 @pytest.mark.parametrize("endpoint", FLOWS, ids=lambda each: each.name)
 async def test_minutes_sum_to_hours_and_hours_to_days(
-    demo: AsyncClient, endpoint: Endpoint
+    demo: AsyncClient, endpoint: ServedEndpoint
 ) -> None:
     days = await buckets(demo, endpoint)
     hours = await buckets(demo, endpoint, bucket_width="1h", limit=24)
@@ -91,7 +91,7 @@ async def test_minutes_sum_to_hours_and_hours_to_days(
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda each: each.name)
 async def test_sums_of_any_grouping_equal_the_ungrouped_sum(
-    demo: AsyncClient, endpoint: Endpoint
+    demo: AsyncClient, endpoint: ServedEndpoint
 ) -> None:
     whole = await buckets(demo, endpoint)
     assert len(whole[0]["results"]) == 1
@@ -108,7 +108,7 @@ async def test_sums_of_any_grouping_equal_the_ungrouped_sum(
     ids=lambda each: each if isinstance(each, str) else each.name,
 )
 async def test_a_filter_leaves_exactly_the_rows_it_names(
-    demo: AsyncClient, endpoint: Endpoint, parameter: str
+    demo: AsyncClient, endpoint: ServedEndpoint, parameter: str
 ) -> None:
     dimension = FILTERS[parameter]
     rows = (await buckets(demo, endpoint, group_by=dimension))[0]["results"]

@@ -16,7 +16,7 @@ from lib.charts import (
     fold,
 )
 from lib.periods import SECONDS
-from lib.reports.openai.select import Names, Selection
+from lib.reports.openai.select import Names, OpenAISelection
 from lib.reports.openai.tables import UNALLOCATED
 from lib.reports.report import ChartSpec, Table
 from lib.sources.openai.query import OpenAIQuery
@@ -76,7 +76,7 @@ _RANKINGS = (
 )
 
 
-def openai_charts(chosen: Selection, breakdowns: Iterable[Table]) -> Iterator[ChartSpec]:
+def openai_charts(chosen: OpenAISelection, breakdowns: Iterable[Table]) -> Iterator[ChartSpec]:
     """Cost and tokens over time, then the largest projects, users, keys and models.
 
     A chart whose data is missing is left out, not drawn empty.
@@ -114,7 +114,7 @@ def openai_charts(chosen: Selection, breakdowns: Iterable[Table]) -> Iterator[Ch
         yield from _ranking(ranking, tables[ranking.table], chosen.currency, chosen.names)
 
 
-def _tokens(chosen: Selection) -> "pd.Series[Any] | None":
+def _tokens(chosen: OpenAISelection) -> "pd.Series[Any] | None":
     """Input and output tokens per row. Cached and audio tokens lie inside them.
 
     None where none are known, or where an endpoint that counts them failed.

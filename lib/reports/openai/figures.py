@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lib.reports.openai.select import Selection
+from lib.reports.openai.select import OpenAISelection
 from lib.reports.report import Delta, Figure, Number
 from lib.sources.openai import NAME
 from lib.sources.openai.tables import COSTS, ENDPOINTS
@@ -68,7 +68,7 @@ _TOTALS = (
 )
 
 
-def openai_totals(chosen: Selection) -> Totals:
+def openai_totals(chosen: OpenAISelection) -> Totals:
     """The control totals of the JSON form; None where one is unknown or was not asked for."""
     totals: dict[str, Number | str | None] = {}
     for row in _TOTALS:
@@ -83,7 +83,7 @@ def openai_totals(chosen: Selection) -> Totals:
 
 
 def openai_figures(
-    totals: Totals, chosen: Selection, previous: Selection | None
+    totals: Totals, chosen: OpenAISelection, previous: OpenAISelection | None
 ) -> Iterable[Figure]:
     """One figure per total that was asked for.
 
@@ -111,7 +111,7 @@ def openai_figures(
         yield Figure(row.key, label, number, unit, row.help, delta, incomplete)
 
 
-def _behind(row: _Total, chosen: Selection) -> set[str]:
+def _behind(row: _Total, chosen: OpenAISelection) -> set[str]:
     """The parts of OpenAI that a total rests on."""
     if row.key == "cost":
         return {chosen.paid_by}
@@ -120,7 +120,7 @@ def _behind(row: _Total, chosen: Selection) -> set[str]:
     return {name for name in chosen.query.endpoints if name != COSTS}
 
 
-def _troubled(parts: set[str], chosen: Selection) -> bool:
+def _troubled(parts: set[str], chosen: OpenAISelection) -> bool:
     return any(
         status.source == NAME and status.part in parts and status.status in ("failed", "partial")
         for status in chosen.statuses

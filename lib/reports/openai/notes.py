@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from lib.reports.openai.select import Selection
+from lib.reports.openai.select import OpenAISelection
 from lib.reports.openai.tables import BREAKDOWNS
 from lib.sources.openai.tables import COSTS, DIMENSIONS, ENDPOINTS, METRICS
 
 _OWN_COLUMNS = ("endpoint_type", "date", "start_time")
 
 
-def openai_notes(chosen: Selection, now: datetime) -> Iterable[str]:
+def openai_notes(chosen: OpenAISelection, now: datetime) -> Iterable[str]:
     """What is provisional, left out, or not what it seems."""
     query, usage = chosen.query, chosen.usage
     running = query.period.end == now.date()

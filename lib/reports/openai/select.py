@@ -29,7 +29,7 @@ Sums = Mapping[str | None, Any]
 
 
 @dataclass(frozen=True)
-class Selection:
+class OpenAISelection:
     """An answer after the filters.
 
     A total is None where a source that counts into it failed, and a sum of its parts too: what the
@@ -167,7 +167,7 @@ class Selection:
         return {key: sum_money(group) for key, group in amounts.items()}
 
 
-def select(answer: OpenAIAnswer, query: OpenAIQuery) -> Selection:
+def select(answer: OpenAIAnswer, query: OpenAIQuery) -> OpenAISelection:
     """The rows that pass the filters. Costs that cannot be filtered alike become unknown."""
     usage, costs, by_user = answer.usage, answer.costs, answer.costs_by_user
     last, paid_by = _last_level(usage), COSTS
@@ -199,7 +199,7 @@ def select(answer: OpenAIAnswer, query: OpenAIQuery) -> Selection:
         if costs is not None:
             costs = costs[costs[column].isin(ids)]
         by_user = None
-    return Selection(
+    return OpenAISelection(
         query,
         answer.statuses,
         answer.names,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from lib.reports.openai.select import Names, Selection, sum_money
+from lib.reports.openai.select import Names, OpenAISelection, sum_money
 from lib.reports.report import Column, Table
 from lib.sources.openai.tables import BREAKDOWN_METRICS, COSTS_GROUP_BY, DIMENSIONS, METRICS, Kind
 
@@ -84,7 +84,7 @@ def with_names(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
     return named
 
 
-def usage_table(chosen: Selection) -> Table:
+def usage_table(chosen: OpenAISelection) -> Table:
     """Every row as OpenAI gave it, names beside ids, in the fixed column order."""
     group_by = chosen.query.dimensions
     frame = with_names(chosen.usage, chosen.names)
@@ -117,7 +117,7 @@ def usage_table(chosen: Selection) -> Table:
     )
 
 
-def costs_table(chosen: Selection) -> Iterable[Table]:
+def costs_table(chosen: OpenAISelection) -> Iterable[Table]:
     """Billed cost per day, project, line item and key, with the quantities behind it; no table when
     costs are unknown."""
     if chosen.costs is None:
@@ -165,7 +165,7 @@ def costs_table(chosen: Selection) -> Iterable[Table]:
     )
 
 
-def breakdown_table(breakdown: Breakdown, chosen: Selection) -> Table:
+def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
     """Usage and cost per project, user, key or model, with a row for what belongs to none.
 
     Costs in several currencies, or that cannot be told apart, make the cost column null.
@@ -213,7 +213,9 @@ def breakdown_table(breakdown: Breakdown, chosen: Selection) -> Table:
     )
 
 
-def _breakdown_notes(breakdown: Breakdown, chosen: Selection, *, told_apart: bool) -> Iterable[str]:
+def _breakdown_notes(
+    breakdown: Breakdown, chosen: OpenAISelection, *, told_apart: bool
+) -> Iterable[str]:
     if breakdown.dimension == "model" and told_apart:
         yield "The model of a cost is what its line item names before the first comma."
     if chosen.cost and not told_apart and not chosen.splits_costs(breakdown.cost_column):

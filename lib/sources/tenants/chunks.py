@@ -25,7 +25,7 @@ class Chunk:
 
     Args:
         heads: Arrow array of bytes: prefix and tenant id.
-        metrics, periods: codes of ``Names``.
+        metrics, periods: codes of ``SeenTexts``.
     """
 
     keys: list[bytes]
@@ -62,7 +62,7 @@ class Chunk:
 
 
 @dataclass
-class Names:
+class SeenTexts:
     """Texts by code, in order of first sight."""
 
     codes: dict[str, int] = field(default_factory=dict)
@@ -85,8 +85,8 @@ class KeyReader:
     months: frozenset[str]
     tenants: frozenset[str]
     bad: Callable[[bytes, str, str], None]
-    metrics: Names = field(default_factory=Names)
-    periods: Names = field(default_factory=Names)
+    metrics: SeenTexts = field(default_factory=SeenTexts)
+    periods: SeenTexts = field(default_factory=SeenTexts)
     _seen_metrics: dict[bytes, int] = field(default_factory=dict)
     _seen_periods: dict[bytes, int] = field(default_factory=dict)
 
