@@ -55,6 +55,15 @@ http {{
 """
 """What Debian's nginx.conf holds around a site, without a folder that only root may write."""
 
+_UNIT = HOSTING / "dashboard@.service"
+_WITHOUT_NEW_CODE = """\
+import ctypes, os, sys
+PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 1
+ctypes.CDLL(None).prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+"""What systemd does for MemoryDenyWriteExecute=; kernels before 6.3 take no notice."""
+
 
 @dataclass
 class Replica:
@@ -75,7 +84,7 @@ class Replica:
         """Starts it; ``wait`` says when it answers."""
         with self.log.open("ab") as sink:
             self.process = subprocess.Popen(  # noqa: S603 - the unit's own words
-                start_command(self.port, self.entry),
+                [*deny_new_code(), *start_command(self.port, self.entry)],
                 cwd=ROOT,
                 env=self.environ,
                 stdout=sink,
@@ -183,11 +192,17 @@ def hosted_stack(
 
 def start_command(port: int, entry: str = ENTRY) -> list[str]:
     """What the unit starts, with this Python, port and entry."""
-    unit = (HOSTING / "dashboard@.service").read_text(encoding="utf-8")
+    unit = _UNIT.read_text(encoding="utf-8")
     line = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
     _, *words = shlex.split(line.removeprefix("ExecStart="))
     ours = {"%i": str(port), ENTRY: entry}
     return [sys.executable, *(ours.get(word, word) for word in words)]
+
+
+def deny_new_code() -> list[str]:
+    """Words before a command, which deny its process what the unit denies it."""
+    denied = "MemoryDenyWriteExecute=true" in _UNIT.read_text(encoding="utf-8").splitlines()
+    return [sys.executable, "-c", _WITHOUT_NEW_CODE] if denied and sys.platform == "linux" else []
 
 
 def _environ(folder: Path, more: Mapping[str, str]) -> dict[str, str]:

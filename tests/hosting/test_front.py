@@ -1,6 +1,10 @@
 """What nginx and the dashboard behind it answer to programs, before anybody has signed in."""
 
+import platform
+import re
 import ssl
+import subprocess
+import sys
 from urllib.parse import urlsplit
 
 import httpx
@@ -8,7 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from lib.demo.hosted import Stack, start_command
+from lib.demo.hosted import Stack, deny_new_code, start_command
 
 
 def get(stack: Stack, url: str, **headers: str) -> httpx.Response:
@@ -69,6 +73,30 @@ def test_every_cookie_travels_over_tls_only(stack: Stack) -> None:
     ]
     assert len(cookies) >= 3
     assert [cookie for cookie in cookies if "secure" not in cookie.lower()] == []
+
+
+def test_a_flood_of_sign_ins_from_one_address_is_refused_and_pages_are_still_answered(
+    stack: Stack,
+) -> None:
+    context = ssl.create_default_context(cafile=str(stack.certificate))
+    with httpx.Client(verify=context, trust_env=False, timeout=30) as http:
+        statuses = [http.get(f"{stack.url}/auth/login").status_code for _ in range(250)]
+        assert set(statuses[:100]) == {302}, "fifty people who sign in at once"
+        assert statuses[-1] == 429
+        assert http.get(f"{stack.url}/openai_usage").status_code == 200
+
+
+def test_a_replica_may_not_run_what_it_has_written() -> None:
+    kernel = tuple(map(int, re.findall(r"\d+", platform.release())[:2]))
+    if kernel < (6, 3):
+        pytest.skip(f"kernel {platform.release()} cannot deny it without systemd")
+    program = [sys.executable, "-c", "import mmap; mmap.mmap(-1, 4096, prot=mmap.PROT_WRITE | 4)"]
+    allowed, denied = (
+        subprocess.run([*before, *program], capture_output=True, check=False, text=True)
+        for before in ([], deny_new_code())
+    )
+    assert allowed.returncode == 0
+    assert "PermissionError" in denied.stderr
 
 
 def test_no_log_of_nginx_holds_a_query(stack: Stack) -> None:
