@@ -3,13 +3,18 @@
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.runtime import memory_media_file_storage
 
+from lib.access.files import file_owners
 from lib.exports import Profile
 from lib.exports.csv import to_csv, to_zip
 from lib.exports.json import to_json
 from lib.exports.printer import printer
 from lib.reports.report import Report
 from lib.ui.page import Page, opened
+
+# Streamlit tells large files apart by samples, and would serve an earlier one that differs elsewhere.
+memory_media_file_storage._PARTIAL_HASH_THRESHOLD = 1 << 62  # type: ignore[misc]
 
 _PROFILES: dict[str, Profile] = {
     "Excel": "excel",
@@ -78,6 +83,7 @@ def _checked(
         lines = page.sign_in.trail(page.settings)
         user = visitor.email or "local"
         lines.note_download(report, made, user=user, page=page.entry.name, name=name)
+        file_owners.add(made, visitor.email)
         return made
 
     return data

@@ -18,6 +18,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 # Pinned with Streamlit's version; a test signs in and out through it.
 from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
 
+from lib.access.files import file_owners
 from lib.access.requests import made_here
 from lib.access.sign_in import SignIn, check_sign_in
 from lib.access.uploads import REFUSAL, Place, UploadBudgets
@@ -37,6 +38,7 @@ _LINK_SECONDS = 900
 _LONGEST_COOKIE = 3_800
 _FALLBACK_SECONDS = 3_600
 _UPLOAD = "/_stcore/upload_file"
+_MEDIA = "/media/"
 
 
 class Doorman:
@@ -68,7 +70,7 @@ class Doorman:
             return
         request = Request(scope)
         path = scope["path"].removeprefix(_base())
-        private, upload = path.startswith("/media/"), path.startswith(_UPLOAD)
+        private, upload = path.startswith(_MEDIA), path.startswith(_UPLOAD)
         visitor = None
         if private or upload or path == "/auth/login" or safe_link(request.url.path):
             visitor = await run_sync(_visitor, request)
@@ -94,6 +96,8 @@ class Doorman:
             await PlainTextResponse("Not found", 404)(scope, receive, answer)
         elif guarded and not (visitor and _may_pass(visitor, download=private)):
             await PlainTextResponse("Sign in first", 403)(scope, receive, answer)
+        elif visitor and private and not await run_sync(_is_own, visitor, path):
+            await PlainTextResponse("Built for somebody else", 403)(scope, receive, answer)
         elif visitor and upload and request.method == "PUT":
             await self._upload(visitor, path, request, receive, answer)
         elif path == "/auth/logout":
@@ -212,6 +216,13 @@ def _is_held(place: Place) -> bool:
 def _may_pass(visitor: Visitor, *, download: bool) -> bool:
     """Whether files go to this visitor, or come from them."""
     return visitor.may("download") if download else visitor.sees(UPLOADS)
+
+
+def _is_own(visitor: Visitor, path: str) -> bool:
+    """Whether a file was built for this visitor; one that is not there is nobody's."""
+    name = path.removeprefix(_MEDIA).partition(".")[0]
+    file = get_instance().media_file_mgr.read_file(name)
+    return not visitor.email or file is None or file_owners.owns(visitor.email, file.content)
 
 
 def _claims(request: Request) -> Mapping[str, object]:

@@ -211,6 +211,12 @@ def test_a_file_is_out_of_reach_without_the_right_and_after_signing_out(
     kept = {one["name"]: one["value"] for one in page.context.cookies()}
     assert httpx.get(address, cookies=kept).status_code == 200, "else nothing would be proven"
     assert httpx.get(address).status_code == 403
+    assert httpx.get(address, cookies=_cookie(app, "fritz@demo.example")).status_code == 200
+    for somebody_else in ("frida@demo.example", "ada@demo.example"):
+        cookies = _cookie(app, somebody_else)
+        assert httpx.get(address, cookies=cookies).status_code == 403, "of the same right"
+    expired = _cookie(app, "fritz@demo.example", hours_ago=13)
+    assert httpx.get(address, cookies=expired).status_code == 403
 
     other = browser.new_context()
     viewer = other.new_page()
@@ -235,6 +241,21 @@ def test_a_file_is_out_of_reach_without_the_right_and_after_signing_out(
     second.get_by_role("button", name="Fetch usage data").click(force=True)
     expect(second.get_by_text("You have signed out")).to_be_visible()
     expect(second.get_by_text("Sources (")).to_have_count(0)
+
+
+def _cookie(app: Hosted, email: str, hours_ago: float = 0) -> dict[str, str]:
+    """The cookie of somebody in the group with the right to download."""
+    claims = {
+        "is_logged_in": True,
+        "email": email,
+        "email_verified": True,
+        "groups": ["finance"],
+        "iat": int(time.time() - hours_ago * 3_600),
+        "origin": app.url,
+        "provider": "default",
+    }
+    signed = create_signed_value(COOKIE_SECRET, "_streamlit_user", json.dumps(claims))
+    return {"_streamlit_user": signed.decode()}
 
 
 def test_a_forged_or_tampered_cookie_is_nobody(
