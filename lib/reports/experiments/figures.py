@@ -1,0 +1,131 @@
+"""The sums of experiments over time, and the figures that show them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from lib.periods import Period, bucket_key, from_epoch
+from lib.reports.experiments.select import Rows, bucket_places, sum_up
+from lib.reports.report import Figure, Number
+from lib.sources.comet.experiments.answer import CometUsageAnswer
+from lib.sources.comet.experiments.query import CometUsageQuery
+
+Sums = Mapping[str, Any]
+
+
+def days_of(rows: Rows) -> Period | None:
+    """All time is from the first start to the last."""
+    if not len(rows):
+        return None
+    first, last = (from_epoch(ms // 1_000).date() for ms in (rows.first_ms, rows.last_ms))
+    return Period(first, last)
+
+
+def usage_sums(rows: Rows, *, unknown: bool) -> Sums:
+    """The figures over all experiments; all None when nothing is known."""
+    sums = sum_up(rows)
+    seconds, timed = sums["run_time_seconds"], sums["experiments_with_run_time"]
+    sums["average_run_time_seconds"] = seconds / timed if seconds and timed else None
+    sums["workspaces"] = len(np.unique(rows.workspace))
+    sums["projects"] = len(np.unique(rows.project))
+    return dict.fromkeys(sums) if unknown else sums
+
+
+def usage_totals(sums: Sums, rows: Rows) -> dict[str, Number | str | None]:
+    """The control totals of the JSON form; None where one is unknown."""
+    keys = ("experiments", "users", "run_time_seconds", "experiments_with_run_time", "gpu_hours")
+    return {
+        **{key: sums[key] for key in keys},
+        "mean_gpu_utilisation": rows.both["gpu_mean"],
+        "peak_gpu_utilisation": rows.both["gpu_peak"],
+        "mean_gpu_memory_utilisation": rows.both["memory_mean"],
+        "peak_gpu_memory_utilisation": rows.both["memory_peak"],
+        "average_run_time_seconds": sums["average_run_time_seconds"],
+        "workspaces": sums["workspaces"],
+        "projects": sums["projects"],
+        "gpus_without_time": rows.gpus.timeless if sums["experiments"] is not None else None,
+    }
+
+
+_FIGURES = (
+    ("experiments", "Experiments", "experiments", "That start in the range."),
+    ("users", "Users", "users", "Distinct users with an experiment."),
+    ("run_time_seconds", "Total run time", "seconds", "From start to end."),
+    (
+        "average_run_time_seconds",
+        "Average run time",
+        "seconds",
+        "Over the experiments with a run time.",
+    ),
+    (
+        "experiments_with_run_time",
+        "Experiments with run time",
+        "experiments",
+        "The others run still, or say nothing usable of their end.",
+    ),
+    ("workspaces", "Active workspaces", "workspaces", "With an experiment in the range."),
+    ("projects", "Active projects", "projects", "With an experiment in the range."),
+)
+"""Key of the sums, label, unit and explanation of the figures that are plain sums."""
+
+_GPU_FIGURES = (
+    ("gpu_utilisation", "GPU use", "%"),
+    ("gpu_memory_utilisation", "GPU memory", "%"),
+    ("gpu_hours", "GPU hours", "hours"),
+)
+
+
+def usage_figures(
+    sums: Sums, rows: Rows, query: CometUsageQuery, buckets: range, answer: CometUsageAnswer
+) -> Iterator[Figure]:
+    """The headline numbers; all are marked when a project or list failed."""
+    incomplete = any(status.status in ("failed", "partial") for status in answer.statuses)
+    for key, label, unit, help_text in _FIGURES:
+        yield Figure(key, label, sums[key], unit, help_text, incomplete=incomplete)
+    for figure in _times(rows, query, buckets):
+        key, label, value, unit, help_text = figure
+        yield Figure(key, label, value, unit, help_text, incomplete=incomplete)
+    of_gpu = {
+        "mean": ", mean of samples",
+        "peak": ", mean of peaks",
+    }[query.utilisation]
+    for key, label, unit in _GPU_FIGURES:
+        how = of_gpu if unit == "%" else ""
+        help_text = "See the notes for what is averaged." if how else "Summed over all GPUs."
+        short = key == "gpu_hours" and rows.gpus.timeless > 0
+        yield Figure(key, label + how, sums[key], unit, help_text, incomplete=incomplete or short)
+
+
+def _times(
+    rows: Rows, query: CometUsageQuery, buckets: range
+) -> Iterator[tuple[str, str, int | None, str, str]]:
+    """When: the days between the first and the last start, and the bucket with the most experiments."""
+    unit = query.unit
+    days = days_of(rows)
+    if days is None:
+        yield "date_range", "Date range", None, "days", ""
+        yield "time_span", "Time span", None, f"{unit}s", ""
+        yield "peak_bucket", f"Peak {unit}", None, "", ""
+        return
+    places = bucket_places(rows, unit, buckets)
+    span = int(places.max() - places.min()) + 1
+    counts = np.bincount(places, minlength=len(buckets))
+    peak = int(counts.argmax())
+    ties = int((counts == counts[peak]).sum()) - 1
+    tied = f" Of {ties + 1} equal ones the earliest." if ties else ""
+    yield (
+        "date_range",
+        f"{days.start} to {days.end}",
+        days.days,
+        "days",
+        "First to last start of an experiment, UTC.",
+    )
+    yield "time_span", "Time span", span, f"{unit}s", f"{unit.capitalize()}s from first to last."
+    yield (
+        "peak_bucket",
+        f"Peak {unit}: {bucket_key(unit, buckets[peak])}",
+        int(counts[peak]),
+        "",
+        f"Most experiments in one {unit} (UTC).{tied}",
+    )
