@@ -26,17 +26,19 @@ LINK = (
 SECONDS = 1_000
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def upstream() -> Starlette:
     return create_openai_app(admin_key=CANARY)
 
 
-@pytest.fixture
-def app(upstream: Starlette, tmp_path: Path) -> Iterator[Dashboard]:
+@pytest.fixture(scope="module")
+def app(upstream: Starlette, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """One for all; the first test of this file finds it as nobody has opened it yet."""
     settings = {"OPENAI_ADMIN_KEY": CANARY, "LOGURU_LEVEL": "DEBUG"}
+    folder = tmp_path_factory.mktemp("dashboard")
     with (
         serve(upstream) as url,
-        dashboard(tmp_path, OPENAI_BASE_URL=f"{url}/v1", **settings) as running,
+        dashboard(folder, OPENAI_BASE_URL=f"{url}/v1", **settings) as running,
     ):
         yield running
 
@@ -47,6 +49,20 @@ def page(browser: Browser) -> Iterator[Page]:
     context.set_default_timeout(30 * SECONDS)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def slow(app: Dashboard, page: Page, upstream: Starlette) -> Iterator[Starlette]:
+    """Every answer takes a second, and none is in the cache."""
+    page.goto(app.url + LINK)
+    loaded(page)
+    page.get_by_role("button", name="Clear cache").click()
+    expect(page.get_by_text("The cache is empty.")).to_be_visible()
+    page.goto("about:blank")
+    upstream.state.requests.clear()
+    upstream.state.faults.latency_seconds = 1
+    yield upstream
+    upstream.state.faults.latency_seconds = 0
 
 
 def frames_of(page: Page) -> list[str]:
@@ -171,39 +187,41 @@ def test_the_copied_link_shows_the_same_in_another_browser(
 
 
 def test_stopping_cancels_the_requests_and_fetching_starts_again(
-    app: Dashboard, page: Page, upstream: Starlette
+    app: Dashboard, page: Page, slow: Starlette
 ) -> None:
-    upstream.state.faults.latency_seconds = 2
     page.goto(app.url + LINK)
     expect(page.get_by_text("requests answered")).to_be_visible()
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped.")).to_be_visible()
-    asked = len(upstream.state.requests)
-    upstream.state.faults.latency_seconds = 0
-    page.wait_for_timeout(2_500)  # longer than a request took: a load not cancelled would go on
-    assert len(upstream.state.requests) == asked
+    asked = len(slow.state.requests)
+    slow.state.faults.latency_seconds = 0
+    page.wait_for_timeout(1_500)  # longer than a request took: a load not cancelled would go on
+    assert len(slow.state.requests) == asked
     page.get_by_role("button", name="Fetch usage data").click()
     loaded(page)
 
 
 def test_leaving_the_page_cancels_the_requests(
-    app: Dashboard, page: Page, browser: Browser, upstream: Starlette
+    app: Dashboard, page: Page, browser: Browser, slow: Starlette
 ) -> None:
-    upstream.state.faults.latency_seconds = 2
     page.goto(app.url + LINK)
     expect(page.get_by_text("requests answered")).to_be_visible()
     other = browser.new_context().new_page()  # something to wait with, once the page is gone
     page.close()
-    other.wait_for_timeout(2_500)  # those under way are answered; a load that goes on asks for more
-    asked = len(upstream.state.requests)
-    other.wait_for_timeout(2_500)
+    other.wait_for_timeout(1_500)  # those under way are answered; a load that goes on asks for more
+    asked = len(slow.state.requests)
+    other.wait_for_timeout(1_500)
     other.context.close()
-    assert len(upstream.state.requests) == asked
+    assert len(slow.state.requests) == asked
     assert asked < 30, "not even half of them"
 
 
 def test_the_server_key_is_in_no_frame_page_log_or_file(
-    app: Dashboard, page: Page, upstream: Starlette, tmp_path: Path
+    app: Dashboard,
+    page: Page,
+    upstream: Starlette,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     frames = frames_of(page)
     page.goto(app.url + LINK)
@@ -214,7 +232,8 @@ def test_the_server_key_is_in_no_frame_page_log_or_file(
         for name in ("CSV: usage table", "CSV: all tables (zip)", "JSON", "PDF")
     ]
     page.keyboard.press("Escape")
-    upstream.state.admin_key = "sk-admin-another"  # from here on the server's key is refused
+    # From here on the server's key is refused
+    monkeypatch.setattr(upstream.state, "admin_key", "sk-admin-another")
     page.get_by_role("button", name="Clear cache").click()
     expect(page.get_by_text("The cache is empty.")).to_be_visible()
     page.get_by_role("button", name="Fetch usage data").click()

@@ -30,6 +30,7 @@ LINK = (
 
 @pytest.fixture
 def app(comet_served: Served, tmp_path: Path) -> Iterator[Dashboard]:
+    """Fresh: two of the three claims are of a server that nobody has opened or that never answers."""
     settings = {"COMET_API_KEY": CANARY, "COMET_URL_OVERRIDE": comet_served[1]}
     with dashboard(tmp_path, **settings) as running:
         yield running

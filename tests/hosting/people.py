@@ -66,10 +66,11 @@ class Person:
             one.auth_redirect.url for one in run.messages if one.HasField("auth_redirect")
         ]
         choice = await self._http.get(urljoin(f"{self._stack.url}/", address))
-        (link,) = re.findall(rf'href="([^"]*person={name})"', choice.text)
-        landed = await self._http.get(urljoin(str(choice.url), html.unescape(link)))
+        links = re.findall(rf'href="([^"]*person={name})"', choice.text)
+        assert len(links) == 1, f"{choice.status_code} {choice.url}: {choice.text[:500]}"
+        landed = await self._http.get(urljoin(str(choice.url), html.unescape(links[0])))
         assert landed.status_code == 200, landed.text[:500]
-        assert "_streamlit_user" in self.cookies
+        assert "_streamlit_user" in self.cookies, f"{landed.url}: {landed.text[:500]}"
         await self.close()
 
     async def open(self, page: str, query: str = "") -> None:

@@ -25,8 +25,8 @@ from tests.support.redis_servers import Server, redis_server
 from tests.support.servers import serve
 
 PEOPLE = 50
-SECONDS = 50
-ARRIVING_SECONDS = 10
+SECONDS = 45
+ARRIVING_SECONDS = 15
 THINKING_SECONDS = (5.0, 15.0)
 ENTRY = "tests/support/short_minute.py"
 FRESH_SECONDS = 20

@@ -10,6 +10,7 @@ from lib.cache import Caches
 from lib.errors import SourceDenied, SourceReplyError
 from lib.loader.openai import load_openai
 from lib.reports.openai.build import build_openai_usage
+from lib.reports.report import Report
 from lib.sources.openai.query import CHOICES
 from tests.support.replies import (
     FIRST,
@@ -25,12 +26,22 @@ from tests.support.replies import (
     windows,
 )
 
+healthy: list[Report] = []
+
+
+@pytest.fixture
+async def whole(stand_in: Starlette) -> Report:
+    """The report when nothing goes wrong, built once."""
+    if not healthy:
+        healthy.append(await report_of(stand_in))
+        stand_in.state.requests.clear()
+    return healthy[0]
+
 
 @pytest.mark.parametrize("name", ["completions", "vector_stores", "costs"])
 async def test_one_broken_endpoint_leaves_the_others_and_is_named(
-    stand_in: Starlette, name: str
+    stand_in: Starlette, whole: Report, name: str
 ) -> None:
-    whole = await report_of(stand_in)
     stand_in.state.faults.fail = {name: 500}
     report = await report_of(stand_in)
     assert status(report, name) == "failed"
@@ -155,9 +166,8 @@ async def test_days_before_keys_were_split_keep_their_cost_and_later_ones_their_
 
 
 async def test_costs_by_user_come_from_a_request_of_their_own_where_both_are_refused(
-    stand_in: Starlette,
+    stand_in: Starlette, whole: Report
 ) -> None:
-    whole = await report_of(stand_in)
     stand_in.state.faults.refuse_user_with_project = True
     caches, query = Caches(), ask()
     report = build_openai_usage(await load(stand_in, query, caches), query, now=NOW)
@@ -183,8 +193,9 @@ async def test_both_refusals_at_once_still_leave_the_whole_cost(stand_in: Starle
     assert abs(report.totals["cost"] - whole.totals["cost"]) < 1e-9
 
 
-async def test_a_last_page_that_promises_more_ends_all_the_same(stand_in: Starlette) -> None:
-    whole = await report_of(stand_in)
+async def test_a_last_page_that_promises_more_ends_all_the_same(
+    stand_in: Starlette, whole: Report
+) -> None:
     asked_of(stand_in)
     stand_in.state.faults.phantom_last_page = True
     report = await report_of(stand_in)
@@ -193,8 +204,9 @@ async def test_a_last_page_that_promises_more_ends_all_the_same(stand_in: Starle
     assert asked_of(stand_in)["costs"] == 1
 
 
-async def test_pages_shorter_than_asked_for_lose_nothing(stand_in: Starlette) -> None:
-    whole = await report_of(stand_in)
+async def test_pages_shorter_than_asked_for_lose_nothing(
+    stand_in: Starlette, whole: Report
+) -> None:
     asked_of(stand_in)
     stand_in.state.faults.short_pages = {"completions": 1, "costs": 3}
     report = await report_of(stand_in)
@@ -204,8 +216,9 @@ async def test_pages_shorter_than_asked_for_lose_nothing(stand_in: Starlette) ->
     assert not [1 for _, pairs in stand_in.state.requests if "page" in dict(pairs)]
 
 
-async def test_undocumented_fields_are_kept_named_and_in_no_total(stand_in: Starlette) -> None:
-    whole = await report_of(stand_in)
+async def test_undocumented_fields_are_kept_named_and_in_no_total(
+    stand_in: Starlette, whole: Report
+) -> None:
     stand_in.state.faults.undeclared_fields = True
     report = await report_of(stand_in)
     assert report.totals == whole.totals
