@@ -20,7 +20,7 @@ from lib.reports.tenants.tables import (
 from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.tables import METRICS, TOKENS, TOTAL_TOKENS
-from lib.usage.exact import may_share, total
+from lib.usage.exact import exact_sum, may_share, percent_of, total, values_of
 
 KIND = "tenant-usage"
 TITLE = "Tenant usage (Redis counters)"
@@ -211,7 +211,7 @@ def _charts(tenants: pd.DataFrame, months: pd.DataFrame, query: TenantQuery) -> 
         unit = METRICS[metrics[0]].unit
         title = f"{group} by {by}" if len(metrics) > 1 else group
         months_named = f"{query.first_month} to {query.last_month} (UTC)"
-        sentence = f"{title}, {months_named}: {_trend(folded, unit)}"
+        sentence = f"{title}, {months_named}: {_trend(months, metrics, unit)}"
         yield ChartSpec(key, title, OverTime(folded, step, unit), sentence, group, by)
     yield from _ranking(tenants)
 
@@ -223,27 +223,31 @@ _PER_MONTH = (
 """Charts over time: key, group, what is stacked, and the metrics."""
 
 
-def _trend(folded: pd.DataFrame, unit: str) -> str:
-    sums = folded.groupby("time")["value"].sum(min_count=1)
-    known = sums.dropna()
-    names = [f"{time:%Y-%m}" for time in pd.DatetimeIndex(known.index)]
-    whole, first, last = known.sum(), known.iloc[0], known.iloc[-1]
-    peak = names[int(known.argmax())]
-    parts = [f"{whole:,.0f} {unit} in all"]
+def _trend(months: pd.DataFrame, metrics: list[str], unit: str) -> str:
+    by_metric = [values_of(months[metric]) for metric in metrics]
+    in_month = zip(months["month"], zip(*by_metric, strict=True), strict=True)
+    parts_of = {name: [one for one in parts if one is not None] for name, parts in in_month}
+    known = {name: exact_sum(parts) for name, parts in parts_of.items() if parts}
+    names = [*known]
+    whole, first, last = exact_sum(known.values()), known[names[0]], known[names[-1]]
+    peak = max(names, key=lambda name: known[name])
+    parts = [f"{whole:,} {unit} in all"]
     if whole > 0:
-        parts.append(f"most in {peak} ({known.max():,.0f})")
+        parts.append(f"most in {peak} ({known[peak]:,})")
     if len(known) > 1:
-        word = "up" if last > first else "down" if last < first else "the same"
+        word = "up" if last > first else "down"
         parts.append(
-            f"{word} from {first:,.0f} in {names[0]} to {last:,.0f} in {names[-1]}"
+            f"{word} from {first:,} in {names[0]} to {last:,} in {names[-1]}"
             if last != first
-            else f"{last:,.0f} in both {names[0]} and {names[-1]}"
+            else f"{last:,} in both {names[0]} and {names[-1]}"
         )
-    if len(known) < len(sums):
-        parts.append(f"no counters in {len(sums) - len(known)} of {len(sums)} months")
-    series = folded.groupby("series", observed=True)["value"].sum()
-    if len(series) > 1 and whole > 0 and may_share(series):
-        parts.append(f"largest is {series.index[0]}, {series.iloc[0] / whole:.0%} of all")
+    if len(known) < len(parts_of):
+        parts.append(f"no counters in {len(parts_of) - len(known)} of {len(parts_of)} months")
+    sums = {metric: value for metric in metrics if (value := total(months[metric])) is not None}
+    largest = max(sums, key=lambda metric: sums[metric])
+    share = percent_of(sums[largest], whole)
+    if len(sums) > 1 and share is not None and may_share(sums.values()):
+        parts.append(f"largest is {METRICS[largest].label}, {share:.0f}% of all")
     return "; ".join(parts) + "."
 
 
@@ -258,11 +262,9 @@ def _ranking(tenants: pd.DataFrame) -> Iterator[ChartSpec]:
             "value": top["total_tokens"].astype("float64"),
         }
     )
-    first = ranked.iloc[0]
+    label, tokens = ranked["label"].iloc[0], int(top["total_tokens"].iloc[0])
     title = "Top tenants by total tokens"
-    sentence = (
-        f"{title}: {first['label']} leads with {first['value']:,.0f} tokens, {len(ranked)} shown."
-    )
+    sentence = f"{title}: {label} leads with {tokens:,} tokens, {len(ranked)} shown."
     chart = Ranking(ranked, "tokens")
     yield ChartSpec("top_tenants", title, chart, sentence, group="Largest", by="tenants")
 
