@@ -4,7 +4,7 @@ import argparse
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bench.caching import measure_caching
 from bench.chargeback import measure_chargeback
@@ -13,11 +13,13 @@ from bench.files import measure_files
 from bench.load import measure_load
 from bench.memory import measure_memory
 from bench.page import measure_page
-from bench.table import Row, print_table
+from bench.table import QUICK, Row, print_row, print_table
 from bench.tenants import measure_tenants
 from lib.logs import configure_logs
 
-TOPICS: dict[str, Callable[[], Iterator[Row]]] = {
+Topics = Mapping[str, Callable[[], Iterator[Row]]]
+
+TOPICS: Topics = {
     "load": measure_load,
     "caching": measure_caching,
     "files": measure_files,
@@ -29,16 +31,30 @@ TOPICS: dict[str, Callable[[], Iterator[Row]]] = {
 }
 
 
+def measured(topics: Sequence[str], known: Topics | None = None) -> Iterator[Row]:
+    """Row by row; before each topic, what is still to come."""
+    for place, topic in enumerate(topics):
+        later = f"; still to come: {', '.join(topics[place + 1 :])}" if topics[place + 1 :] else ""
+        print(f"{topic} ...{later}", flush=True)
+        yield from (known or TOPICS)[topic]()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", choices=TOPICS, action="append", help="a topic; may be repeated")
-    chosen = parser.parse_args().only or list(TOPICS)
+    parser.add_argument("--quick", action="store_true", help="measure everything once")
+    options = parser.parse_args()
+    if options.quick:
+        os.environ[QUICK] = "1"
     configure_logs("ERROR")
     began = time.perf_counter()
     rows: list[Row] = []
-    for topic in chosen:
-        print(f"{topic} ...", flush=True)
-        rows += TOPICS[topic]()
+    try:
+        for row in measured(options.only or list(TOPICS)):
+            print_row(row)
+            rows.append(row)
+    except KeyboardInterrupt:
+        print("\nStopped. What was measured until then:")
     print_table(rows)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(

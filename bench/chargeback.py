@@ -21,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from bench.page import CHROMIUM, FLAGS, STREAMLIT
 from bench.standin import ROOT, free_port, process, wait_until_up
-from bench.table import Row, at_most, info, spread
+from bench.table import Row, at_most, info, rounds, spread
 from lib.demo.comet_organisation import CometSize
 from lib.demo.comet_server import create_comet_app
 from lib.loader.chargeback import load_chargeback_files
@@ -79,7 +79,7 @@ def _reply(month: str) -> bytes:
 
 def _times(data: bytes, before: bytes) -> Iterator[Row]:
     ours, plain = [], []
-    for _ in range(PAIRS):
+    for _ in range(rounds(PAIRS)):
         gc.collect()
         began = time.perf_counter()
         report = _build(data)
@@ -92,7 +92,7 @@ def _times(data: bytes, before: bytes) -> Iterator[Row]:
         plain.append(time.perf_counter() - began)
         del frames
     compared = []
-    for _ in range(3):
+    for _ in range(rounds(3)):
         began = time.perf_counter()
         _build(data, before)
         compared.append(time.perf_counter() - began)

@@ -24,7 +24,7 @@ from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
 from bench.standin import ROOT, Counting, free_port, process, wait_until_up
-from bench.table import Row, at_least, at_most, equal, info, spread
+from bench.table import Row, at_least, at_most, equal, info, rounds, spread
 from lib.cache import Caches
 from lib.demo.comet_faults import CometFaults
 from lib.demo.comet_organisation import CometSize
@@ -154,7 +154,7 @@ def _against_cometx(url: str) -> Iterator[Row]:
     names = _workspaces(url)
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = [], []
-        for number in range(ROUNDS + 1):
+        for number in range(rounds(ROUNDS) + 1):
             one, other = _our_pdf(url, names, folder), _their_pdf(url, names, folder)
             if number:  # the first round finds files and fonts that later ones find cached
                 ours.append(one)
@@ -237,7 +237,7 @@ async def _waiting(far: str, near: str) -> tuple[list[float], int, int]:
     waits = []
     for url in (far, near):
         await _seconds(url, query)
-    for _ in range(WAITS):
+    for _ in range(rounds(WAITS)):
         slow, fast = await _seconds(far, query), await _seconds(near, query)
         waits.append((slow - fast) / LONG_SECONDS)
     transport = Counting()

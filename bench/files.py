@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from bench.report_rows import ROWS, hourly, load_exactly
-from bench.table import Row, at_most, info, spread
+from bench.table import Row, at_most, info, rounds, spread
 from lib.exports.csv import to_csv
 from lib.exports.json import to_json
 from lib.exports.pdf import to_pdf
@@ -56,7 +56,7 @@ def _paper(report: Report) -> Report:
 def _timed(work: Callable[[], object], runs: int) -> tuple[list[float], object]:
     """Seconds of each run, and what the last one returned."""
     seconds = []
-    for _ in range(runs):
+    for _ in range(rounds(runs)):
         start = time.perf_counter()
         result = work()
         seconds.append(time.perf_counter() - start)

@@ -10,7 +10,7 @@ import httpx
 
 from bench.rivals import OneByOne, bare_client, fetch_bare
 from bench.standin import HEADERS, Counting, Request, StandIn, connected, stand_in
-from bench.table import Row, at_least, at_most, equal, info, spread
+from bench.table import Row, at_least, at_most, equal, info, rounds, spread
 from lib.cache import Caches
 from lib.loader.openai import load_openai
 from lib.periods import Period
@@ -50,7 +50,7 @@ def measure_load() -> Iterator[Row]:
         ours, bare = asyncio.run(_alternate(where, query, requests))
         near = []
         slow = [loop[0]]
-        for _ in range(2):
+        for _ in range(rounds(2)):
             seconds, _ = asyncio.run(_ours(where, query))
             near.append(slow[-1] / seconds)
             slow.append(_one_by_one(where, series)[0])
@@ -71,7 +71,7 @@ def measure_load() -> Iterator[Row]:
         yield at_least("90 days, cold: times faster than cursors one by one", near, 2)
     with stand_in(FAR_SECONDS) as where:
         asyncio.run(_ours(where, query))
-        far = [asyncio.run(_ours(where, query))[0] for _ in range(3)]
+        far = [asyncio.run(_ours(where, query))[0] for _ in range(rounds(3))]
         far_slow = _one_by_one(where, series)[0]
         yield at_least(
             "the same at 300 ms latency: times faster", [far_slow / seconds for seconds in far], 5
@@ -96,11 +96,11 @@ async def _ours(where: StandIn, query: OpenAIQuery) -> tuple[float, list[Request
 
 
 async def _alternate(
-    where: StandIn, query: OpenAIQuery, requests: list[Request], rounds: int = 15
+    where: StandIn, query: OpenAIQuery, requests: list[Request], pairs: int = 15
 ) -> tuple[list[float], list[float]]:
     """Seconds of the loader and of the bare script, in turns."""
     ours, bare = [], []
-    for _ in range(rounds):
+    for _ in range(rounds(pairs)):
         ours.append((await _ours(where, query))[0])
         async with bare_client(where) as client:
             start = time.perf_counter()

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bench.report_rows import hourly
 from bench.standin import StandIn, connected, free_port, process, stand_in, wait_until_up
-from bench.table import Row, at_most, info, spread
+from bench.table import Row, at_most, info, rounds, spread
 from lib.cache import Caches
 from lib.demo.__main__ import ADMIN_KEY
 from lib.loader.openai import load_openai
@@ -89,7 +89,7 @@ def _served(where: StandIn, command: list[str], **environ: str) -> Iterator[str]
 
 def _first_page(where: StandIn, browser: Browser, runs: int = 3) -> Iterator[Row]:
     healthy, shown, reloaded = [], [], []
-    for _ in range(runs):
+    for _ in range(rounds(runs)):
         start = time.perf_counter()
         with _served(where, [STREAMLIT]) as url:
             wait_until_up(f"{url}/_stcore/health")
@@ -162,7 +162,7 @@ def _wait_for_rest(page: Page) -> None:
 def _chart_choices(page: Page) -> list[Callable[[], None]]:
     """Clicks that alternate between two views of one chart: each reruns the script, none loads."""
     group = page.get_by_test_id("stButtonGroup").filter(has_text="endpoint").first
-    names = ["endpoint", "model"] * (RERUNS // 2)
+    names = ["endpoint", "model"] * rounds(RERUNS // 2)
     return [
         group.get_by_role("radio", name=name)
         .or_(group.get_by_role("button", name=name))

@@ -1,8 +1,17 @@
 """What is measured, as one table: a figure, its target, and whether it is met."""
 
+import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+QUICK = "BENCH_QUICK"
+"""Set for processes of a measurement too: everything is measured once."""
+
+
+def rounds(usual: int) -> int:
+    """How often to measure: once where ``--quick`` asks for it."""
+    return 1 if os.environ.get(QUICK) else usual
 
 
 @dataclass(frozen=True)
@@ -17,6 +26,12 @@ class Row:
     @property
     def verdict(self) -> str:
         return "" if self.met is None else "ok" if self.met else "MISS"
+
+
+def print_row(row: Row) -> None:
+    """One line, as soon as it is known."""
+    target = f"  (target {row.target}: {row.verdict})" if row.target else ""
+    print(f"  {row.what}: {row.figure}{target}", flush=True)
 
 
 def print_table(rows: Sequence[Row]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from bench.table import Row, at_least, at_most, info, spread
+from bench.table import Row, at_least, at_most, info, rounds, spread
 from lib.cache import Caches
 from lib.loader.tenants import IN_FLIGHT, TenantSource, load_tenants, tenant_source
 from lib.reports.report import Report
@@ -81,7 +81,7 @@ async def _measure(server: Server, keys: list[bytes]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {
         name: [] for name in ("ours", "bare", "stall", "memory", "get", "slow", "scan", "mget")
     }
-    for _ in range(RUNS):
+    for _ in range(rounds(RUNS)):
         began = time.perf_counter()
         for key in keys[:GETS]:
             await plain.get(key)
@@ -123,7 +123,7 @@ async def _measure_cluster(node: Server, keys: list[bytes]) -> list[float]:
     for at in range(0, len(keys), 5_000):
         await client.mset_nonatomic(dict.fromkeys(keys[at : at + 5_000], 7))
     seconds = []
-    for _ in range(3):
+    for _ in range(rounds(3)):
         began = time.perf_counter()
         report = await _load(source, client, lambda: None)
         seconds.append(time.perf_counter() - began)
