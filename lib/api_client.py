@@ -22,6 +22,7 @@ from lib.errors import (
     SourceRefused,
     SourceReplyError,
     SourceUnavailable,
+    SourceUntrusted,
 )
 from lib.redaction import redact
 from lib.replies import AbsurdNumber, read_json
@@ -54,11 +55,7 @@ class Retry:
 class _Transient(SourceUnavailable):
     """A failure that another try may mend; ``retry_after`` in seconds when the upstream said so."""
 
-    def __init__(
-        self, source: str, detail: str, *, status: int = 0, retry_after: float | None = None
-    ) -> None:
-        super().__init__(source, detail, status=status)
-        self.retry_after = retry_after
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,7 @@ class ApiClient:
     Args:
         name: the upstream's name in errors, such as ``openai``.
         base_url: without trailing slash.
+        set_by: the variable or option that names the address, for remedies.
         headers: sent with every request; may hold the credential, which is never logged.
         concurrency: requests in flight at the most, over all sessions that share this client.
         connect_timeout: seconds; an answer may take 120 from one piece to the next.
@@ -101,6 +99,7 @@ class ApiClient:
         base_url: str,
         headers: Mapping[str, str],
         *,
+        set_by: str = "the address",
         concurrency: int = 8,
         retry: Retry | None = None,
         connect_timeout: float = 10,
@@ -111,6 +110,9 @@ class ApiClient:
         self.name = name
         self.base_url = base_url
         self.host = urlsplit(base_url).hostname or ""
+        self._place = _place(base_url)
+        self._set_by = set_by
+        self._in_between = f"Check {set_by}, and whether a sign-in page or proxy stands in between."
         self.scope = fingerprint(base_url, *headers.values())
         self._retry = retry or Retry()
         self._slots = asyncio.Semaphore(concurrency)
@@ -148,7 +150,7 @@ class ApiClient:
             SourceReplyError: not JSON.
         """
         reply = await self.get_bytes(path, params, part=part)
-        return _parse_json(self._source(part), self.host, reply)
+        return self._parsed(self._source(part), reply)
 
     async def get_bytes(
         self,
@@ -177,7 +179,7 @@ class ApiClient:
             SourceError: as ``get_json``.
         """
         reply = await self.post_bytes(path, body, part=part)
-        return _parse_json(self._source(part), self.host, reply)
+        return self._parsed(self._source(part), reply)
 
     async def post_bytes(
         self, path: str, body: Any, *, part: str = "", terms: Terms = _USUAL
@@ -247,17 +249,20 @@ class ApiClient:
             async with asyncio.timeout(seconds):
                 return await self._read(source, request)
         except (httpx.TimeoutException, TimeoutError) as error:
-            late = f"{self.host} did not answer in time."
-            raise _Transient(source, late, status=408) from error
+            late = f"{self._place} did not answer in time."
+            remedy = f"Try again in a minute; if it stays, check {self._set_by}."
+            raise _Transient(source, late, remedy, status=408) from error
         except httpx.TransportError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
-                raise SourceUnavailable(
+                raise SourceUntrusted(
                     source,
-                    f"the certificate of {self.host} is not trusted.",
-                    "Check the address; trust the authority that signed it, if that is your own.",
+                    f"the certificate of {self._place} is not trusted.",
+                    f"Check {self._set_by}; trust the authority that signed it, if that is your own.",
                 ) from error
             raise _Transient(
-                source, f"no connection to {self.host} ({type(error).__name__})."
+                source,
+                f"no connection to {self._place} ({type(error).__name__}).",
+                f"Check {self._set_by}, and name service, proxy and firewall on the way there.",
             ) from error
         except httpx.DecodingError as error:
             raise SourceReplyError(
@@ -282,8 +287,50 @@ class ApiClient:
             await reply.aclose()
         content = b"".join(pieces)
         if reply.status_code != httpx.codes.OK:
-            raise _failure(source, self.host, reply, content)
+            raise self._failure(source, reply, content)
         return content
+
+    def _parsed(self, source: str, content: bytes) -> Any:
+        try:
+            return read_json(content)
+        except AbsurdNumber as error:
+            raise SourceReplyError(
+                source, f"{self.host} sent {error}.", "Report it to whoever runs that server."
+            ) from error
+        except ValueError as error:
+            if content.lstrip()[:1] == b"<":
+                raise SourceReplyError(
+                    source,
+                    f"{self.host} answered with a web page instead of data.",
+                    self._in_between,
+                ) from error
+            raise SourceReplyError(
+                source,
+                f"{self.host} sent JSON that breaks off or is malformed.",
+                "Try again; if it stays, a proxy in between may cut long answers.",
+            ) from error
+
+    def _failure(self, source: str, reply: httpx.Response, content: bytes) -> SourceError:
+        """The error for a status other than 200."""
+        status = reply.status_code
+        message, parameter, code = _error_body(content)
+        said = f"{self.host} answered {status}" + (f": {message}" if message else "")
+        said += "" if said.endswith((".", "!", "?")) else "."
+        if "missing scopes" in message.lower():  # OpenAI says it with 400 and 401, too
+            status = 403
+        if status in (401, 403):
+            return SourceDenied(source, said, status=status)
+        if code == "insufficient_quota":
+            remedy = "Ask an owner to check the plan and its limits."
+            return SourceUnavailable(source, said, remedy, status=status)
+        if status in _TRANSIENT or status >= 500:
+            passing = _Transient(source, said, status=status)
+            passing.retry_after = _retry_after(reply)
+            return passing
+        if 300 <= status < 400:
+            said = f"{self._place} redirects to another address, which is not followed."
+            return SourceReplyError(source, said, self._in_between, status=status)
+        return SourceRefused(source, said, parameter=parameter, status=status)
 
 
 @dataclass(frozen=True)
@@ -313,45 +360,12 @@ def _on_this_machine(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _parse_json(source: str, host: str, content: bytes) -> Any:
-    try:
-        return read_json(content)
-    except AbsurdNumber as error:
-        raise SourceReplyError(
-            source, f"{host} sent {error}.", "Report it to whoever runs that server."
-        ) from error
-    except ValueError as error:
-        if content.lstrip()[:1] == b"<":
-            raise SourceReplyError(
-                source,
-                f"{host} answered with a web page instead of data.",
-                "Check the base URL, and whether a sign-in page or proxy stands in between.",
-            ) from error
-        raise SourceReplyError(
-            source,
-            f"{host} sent JSON that breaks off or is malformed.",
-            "Try again; if it stays, a proxy in between may cut long answers.",
-        ) from error
-
-
-def _failure(source: str, host: str, reply: httpx.Response, content: bytes) -> SourceError:
-    """The error for a status other than 200."""
-    status = reply.status_code
-    message, parameter, code = _error_body(content)
-    said = f"{host} answered {status}" + (f": {message}" if message else "")
-    said += "" if said.endswith((".", "!", "?")) else "."
-    if status in (401, 403) or "missing scopes" in message.lower():
-        return SourceDenied(source, said, status=status)
-    if code == "insufficient_quota":
-        remedy = "Ask an owner to check the plan and its limits."
-        return SourceUnavailable(source, said, remedy, status=status)
-    if status in _TRANSIENT or status >= 500:
-        return _Transient(source, said, status=status, retry_after=_retry_after(reply))
-    if 300 <= status < 400:
-        return SourceReplyError(
-            source, f"{host} redirects to another address, which is not followed."
-        )
-    return SourceRefused(source, said, parameter=parameter, status=status)
+def _place(url: str) -> str:
+    """Host and port, whatever is written out."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _error_body(content: bytes) -> tuple[str, str, str]:

@@ -84,7 +84,7 @@ async def check_tenants(
     async def read() -> None:
         client = await connect(1)
         try:
-            await check_rights(client)
+            await check_rights(client, host)
         finally:
             await client.aclose()
 

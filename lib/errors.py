@@ -88,11 +88,17 @@ class SourceUnavailable(SourceError):
         self.status = status
 
 
+class SourceUntrusted(SourceUnavailable):
+    """The upstream's certificate is signed by nobody who is trusted, or made for another name."""
+
+    default_remedy = "Trust the authority that signed it, if that is your own."
+
+
 class SourceDenied(SourceError):
-    """401 or 403: the credential is wrong or lacks a permission.
+    """The credential is wrong or lacks a permission.
 
     Args:
-        status: the HTTP status; 403 where the upstream does not speak HTTP.
+        status: 401 where it is wrong; 403 where it lacks a permission, whatever status said so.
     """
 
     default_remedy = "Ask an owner of the organisation for access."
@@ -121,6 +127,14 @@ class SourceRefused(SourceError):
 
 
 class SourceReplyError(SourceError):
-    """The upstream answered, but not in the shape its documentation promises."""
+    """The upstream answered, but not in the shape its documentation promises.
+
+    Args:
+        status: the HTTP status where that was the trouble, such as 302; else 0.
+    """
 
     default_remedy = "Check the base URL; if it is right, report this as a fault."
+
+    def __init__(self, source: str, detail: str, remedy: str = "", *, status: int = 0) -> None:
+        super().__init__(source, detail, remedy)
+        self.status = status

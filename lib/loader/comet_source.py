@@ -107,6 +107,7 @@ def comet_source(
             NAME,
             root,
             headers,
+            set_by="--host" if host and by_operator else "COMET_URL_OVERRIDE",
             retry=Retry(attempts=1) if typed else retry,
             connect_timeout=TYPED_CONNECT_SECONDS if typed else 10,
             tls=tls,

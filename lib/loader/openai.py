@@ -37,7 +37,9 @@ def connect_openai(
 ) -> ApiClient:
     """A client for one OpenAI organisation; to be made on the event loop that will use it."""
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"}
-    return ApiClient(NAME, base_url, headers, transport=transport, retry=retry)
+    return ApiClient(
+        NAME, base_url, headers, set_by="OPENAI_BASE_URL", transport=transport, retry=retry
+    )
 
 
 async def load_openai(

@@ -17,8 +17,8 @@ from lib.loader.progress import Progress
 from lib.settings import Settings
 from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.connect import connect, host_of, parse_endpoint
-from lib.sources.tenants.control_db import SOURCE as CONTROL
 from lib.sources.tenants.control_db import check_url, fetch_tenants
+from lib.sources.tenants.control_failures import SOURCE as CONTROL
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.reader import Counters, fetch_counters
 from lib.status import SourceStatus
@@ -146,6 +146,7 @@ class _Load:
                 tenants=self.query.tenants,
                 max_parallel=self.max_parallel,
                 progress=self._watch,
+                place=self.source.host,
             )
             size = _size(found.counters) + _size(found.anomalies)
             return Document((found, began), size, OPEN_SECONDS)

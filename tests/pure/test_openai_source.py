@@ -209,7 +209,7 @@ async def test_any_other_refusal_is_passed_on(series: Series, reply: httpx.Respo
     ("message", "remedy"),
     [
         ("Missing scopes: api.usage.read.", "permission api.usage.read"),
-        ("You didn't provide an API key.", "Set OPENAI_ADMIN_KEY"),
+        ("You didn't provide an API key.", "Check OPENAI_ADMIN_KEY"),
         ("Incorrect API key provided.", "Check OPENAI_ADMIN_KEY"),
     ],
 )

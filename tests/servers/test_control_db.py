@@ -145,12 +145,17 @@ def test_a_wrong_database_is_named_as_such(database: "Database") -> None:
 def test_nothing_listening_is_unavailable() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        url = f"postgresql://u:{CANARY}@127.0.0.1:{held.getsockname()[1]}/d"
-        assert "nothing listens" in failure(url).detail
+        place = f"127.0.0.1:{held.getsockname()[1]}"
+        error = failure(f"postgresql://u:{CANARY}@{place}/d")
+        assert "nothing listens" in error.detail
+        assert place in error.detail
+        assert "CONTROL_DATABASE_URL" in error.remedy
 
 
 def test_an_unknown_host_is_unavailable() -> None:
-    assert "name is unknown" in failure(f"postgresql://u:{CANARY}@{CANARY}.invalid/d").detail
+    error = failure(f"postgresql://u:{CANARY}@nowhere.invalid/d")
+    assert "name is unknown" in error.detail
+    assert "nowhere.invalid:5432" in error.detail
 
 
 def test_a_locked_table_runs_into_the_statement_timeout(database: "Database") -> None:
@@ -229,6 +234,7 @@ def test_an_sslmode_of_the_url_is_kept_and_one_of_the_environment_never_weakened
         f"postgresql://u:{CANARY}%ZZ@h/d",
         f"postgresql://h/d?{CANARY}=1",
         f"postgresql://h:{CANARY}/d",
+        f"postgresql://u:12/{CANARY}@h/d",
         f"postgresql://h/d?service={CANARY}",
     ],
 )
@@ -241,6 +247,29 @@ def test_an_unusable_url_is_refused_without_repeating_it(url: str) -> None:
     assert CANARY not in str(refused.value)
 
 
-def test_the_host_is_shown_without_user_or_password() -> None:
-    assert host_of(f"postgres://u:{CANARY}@db.example.com:5433/d") == "db.example.com"
-    assert host_of("sqlite:////srv/control.db") == "control.db"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (f"postgres://u:{CANARY}@db.example.com:5433/d", "db.example.com:5433"),
+        (f"postgres://u:{CANARY}@db.example.com/d", "db.example.com:5432"),
+        (f"postgres://u:{CANARY}@[::1]/d", "[::1]:5432"),
+        (f"postgres://u:{CANARY}@a.test,b.test:5433/d", "a.test:5432, b.test:5433"),
+        (
+            f"postgres:///d?host=a.test,b.test&port=5433&password={CANARY}",
+            "a.test:5433, b.test:5433",
+        ),
+        (f"postgres:///d?host=/run/postgres&password={CANARY}", "/run/postgres"),
+        ("sqlite:////srv/control.db", "control.db"),
+    ],
+)
+def test_the_host_is_shown_with_its_port_and_without_user_or_password(
+    url: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PGHOST", "PGPORT"):
+        monkeypatch.delenv(name, raising=False)
+    assert host_of(url) == shown
+
+
+def test_a_port_that_only_the_environment_gives_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGPORT", "6543")
+    assert host_of("postgres://db.example.com/d") == "db.example.com:6543"

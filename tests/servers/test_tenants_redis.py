@@ -99,9 +99,12 @@ async def test_a_missing_password_is_asked_for(locked: Server) -> None:
 
 
 async def test_an_address_where_nothing_listens() -> None:
-    error = await failure(f"redis://:{CANARY}@127.0.0.1:{free_port()}")
+    place = f"127.0.0.1:{free_port()}"
+    error = await failure(f"redis://:{CANARY}@{place}")
     assert isinstance(error, SourceUnavailable)
     assert "nothing listens" in error.detail
+    assert place in error.detail
+    assert "REDIS_PRIMARY_ENDPOINT" in error.remedy
 
 
 async def test_sentinels_that_are_all_down_are_not_taken_for_a_wrong_name() -> None:
@@ -134,8 +137,10 @@ async def test_silence_ends_in_an_error_soon(server: Server) -> None:
         proxy.silent = False
         client = await connect(parse_endpoint(proxy.url), answer_timeout=0.2, retries=1)
         proxy.silent = True
-        with pytest.raises(SourceUnavailable):
-            await fetch_counters(client, **WINDOW)
+        with pytest.raises(SourceUnavailable) as caught:
+            await fetch_counters(client, **WINDOW, place=host_of(parse_endpoint(proxy.url)))
+        assert proxy.url.rpartition("/")[2] in caught.value.detail
+        assert "REDIS_PRIMARY_ENDPOINT" in caught.value.remedy
         await client.aclose()
 
 

@@ -166,16 +166,13 @@ async def _get(client: ApiClient, series: Series, start: int, end: int) -> Any:
 
 
 def explain_denial(error: SourceDenied, scope: str) -> SourceError:
-    """The same denial with the remedy that fits what OpenAI said.
+    """The same denial with the remedy that fits.
 
     Args:
         scope: the permission that this request needs.
     """
-    said = error.detail.lower()
-    if "scope" in said or "permission" in said:
+    if error.status == 403:
         remedy = f"Use an admin key (sk-admin-…) that has the permission {scope}."
-    elif "didn't provide" in said:
-        remedy = "Set OPENAI_ADMIN_KEY, or type a key in the sidebar."
     else:
         remedy = "Check OPENAI_ADMIN_KEY: an owner makes admin keys under Organization settings, Admin keys."
-    return SourceDenied(error.source, error.detail, remedy)
+    return SourceDenied(error.source, error.detail, remedy, status=error.status)

@@ -153,7 +153,7 @@ async def connect(
             endpoint, max_parallel + 2, retry=patient, health_check_interval=30, **timeouts
         )
     except LIBRARY_ERRORS as error:
-        raise translate(error) from error
+        raise translate(error, endpoint.host) from error
 
 
 async def _mode(client: Redis) -> str:

@@ -7,7 +7,6 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,21 +18,30 @@ import pandas as pd
 from lib.errors import (
     SettingsError,
     SourceDenied,
-    SourceError,
     SourceReplyError,
-    SourceUnavailable,
+)
+from lib.sources.tenants.control_failures import (
+    CONNECT_TROUBLES,
+    LOST,
+    NO_COLUMN,
+    NO_CONNECTION,
+    NO_TABLE,
+    QUERY_TROUBLES,
+    SOURCE,
+    UNKNOWN,
+    VARIABLE,
+    first_trouble,
 )
 
 if TYPE_CHECKING:
     import psycopg
 
-SOURCE = "control-database"
-VARIABLE = "CONTROL_DATABASE_URL"
 COLUMNS = ("id", "state", "deleted_at", "is_dormant")
 """The columns of `tenants` that are used where they exist; only `id` must."""
 
 _POSTGRES = ("postgresql://", "postgres://")
 _SQLITE = "sqlite:///"
+_PORT = "5432"
 _EXAMPLE = "it looks like postgresql://host/database or sqlite:///file"
 
 _BYTEWISE = "SQL_ASCII"
@@ -46,104 +54,6 @@ _LOOK = """
     FROM pg_catalog.pg_attribute
     WHERE attrelid = to_regclass('tenants') AND attnum > 0 AND NOT attisdropped
 """
-
-
-@dataclass(frozen=True)
-class _Trouble:
-    """What one failure is called.
-
-    Args:
-        signs: SQLSTATEs, or parts of the message that a failed connection leaves.
-    """
-
-    signs: tuple[str, ...]
-    kind: type[SourceError]
-    detail: str
-    remedy: str
-
-    def error(self) -> SourceError:
-        return self.kind(SOURCE, self.detail, self.remedy)
-
-
-# One row after the other, each in three lines.
-# fmt: off
-_NO_TABLE = _Trouble(("42P01", "no such table"), SourceReplyError,
-    "there is no table `tenants` that this role can see.",
-    f"Check which database {VARIABLE} names, and GRANT USAGE on the schema that holds the table.")
-_NO_COLUMN = _Trouble(("42703", "no such column"), SourceReplyError,
-    "the table `tenants` has no column `id`, or lost a column meanwhile.",
-    f"Check which database {VARIABLE} names.")
-_SLOW = _Trouble(("57014", "55P03", "database is locked", "database table is locked"), SourceUnavailable,
-    "the list of tenants did not arrive in time.",
-    "Try again; if it stays so, look for a lock on the table `tenants`.")
-_UNKNOWN = _Trouble((), SourceReplyError,
-    "the query failed.",
-    "Look into the database server's log.")
-_QUERY_TROUBLES = (
-    _NO_TABLE,
-    _NO_COLUMN,
-    _SLOW,
-    _Trouble(("25006", "readonly database"), SourceReplyError,
-        "reading `tenants` would write, which a read-only transaction refuses.",
-        "Let `tenants` be a table, or a view that only reads."),
-    _Trouble(("42804", "42883", "22P02"), SourceReplyError,
-        "a column of `tenants` has another type than expected.",
-        "Expected are state as text, deleted_at as a time and is_dormant as a boolean."),
-    _Trouble(("57P01", "57P02", "57P03", "53300", "53200"), SourceUnavailable,
-        "the server is shutting down or overloaded.",
-        "Try again in a minute."),
-    _Trouble(("unable to open",), SourceUnavailable,
-        "the sqlite file cannot be opened.",
-        f"Check that the file {VARIABLE} names exists and may be read."),
-    _Trouble(("not a database", "malformed"), SourceReplyError,
-        "the file is not a sqlite database, or is damaged.",
-        f"Check which file {VARIABLE} names."),
-)
-_LOST = _Trouble((), SourceUnavailable,
-    "the connection was lost before the list arrived.",
-    "Try again in a minute.")
-
-# A failed connection has no SQLSTATE: libpq keeps it to itself. Its words hold host and user, so
-# they are read and not repeated. The first row that fits is taken.
-_CONNECT_TROUBLES = (
-    _Trouble(("password authentication failed", "no password supplied", "authentication failed"), SourceDenied,
-        "the user or password is wrong.",
-        f"Correct {VARIABLE}."),
-    _Trouble(("no pg_hba.conf entry", "pg_hba.conf rejects"), SourceDenied,
-        "the server does not let this user in from this machine.",
-        "Add a line for it to the server's pg_hba.conf."),
-    _Trouble(("not permitted to log in", "permission denied for database"), SourceDenied,
-        "the role may not connect to this database.",
-        "Grant it LOGIN, and CONNECT on the database."),
-    _Trouble(("certificate verify failed", "does not match host name", "root certificate file"), SourceUnavailable,
-        "the server's certificate is not trusted.",
-        f"Let sslrootcert in {VARIABLE} name the file of the authority that signed it, and use the host name it was made for."),
-    _Trouble(("support SSL", "SSL error", "certificate", "SSL negotiation", "SSL connection"), SourceUnavailable,
-        "no encrypted connection came about.",
-        "Turn TLS on in the server and check its certificate; where plain text is safe, add " f"sslmode=disable to {VARIABLE}."),
-    _Trouble(("failed to resolve", "could not translate host name"), SourceUnavailable,
-        "the host's name is unknown.",
-        f"Correct the host in {VARIABLE}, or check the name service."),
-    _Trouble(("Connection refused", "No such file or directory"), SourceUnavailable,
-        "nothing listens at this host and port.",
-        f"Start the server, or correct host and port in {VARIABLE}."),
-    _Trouble(("timeout expired", "timed out"), SourceUnavailable,
-        "the server did not answer in time.",
-        "Check the address, and firewalls on the way."),
-    _Trouble(("too many", "remaining connection slots", "starting up", "shutting down"), SourceUnavailable,
-        "the server takes no connections at the moment.",
-        "Try again in a minute."),
-    _Trouble(('database "',), SourceReplyError,
-        "the server has no database of that name.",
-        f"Correct the database's name in {VARIABLE}."),
-    _Trouble(('role "',), SourceDenied,
-        "the server has no role of that name.",
-        f"Correct the user in {VARIABLE}."),
-)
-_NO_CONNECTION = _Trouble((), SourceUnavailable,
-    "no connection came about.",
-    f"Check host, port, user, database and sslmode in {VARIABLE}.")
-# fmt: on
 
 
 def check_url(text: str) -> None:
@@ -163,6 +73,9 @@ def check_url(text: str) -> None:
         return
     if not url.startswith(_POSTGRES):
         raise ValueError(f"is not the URL of a control database; {_EXAMPLE}")
+    place = url.partition("://")[2].partition("?")[0]
+    if "@" in place.partition("/")[2]:  # the half before would pass for host and port
+        raise ValueError("holds a / in user name or password; write it as %2F")
     parts = _postgres_parts(url)
     # A password with an unescaped @ becomes part of the host, which messages may show.
     if any("@" in host.removeprefix("@") for host in _hosts(parts)):
@@ -177,7 +90,7 @@ def check_url(text: str) -> None:
 
 
 def host_of(url: str) -> str:
-    """The host or sqlite file's name, for readers to see; never a user or password.
+    """Hosts with their ports, or the sqlite file's name, for readers to see; never a user or password.
 
     Raises:
         ValueError: as ``check_url``.
@@ -186,8 +99,35 @@ def host_of(url: str) -> str:
     url = url.strip()
     if url.startswith(_SQLITE):
         return Path(url.removeprefix(_SQLITE)).name
-    parts = _postgres_parts(url)
-    return parts.get("host") or parts.get("hostaddr") or "localhost"
+    return _place(_postgres_parts(url))
+
+
+def _place(parts: Mapping[str, str]) -> str:
+    """What libpq connects to: hosts with their ports, or a socket's folder."""
+    known = _defaults() | dict(parts)  # PGHOST and PGPORT fill gaps
+    hosts = (known.get("host") or known.get("hostaddr") or "localhost").split(",")
+    ports = known.get("port", "").split(",")
+    if len(ports) < len(hosts):
+        ports = ports[:1] * len(hosts)
+    return ", ".join(
+        host if host.startswith(("/", "@")) else f"{_bracketed(host)}:{port or _PORT}"
+        for host, port in zip(hosts, ports, strict=False)
+    )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _defaults() -> dict[str, str]:
+    """What libpq takes where the URL says nothing: of the environment, else its own."""
+    from psycopg import pq  # noqa: PLC0415 - slow, and not always needed
+
+    return {
+        option.keyword.decode(): option.val.decode()
+        for option in pq.Conninfo.get_defaults()
+        if option.val
+    }
 
 
 def fetch_tenants(
@@ -229,17 +169,15 @@ def connection_parameters(url: str, connect_seconds: float = 5) -> dict[str, str
 
     libpq's own ``sslmode=prefer`` falls back to plain text. An ``sslmode`` of the URL is kept.
     """
-    from psycopg import pq  # noqa: PLC0415 - slow, and not always needed
-
     parts = _postgres_parts(url)
     parts.setdefault("connect_timeout", str(max(1, round(connect_seconds))))
     parts.setdefault("client_encoding", "utf8")
     parts.setdefault("application_name", "usage-dashboard")
     if "sslmode" not in parts and not _all_local(_hosts(parts)):
-        known = {option.keyword.decode(): option.val for option in pq.Conninfo.get_defaults()}
-        mode = (known.get("sslmode") or b"prefer").decode()
+        known = _defaults()
+        mode = known.get("sslmode", "prefer")
         if mode not in ("require", "verify-ca", "verify-full"):  # PGSSLMODE may ask for more
-            root = parts.get("sslrootcert") or (known.get("sslrootcert") or b"").decode()
+            root = parts.get("sslrootcert") or known.get("sslrootcert", "")
             mode = "verify-full" if root == "system" else "require"
         parts["sslmode"] = mode
     return parts
@@ -296,9 +234,9 @@ def _readable(granted: Mapping[str, bool]) -> list[str]:
         granted: every column of ``tenants``, and whether it may be read.
     """
     if not granted:
-        raise _NO_TABLE.error()
+        raise NO_TABLE.error()
     if "id" not in granted:
-        raise _NO_COLUMN.error()
+        raise NO_COLUMN.error()
     there = [column for column in COLUMNS if column in granted]
     # Without is_dormant a badge is missing; without a filter's column the list would be wrong.
     if any(not granted[column] for column in there if column != "is_dormant"):
@@ -322,7 +260,8 @@ def _rows_of_postgres(
     try:
         connection = psycopg.connect(**parts, prepare_threshold=None)  # type: ignore[arg-type]
     except psycopg.Error as error:
-        raise _first(_CONNECT_TROUBLES, str(error), _NO_CONNECTION).error() from None
+        trouble = first_trouble(CONNECT_TROUBLES, str(error), NO_CONNECTION)
+        raise trouble.error(_place(parts)) from None
     columns: Iterable[str] = COLUMNS
     try:
         with closing(connection), _hang_up_after(connection, 2 * statement_seconds + 1):
@@ -336,8 +275,9 @@ def _rows_of_postgres(
     except psycopg.errors.InsufficientPrivilege:
         raise _denied(columns) from None
     except psycopg.Error as error:
-        fallback = _UNKNOWN if error.sqlstate else _LOST
-        raise _first(_QUERY_TROUBLES, error.sqlstate or "", fallback).error() from None
+        fallback = UNKNOWN if error.sqlstate else LOST
+        trouble = first_trouble(QUERY_TROUBLES, error.sqlstate or "", fallback)
+        raise trouble.error(_place(parts)) from None
 
 
 @contextmanager
@@ -368,12 +308,7 @@ def _rows_of_sqlite(path: Path, statement_seconds: float) -> list[tuple[object, 
             connection.text_factory = bytes
             return connection.execute(select_of(columns)).fetchall()
     except sqlite3.Error as error:
-        raise _first(_QUERY_TROUBLES, str(error), _UNKNOWN).error() from None
-
-
-def _first(troubles: Iterable[_Trouble], text: str, otherwise: _Trouble) -> _Trouble:
-    """The first trouble one of whose signs is in the text."""
-    return next((one for one in troubles if any(sign in text for sign in one.signs)), otherwise)
+        raise first_trouble(QUERY_TROUBLES, str(error), UNKNOWN).error() from None
 
 
 def _frame(rows: list[tuple[object, object]]) -> pd.DataFrame:

@@ -46,17 +46,17 @@ _TABLE: tuple[_Row, ...] = (
     (redis.MovedError, "", SourceReplyError, "Redis moved keys to another node while they were read.", "Try again in a minute."),
     (redis.ClusterCrossSlotError, "", SourceReplyError, "Redis is a cluster behind an address that hides it.", "Name a node of the cluster in REDIS_PRIMARY_ENDPOINT."),
     (redis.TimeoutError, "connecting", SourceUnavailable, "no connection to Redis in time.", f"{_ADDRESS} If the address begins with rediss://, does the port speak TLS? If not, write redis://."),
-    (redis.TimeoutError, "", SourceUnavailable, "Redis did not answer in time.", "Try again; if it stays, look for slow commands on the server, or a firewall in between."),
+    (redis.TimeoutError, "", SourceUnavailable, "Redis did not answer in time.", "Try again; if it stays, check REDIS_PRIMARY_ENDPOINT, slow commands on the server, and firewalls in between."),
     (redis.ConnectionError, "max number of clients", SourceUnavailable, "Redis has too many clients.", "Try again in a minute, or raise its maxclients."),
-    (redis.ConnectionError, "No master found", SourceUnavailable, "the sentinels know no primary by that name, or none answers.", "Check hosts and name: redis+sentinel://host:port/NAME."),
+    (redis.ConnectionError, "No master found", SourceUnavailable, "the sentinels know no primary by that name, or none answers.", "Check hosts and name in REDIS_PRIMARY_ENDPOINT: redis+sentinel://host:port/NAME."),
     (redis.ConnectionError, "CERTIFICATE_VERIFY_FAILED", SourceUnavailable, "the certificate of Redis is not trusted.", "Add ?ssl_ca_certs=/path/to/ca.pem to REDIS_PRIMARY_ENDPOINT, and use the host name the certificate was made for."),
-    (redis.ConnectionError, "WRONG_VERSION_NUMBER", SourceUnavailable, "the port of Redis does not speak TLS.", "Write redis:// instead of rediss://."),
+    (redis.ConnectionError, "WRONG_VERSION_NUMBER", SourceUnavailable, "the port of Redis does not speak TLS.", "Write redis:// instead of rediss:// in REDIS_PRIMARY_ENDPOINT."),
     (redis.ConnectionError, "refused", SourceUnavailable, "nothing listens at the address of Redis.", _ADDRESS),
     (redis.ConnectionError, "Connect call failed", SourceUnavailable, "nothing listens at the address of Redis.", _ADDRESS),
     (redis.ConnectionError, "Name or service", SourceUnavailable, "the host name of Redis is unknown.", _ADDRESS),
     (redis.ConnectionError, "No such file", SourceUnavailable, "the socket or certificate file of Redis does not exist.", "Check the paths in REDIS_PRIMARY_ENDPOINT."),
-    (redis.ConnectionError, "losed", SourceUnavailable, "Redis closed the connection.", "Try again; if it stays, the port may want TLS: write rediss:// instead of redis://."),
-    (redis.ConnectionError, "reset by peer", SourceUnavailable, "Redis closed the connection.", "Try again; if it stays, the port may want TLS: write rediss:// instead of redis://."),
+    (redis.ConnectionError, "losed", SourceUnavailable, "Redis closed the connection.", "Try again; if it stays, the port may want TLS: write rediss:// instead of redis:// in REDIS_PRIMARY_ENDPOINT."),
+    (redis.ConnectionError, "reset by peer", SourceUnavailable, "Redis closed the connection.", "Try again; if it stays, the port may want TLS: write rediss:// instead of redis:// in REDIS_PRIMARY_ENDPOINT."),
     (redis.ConnectionError, "DB index", SourceReplyError, "Redis has no database of that number.", "Correct the number after the last / of REDIS_PRIMARY_ENDPOINT."),
     (redis.ConnectionError, "", SourceUnavailable, "no connection to Redis.", _ADDRESS),
     (redis.InvalidResponse, "", SourceReplyError, "what answers is not Redis.", _ADDRESS),
@@ -72,10 +72,13 @@ LIBRARY_ERRORS = (redis.RedisError, redis.RedisClusterException, OSError)
 """What redis-py raises; ``RedisClusterException`` is no ``RedisError``."""
 
 
-def translate(error: BaseException) -> SourceError:
+def translate(error: BaseException, place: str = "") -> SourceError:
     """The error a person can act on.
 
     Its text is wholly ours: a server may repeat what it was sent, and that may be a password.
+
+    Args:
+        place: where Redis is, for display, such as ``host:port``.
     """
     chain = list(_chain(error))
     # A cluster wraps the reason no node could be asked in an error of its own, which says less.
@@ -85,8 +88,13 @@ def translate(error: BaseException) -> SourceError:
     said = " ".join(f"{one} {_reason(one)}" for one in chain)
     for kind, words, ours, detail, remedy in _TABLE:
         if isinstance(first, kind) and words in said:
-            return ours(NAME, detail, remedy)
-    return SourceReplyError(NAME, f"reading failed ({type(error).__name__}).")
+            return ours(NAME, placed(detail, place), remedy)
+    return SourceReplyError(NAME, placed(f"reading failed ({type(error).__name__}).", place))
+
+
+def placed(detail: str, place: str) -> str:
+    """The sentence with the place it is about; without one, as it is."""
+    return f"{detail.removesuffix('.')} ({place})." if place else detail
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

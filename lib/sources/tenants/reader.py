@@ -39,6 +39,7 @@ async def fetch_counters(
     tenants: tuple[str, ...] = (),
     max_parallel: int = 4,
     progress: Watch | None = None,
+    place: str = "",
 ) -> Counters:
     """Every counter whose period starts in one of the months.
 
@@ -51,6 +52,7 @@ async def fetch_counters(
         tenants: ids; empty means all.
         max_parallel: questions for values in flight at the most.
         progress: told chunks answered, chunks known so far, and what was read last.
+        place: where Redis is, for errors.
 
     Raises:
         SourceDenied, SourceUnavailable, SourceReplyError: with the remedy; nothing is given then.
@@ -63,13 +65,16 @@ async def fetch_counters(
     except BaseExceptionGroup as group:
         error = _first_of(group)
         if isinstance(error, LIBRARY_ERRORS):
-            raise translate(error) from error
+            raise translate(error, place) from error
         raise error from None
     return collected.frames()
 
 
-async def check_rights(client: Client) -> None:
+async def check_rights(client: Client, place: str = "") -> None:
     """Asks once for each thing that reading needs; keeps nothing.
+
+    Args:
+        place: where Redis is, for errors.
 
     Raises:
         SourceDenied, SourceUnavailable, SourceReplyError: with the remedy.
@@ -80,7 +85,7 @@ async def check_rights(client: Client) -> None:
         await client.mget([key])
         await client.type(key)
     except LIBRARY_ERRORS as error:
-        raise translate(error) from error
+        raise translate(error, place) from error
 
 
 async def _in_parallel(

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from lib.api_client import ApiClient
-from lib.errors import SourceDenied, SourceError, SourceRefused, SourceReplyError
+from lib.errors import SourceDenied, SourceError, SourceRefused
 from lib.sources.comet.chargeback.answer import Chargeback
 from lib.sources.comet.chargeback.parse import parse_chargeback
 from lib.sources.comet.chargeback.tables import CHARGEBACK_PATH, SERVICE_ACCOUNTS_PATH
 from lib.sources.comet.server import NAME
+from lib.sources.comet.server.rest import advised
 
 __all__ = ["fetch_chargeback", "fetch_service_accounts", "parse_chargeback", "report_name"]
 
@@ -27,14 +28,6 @@ _VERSION = (
     "(backend.chargebackUsageReportEnabled: true with Helm)."
 )
 _MONTHLY = "Choose a month: older servers report on one month at a time."
-_SIGN_IN = (
-    "Check the address (COMET_URL_OVERRIDE); where a sign-in page stands in between, ask for a way "
-    "around it for /api/admin, or set COMET_ALLOW_HEADER_NAME and COMET_ALLOW_HEADER_VALUE."
-)
-_AUTHORITY = (
-    "Check the address; if its certificate is signed by your own authority, set "
-    "COMET_INCLUDE_CUSTOM_CA_BUNDLE to that authority's file."
-)
 _FIELDS = ("name", "username", "email")
 
 
@@ -59,7 +52,8 @@ async def fetch_chargeback(client: ApiClient, month: str | None = None) -> Charg
     part = report_name(month)
     params = [("reportMonth", month)] if month else []
     try:
-        raw = await client.get_bytes(CHARGEBACK_PATH, params, part=part)
+        with advised():
+            raw = await client.get_bytes(CHARGEBACK_PATH, params, part=part)
     except SourceError as error:
         raise _explained(error, month) from error
     report = await asyncio.to_thread(parse_chargeback, raw, month or CURRENT, f"{NAME}:{part}")
@@ -78,10 +72,6 @@ def _explained(error: SourceError, month: str | None) -> SourceError:
         # Older servers answer 400 where newer ones answer 404.
         remedy = _VERSION if month else f"{_MONTHLY} {_VERSION}"
         return SourceRefused(error.source, error.detail, remedy, status=error.status)
-    if isinstance(error, SourceReplyError) and "redirect" in error.detail:
-        return SourceReplyError(error.source, error.detail, _SIGN_IN)
-    if "certificate" in error.detail:
-        return type(error)(error.source, error.detail, _AUTHORITY)
     return error
 
 
@@ -95,7 +85,8 @@ async def fetch_service_accounts(client: ApiClient) -> frozenset[str] | None:
         SourceError: the server did not answer, or does not offer the list.
     """
     try:
-        reply = await client.get_json(SERVICE_ACCOUNTS_PATH, part="service-accounts")
+        with advised():
+            reply = await client.get_json(SERVICE_ACCOUNTS_PATH, part="service-accounts")
     except SourceDenied as error:
         raise _explained(error, None) from error
     if isinstance(reply, dict):

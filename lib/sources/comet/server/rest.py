@@ -1,12 +1,13 @@
 """Asks the REST API of a Comet server, below whichever root it has."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from lib.api_client import ApiClient, Terms
-from lib.errors import SourceError, SourceReplyError, SourceUnavailable
+from lib.errors import SourceError, SourceReplyError, SourceUnavailable, SourceUntrusted
 from lib.sources.comet.server import NAME
 
 T = TypeVar("T")
@@ -19,8 +20,28 @@ LATE = 408
 _INLINE = 32_000
 """Bytes that are parsed faster than a thread is found."""
 
-_SIGN_IN = "Check the address (COMET_URL_OVERRIDE), and whether a sign-in page stands in between."
+_SIGN_IN = (
+    "Check the address (COMET_URL_OVERRIDE); where a sign-in page stands in between, ask for a way "
+    "around it for /api, or set COMET_ALLOW_HEADER_NAME and COMET_ALLOW_HEADER_VALUE."
+)
+_AUTHORITY = (
+    "Check the address (COMET_URL_OVERRIDE); if its certificate is signed by your own authority, "
+    "set COMET_INCLUDE_CUSTOM_CA_BUNDLE to that authority's file."
+)
 _CUT = "Try again; if it stays, a proxy in between may cut or change answers."
+
+
+@contextmanager
+def advised() -> Iterator[None]:
+    """Failures on the way to a server, with what to do about them at Comet."""
+    try:
+        yield
+    except SourceUntrusted as error:
+        raise SourceUntrusted(error.source, error.detail, _AUTHORITY) from error
+    except SourceReplyError as error:
+        if not 300 <= error.status < 400:
+            raise
+        raise SourceReplyError(error.source, error.detail, _SIGN_IN, status=error.status) from error
 
 
 @dataclass
@@ -60,15 +81,16 @@ class CometRest:
         for root in tuple(self.roots):
             try:
                 terms = Terms(root, SECONDS, (LATE,))
-                raw = await self.client.get_bytes(path, params, part=part, terms=terms)
-                found = await self._parsed(raw, parse, part)
+                with advised():
+                    raw = await self.client.get_bytes(path, params, part=part, terms=terms)
+                parsed = await self._parsed(raw, parse, part)
             except SourceError as error:
                 first = first or error
                 if isinstance(error, SourceUnavailable) and error.status in (0, LATE):
                     break  # nobody there, whatever the path
             else:
                 self.roots[:] = [root]
-                return found
+                return parsed
         assert first is not None
         raise first
 
@@ -78,7 +100,8 @@ class CometRest:
         """What ``parse`` makes of the answer to a POST that only reads; see ``get``."""
         terms = Terms(self.roots[0], terms.seconds, terms.give_back)
         async with self.lanes:
-            raw = await self.client.post_bytes(path, body, part=part, terms=terms)
+            with advised():
+                raw = await self.client.post_bytes(path, body, part=part, terms=terms)
             return await self._parsed(raw, parse, part)
 
     async def _parsed(self, raw: bytes, parse: Callable[[bytes], T], part: str) -> T:
