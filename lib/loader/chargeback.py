@@ -77,7 +77,8 @@ async def load_chargeback(
         accounts.cancel()
         if earlier:
             earlier.cancel()
-    statuses = [_report_status(NAME, "chargeback", report, fetched)]
+    moves = not load.is_final(query.month)
+    statuses = [_report_status(NAME, "chargeback", report, fetched, moves=moves)]
     previous = None
     notes = list(source.address.notes)
     if isinstance(before, SourceError):
@@ -87,7 +88,9 @@ async def load_chargeback(
         )
     elif before:
         previous, fetched = before
-        statuses.append(_report_status(NAME, report_name(query.compare), previous, fetched))
+        moves = not load.is_final(query.compare)
+        part = report_name(query.compare)
+        statuses.append(_report_status(NAME, part, previous, fetched, moves=moves))
         if _same(report, previous):
             notes.append("Both months came with the same content: the server may keep no months.")
     return ChargebackAnswer(
@@ -105,12 +108,16 @@ class _Load:
     now: datetime
     progress: Progress
 
+    def is_final(self, month: str | None) -> bool:
+        """Whether the report of a month changes no more."""
+        return month is not None and month < f"{self.now - FINAL_AFTER:%Y-%m}"
+
     async def report(self, month: str | None) -> tuple[Chargeback, datetime]:
         """One report and when it was fetched."""
 
         async def fetch() -> Document:
             report = await fetch_chargeback(self.client, month)
-            seconds = CLOSED_SECONDS if month and _is_over(month, self.now) else CURRENT_SECONDS
+            seconds = CLOSED_SECONDS if self.is_final(month) else CURRENT_SECONDS
             # The frames take about twice the text they came from.
             return Document((report, self.now), 3 * len(report.raw) + 1_000, seconds)
 
@@ -168,7 +175,7 @@ def _typed_failure() -> SourceError:
 
 
 def _report_status(
-    source: str, part: str, report: Chargeback, fetched: datetime | None
+    source: str, part: str, report: Chargeback, fetched: datetime | None, *, moves: bool
 ) -> SourceStatus:
     rows = len(report.users) + len(report.workspaces)
     missing = []
@@ -181,11 +188,9 @@ def _report_status(
             f"{report.unread} of its values or entries could not be read; the notes say which."
         )
     status: Literal["ok", "partial"] = "partial" if missing else "ok"
-    return SourceStatus(source, part, status, fetched, rows, " ".join(missing) or None)
-
-
-def _is_over(month: str, now: datetime) -> bool:
-    return month < f"{now - FINAL_AFTER:%Y-%m}"
+    detail = " ".join(missing) or None
+    moves = moves or report.is_of_another_month
+    return SourceStatus(source, part, status, fetched, rows, detail, moves=moves)
 
 
 def _same(report: Chargeback, earlier: Chargeback) -> bool:
@@ -211,7 +216,8 @@ def load_chargeback_files(
     used = [report for report in (chosen.report, chosen.earlier) if report is not None]
     present = now or datetime.now(UTC)
     statuses = [
-        _report_status("file", report.label, report, report.made_at(present)) for report in used
+        _report_status("file", report.label, report, report.made_at(present), moves=True)
+        for report in used
     ]
     return ChargebackAnswer(
         chosen.report,

@@ -305,12 +305,11 @@ class _Load:
 
     async def _part(self, project: CometProject, *, archived: bool) -> ProjectPart:
         key = (self.source.scope, "comet:experiments", project, archived)
-        steady = project.listed is not None and project.updated is not None
 
         async def columns() -> tuple[str, ...]:
             async def fetch() -> Document:
                 names = await fetch_gpu_columns(self.rest, project)
-                seconds = KEPT_SECONDS if steady else LIST_SECONDS
+                seconds = KEPT_SECONDS if project.steady else LIST_SECONDS
                 return Document(names, 500 + 100 * len(names), seconds)
 
             key = (self.source.scope, "comet:columns", project)
@@ -328,13 +327,13 @@ class _Load:
                     lengths=self.lengths,
                     now=self.now,
                 )
-            whole = steady and part_status(project, [part]) is None
+            whole = project.steady and part_status(project, [part]) is None
             return Document(part, part.size, KEPT_SECONDS if whole else LIST_SECONDS)
 
         kept = self.caches.documents.get(key)
         if self.again and kept is not None:
             part = kept.content
-            if part.fetched_at < self.now and (not steady or part_status(project, [part])):
+            if part.fetched_at < self.now and (not project.steady or part_status(project, [part])):
                 self.caches.documents.pop(key, None)
         found: ProjectPart = await self.caches.document(key, fetch)
         return found

@@ -29,13 +29,26 @@ def usage_statuses(
     """
     said = [(lists, part_status(project, lists)) for project, lists in parts]
     whole = [part for lists, status in said if status is None for part in lists]
+    current = [
+        _as_of(project, part, listed_at)
+        for (project, lists), (_, status) in zip(parts, said, strict=True)
+        if status is None
+        for part in lists
+    ]
     found = [_lists_status(len(parts), listed_at, failed)]
     if whole:
-        oldest = min(part.fetched_at for part in whole)
-        found.append(
-            SourceStatus(NAME, EXPERIMENTS, "ok", oldest, sum(part.count for part in whole))
-        )
+        rows = sum(part.count for part in whole)
+        found.append(SourceStatus(NAME, EXPERIMENTS, "ok", min(current), rows))
     return (*found, *(status for _, status in said if status is not None))
+
+
+def _as_of(project: CometProject, part: ProjectPart, listed_at: datetime) -> datetime:
+    """When the experiments were known to be as they are: a later list has called them unchanged.
+
+    What still runs changes without the list knowing.
+    """
+    runs = part.rows is not None and 1 in part.rows.running
+    return part.fetched_at if runs or not project.steady else max(part.fetched_at, listed_at)
 
 
 def _lists_status(

@@ -25,6 +25,11 @@ class CometProject:
     updated: int | None = None
 
     @property
+    def steady(self) -> bool:
+        """Whether the list tells when the project changes."""
+        return self.listed is not None and self.updated is not None
+
+    @property
     def target(self) -> str:
         """As a person asks for it, and as statuses name it."""
         return f"{self.workspace}/{self.name}"
