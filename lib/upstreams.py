@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import httpx
 from pydantic import SecretStr
 
-from lib.api_client import ApiSource, fingerprint
+from lib.api_client import ApiSource, account, fingerprint
 from lib.errors import SettingsError
 from lib.settings import Settings
 
@@ -34,20 +34,23 @@ def openai_upstream(
 
         demo_key = SecretStr(in_process.OPENAI_KEY)
         return _openai(in_process.OPENAI_URL, demo_key, in_process.openai_transport())
-    if key is None:
-        key = settings.openai_admin_key
-    if key is None:
+    chosen = key or settings.openai_admin_key
+    if chosen is None:
         raise SettingsError(
             "OPENAI_ADMIN_KEY",
             "is not set.",
             f"Set it in devenv.sh or the environment{otherwise}; "
             "DASHBOARD_DEMO=on shows demo data instead.",
         )
-    return _openai(settings.openai_base_url, key)
+    return _openai(settings.openai_base_url, chosen, of_person=key is not None)
 
 
 def _openai(
-    base_url: str, key: SecretStr, stand_in: httpx.AsyncBaseTransport | None = None
+    base_url: str,
+    key: SecretStr,
+    stand_in: httpx.AsyncBaseTransport | None = None,
+    *,
+    of_person: bool = False,
 ) -> ApiSource:
     from lib.loader.openai import connect_openai
 
@@ -55,6 +58,7 @@ def _openai(
         fingerprint(base_url, key.get_secret_value()),
         lambda: connect_openai(base_url, key, transport=stand_in),
         demo=stand_in is not None,
+        account=account("openai", base_url, key=key.get_secret_value() if of_person else ""),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import httpx
 from pydantic import SecretStr
 
-from lib.api_client import ApiClient, ApiSource, Retry, fingerprint
+from lib.api_client import ApiClient, ApiSource, Retry, account, fingerprint
 from lib.errors import InputError, SettingsError
 from lib.settings import Settings
 from lib.sources.comet.server import NAME
@@ -121,6 +121,7 @@ def comet_source(
         address=address,
         connect_to=connect_to,
         typed=typed,
+        account=account(NAME, address.origin, key=key.get_secret_value() if key else ""),
     )
 
 

@@ -10,12 +10,13 @@ import pandas as pd
 from pydantic import SecretStr
 
 from lib.api_client import ApiClient, Retry
-from lib.cache import FINAL_AFTER, Bucket, Caches
+from lib.cache import Caches
 from lib.errors import SourceError, SourceRefused
+from lib.loader.buckets import BucketLoad, FetchedBucket, SeriesAnswer
 from lib.loader.openai_filters import check_filters
-from lib.loader.openai_status import SeriesAnswer, cost_notes, directory_statuses, series_status
+from lib.loader.openai_status import cost_notes, directory_statuses, series_status
 from lib.loader.progress import Progress
-from lib.periods import Period, bucket_starts, from_epoch, runs
+from lib.periods import Period
 from lib.sources.openai import NAME
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import costs_frame, usage_frame
@@ -136,77 +137,20 @@ class _Load:
         except SourceError as error:
             return error
 
-    async def _series(self, series: Series, period: Period) -> SeriesAnswer:
-        """Cached buckets, those already on their way for somebody else, and one request per gap."""
-        starts = bucket_starts(
-            period.start_epoch, _end(period, series.step, self.now), series.width
-        )
-        found: dict[int, Bucket] = {}
-        flights: dict[asyncio.Task[dict[int, Bucket]], None] = {}
-        gaps: list[int] = []
-        for start in starts:
-            key = (self.client.scope, series, start)
-            if bucket := self.caches.usable_bucket(key, self.now):
-                found[start] = bucket
-            elif flight := self.caches.flights.current(key):
-                flights[flight] = None
-            else:
-                gaps.append(start)
-        for first, end in runs(gaps, series.step, series.limit):
-            keys = [(self.client.scope, series, at) for at in range(first, end, series.step)]
-            flights[self.caches.flights.start([*keys], self._window(series, first, end))] = None
-        errors: list[SourceError] = []
+    async def _series(self, series: Series, period: Period) -> SeriesAnswer[Series]:
+        load = BucketLoad(self.client.scope, self.caches, self.now, self.progress, self._window)
+        return await load.series(series, period)
 
-        async def join(flight: asyncio.Task[dict[int, Bucket]]) -> None:
-            try:
-                answer = self.progress.count(series.endpoint, self.caches.flights.join(flight))
-                found.update(await answer)
-            except SourceError as error:
-                errors.append(error)
-
-        async with asyncio.TaskGroup() as group:
-            for flight in flights:
-                group.create_task(join(flight))
-        if any(flight.cancelled() for flight in flights):
-            # Its last other passenger got off just as we came: it never arrives, so ask anew.
-            return await self._series(series, period)
-        return SeriesAnswer(
-            series,
-            [found[start] for start in starts if start in found],
-            errors,
-            [start for start in starts if start not in found],
-        )
-
-    def _window(
-        self, series: Series, start: int, end: int
-    ) -> Callable[[], Awaitable[dict[int, Bucket]]]:
-        """Fetches one window into the cache; the buckets also go straight to those who wait."""
-        generation = self.caches.generation
-
-        async def fetch() -> dict[int, Bucket]:
-            windows = await fetch_window(self.client, series, start, end)
-            found = {}
-            for window in windows:
-                for parsed in window.buckets:
-                    final = self.now - from_epoch(parsed.end) > FINAL_AFTER
-                    bucket = Bucket(
-                        parsed.start,
-                        parsed.rows,
-                        parsed.columns,
-                        self.now,  # when it was asked for: an answer is no older than that
-                        final,
-                        window.dropped,
-                    )
-                    key = (self.client.scope, series, parsed.start)
-                    self.caches.keep_bucket(key, bucket, generation)
-                    found[parsed.start] = bucket
-            return found
-
-        return fetch
+    async def _window(self, series: Series, start: int, end: int) -> list[FetchedBucket]:
+        return [
+            FetchedBucket(parsed.start, parsed.end, parsed.rows, parsed.columns, window.dropped)
+            for window in await fetch_window(self.client, series, start, end)
+            for parsed in window.buckets
+        ]
 
     async def _costs(
         self, query: OpenAIQuery, period: Period
-    ) -> tuple[SeriesAnswer | None, SeriesAnswer | None]:
+    ) -> tuple[SeriesAnswer[Series] | None, SeriesAnswer[Series] | None]:
         """Costs in one series, or in two where OpenAI refuses users and projects at once."""
         if COSTS not in query.endpoints:
             return None, None
@@ -276,9 +220,3 @@ def _usage_series(query: OpenAIQuery, name: str) -> Series:
 
 def _refuses_users(error: SourceError, series: Series) -> bool:
     return isinstance(error, SourceRefused) and refused_dimension(error, series) == "user_id"
-
-
-def _end(period: Period, step: int, now: datetime) -> int:
-    """The end of the last bucket worth asking for: the one that now lies in, at the latest."""
-    seconds = int(now.timestamp())
-    return min(period.end_epoch, seconds - seconds % step + step)

@@ -1,11 +1,10 @@
 """How OpenAI's endpoints and look-ups answered, in words for the reader."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 
-from lib.cache import Bucket
 from lib.errors import SourceDenied, SourceError, SourceRefused
+from lib.loader.buckets import SeriesAnswer
 from lib.periods import from_epoch
 from lib.sources.openai import NAME
 from lib.sources.openai.names import LOOKUPS, Directory
@@ -14,17 +13,7 @@ from lib.sources.openai.usage import Series
 from lib.status import SourceStatus
 
 
-@dataclass
-class SeriesAnswer:
-    """The buckets of one series, what failed, and which bucket starts nobody answered for."""
-
-    series: Series
-    buckets: list[Bucket]
-    errors: list[SourceError]
-    missing: list[int] = field(default_factory=list)
-
-
-def series_status(answer: SeriesAnswer, now: datetime, part: str = "") -> SourceStatus:
+def series_status(answer: SeriesAnswer[Series], now: datetime, part: str = "") -> SourceStatus:
     """How one series answered; buckets that still run may be absent, closed ones may not.
 
     Args:
@@ -32,37 +21,34 @@ def series_status(answer: SeriesAnswer, now: datetime, part: str = "") -> Source
     """
     series = answer.series
     part = part or series.endpoint
-    rows = sum(bucket.rows for bucket in answer.buckets)
-    young = [bucket.fetched_at for bucket in answer.buckets if not bucket.final]
-    as_of = min(young or [bucket.fetched_at for bucket in answer.buckets], default=None)
+    as_of, rows, moves = answer.as_of, answer.rows, answer.moves
     trouble = _trouble(answer, now)
     if trouble is None:
-        return SourceStatus(NAME, part, "ok", as_of, rows, moves=bool(young))
+        return SourceStatus(NAME, part, "ok", as_of, rows, moves=moves)
     detail, remedy = trouble
     endpoint = ENDPOINTS.get(series.endpoint)
     if answer.errors and endpoint and endpoint.may_be_missing and _not_offered(answer.errors[0]):
         return SourceStatus(NAME, part, "skipped", detail="Not offered to this organisation.")
     if not answer.buckets:
         return SourceStatus(NAME, part, "failed", None, None, detail, remedy)
-    return SourceStatus(NAME, part, "partial", as_of, rows, detail, remedy, moves=bool(young))
+    return SourceStatus(NAME, part, "partial", as_of, rows, detail, remedy, moves=moves)
 
 
-def _trouble(answer: SeriesAnswer, now: datetime) -> tuple[str, str] | None:
+def _trouble(answer: SeriesAnswer[Series], now: datetime) -> tuple[str, str] | None:
     """What is missing and why, and what to do about it."""
     series = answer.series
     if answer.errors:
         error = answer.errors[0]
         detail = f"Nothing for {_spans(answer.missing, series)}: " if answer.buckets else ""
         return f"{detail}{error.detail}", error.remedy
-    closed = [start for start in answer.missing if start + series.step <= now.timestamp()]
-    if closed:
+    if closed := answer.left_out(now):
         return f"The reply leaves out {_spans(closed, series)}.", "Try again in a minute."
     if series.endpoint == COSTS:
         return _without_amount(answer)
     return None
 
 
-def _without_amount(answer: SeriesAnswer) -> tuple[str, str] | None:
+def _without_amount(answer: SeriesAnswer[Series]) -> tuple[str, str] | None:
     """Costs of which OpenAI does not say how much they are."""
     lacking = {
         bucket.start: bucket.rows
@@ -121,7 +107,9 @@ def directory_statuses(directory: Directory, now: datetime) -> Iterable[SourceSt
                 yield SourceStatus(NAME, part, "failed", None, None, detail, error.remedy)
 
 
-def cost_notes(cost: SeriesAnswer | None, by_user: SeriesAnswer | None) -> Iterable[str]:
+def cost_notes(
+    cost: SeriesAnswer[Series] | None, by_user: SeriesAnswer[Series] | None
+) -> Iterable[str]:
     """What OpenAI refused to split, so that an empty key or user is not read as a finding."""
     if cost is not None:
         dropped = [bucket.start for bucket in cost.buckets if "api_key_id" in bucket.dropped]

@@ -81,7 +81,9 @@ def test_a_client_that_makes_room_is_closed_once_it_is_old_and_idle(
     runtime._clients = module._Clients(1)
 
     def source(scope: str) -> ApiSource:
-        return ApiSource(scope, lambda: ApiClient(scope, "https://api.example/v1", {}))
+        return ApiSource(
+            scope, lambda: ApiClient(scope, "https://api.example/v1", {}), account="organisation"
+        )
 
     idle = runtime.client(source("first"))
     assert runtime.client(source("first")) is idle

@@ -5,7 +5,7 @@ from pydantic import SecretStr
 
 from lib.errors import SettingsError
 from lib.settings import Settings
-from lib.upstreams import openai_upstream, tenant_upstream
+from lib.upstreams import comet_upstream, openai_upstream, tenant_upstream
 
 SERVER_KEY, OWN_KEY = SecretStr("sk-admin-of-the-server"), SecretStr("sk-admin-of-a-person")
 SERVER = Settings(openai_admin_key=SERVER_KEY)
@@ -35,3 +35,30 @@ def test_no_key_and_no_demo_is_a_setting_to_correct_in_the_ways_there_are() -> N
 
 def test_a_source_shows_no_credential_when_printed() -> None:
     assert OWN_KEY.get_secret_value() not in repr(openai_upstream(SERVER, OWN_KEY))
+
+
+def test_an_account_outlives_its_key_and_is_nobody_elses() -> None:
+    ours = openai_upstream(SERVER)
+    exchanged = openai_upstream(Settings(openai_admin_key=SecretStr("sk-admin-the-next")))
+    assert ours.account == exchanged.account
+    assert ours.scope != exchanged.scope
+    elsewhere = Settings(
+        openai_admin_key=SERVER_KEY, openai_base_url="https://eu.api.openai.com/v1"
+    )
+    own, others = openai_upstream(SERVER, OWN_KEY), openai_upstream(SERVER, SecretStr("sk-admin-b"))
+    demo = openai_upstream(Settings())
+    sources = (ours, openai_upstream(elsewhere), own, others, demo)
+    assert len({source.account for source in sources}) == len(sources)
+    for source in sources:
+        assert "sk-" not in source.account
+
+
+def test_an_account_of_comet_is_its_server() -> None:
+    def source(key: str, url: str = "https://comet.acme.example") -> str:
+        return comet_upstream(
+            Settings(comet_api_key=SecretStr(key), comet_url_override=url)
+        ).account
+
+    assert source("key-one") == source("key-two")
+    assert source("key-one") != source("key-one", "https://comet.other.example")
+    assert source("sk-admin-a", "https://api.openai.com") != openai_upstream(SERVER).account
