@@ -22,7 +22,7 @@ _GROUP = ["tenant_id", "metric", "month"]
 
 
 @dataclass(frozen=True)
-class Selection:
+class TenantSelection:
     """What of an answer belongs to a question.
 
     Args:
@@ -65,7 +65,7 @@ class Selection:
         return sorted((self.counted | self.unreadable) - {*self.listed["tenant_id"]})
 
 
-def select(answer: TenantAnswer, query: TenantQuery) -> Selection:
+def select(answer: TenantAnswer, query: TenantQuery) -> TenantSelection:
     """Counters whose period starts in the months asked for, of the tenants asked for.
 
     A counter that cannot be read stays unless its key says that it is another tenant's or month's.
@@ -92,7 +92,9 @@ def select(answer: TenantAnswer, query: TenantQuery) -> Selection:
         listed = None if listed is None else listed[listed["tenant_id"].isin(query.tenants)]
     counters = counters.assign(value=addable(counters["value"]))
     months = pd.period_range(query.first_month, query.last_month, freq="M")
-    return Selection(counters, anomalies, listed, find_ambiguous(counters), (*months.map(str),))
+    return TenantSelection(
+        counters, anomalies, listed, find_ambiguous(counters), (*months.map(str),)
+    )
 
 
 def texts(column: "pd.Series[Any]") -> list[str]:

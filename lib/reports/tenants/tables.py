@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lib.reports.report import Column, Number, Table
-from lib.reports.tenants.select import Selection, joined, present, texts
+from lib.reports.tenants.select import TenantSelection, joined, present, texts
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.tables import METRICS, TOKENS
 
@@ -66,7 +66,7 @@ def _sums(
             yield metric, sums.reindex(index)
 
 
-def tenant_rows(chosen: Selection) -> pd.DataFrame:
+def tenant_rows(chosen: TenantSelection) -> pd.DataFrame:
     """All tenants that are listed or have counters, one row each, by tenant id.
 
     Returns:
@@ -182,7 +182,7 @@ def tenants_table(
     )
 
 
-def month_rows(chosen: Selection) -> pd.DataFrame:
+def month_rows(chosen: TenantSelection) -> pd.DataFrame:
     """All months asked for, one row each; null where no counter exists, empty when none does at all.
 
     Returns:
@@ -214,7 +214,7 @@ def by_month_table(rows: pd.DataFrame, totals: Mapping[str, Number | None]) -> T
     )
 
 
-def data_quality_table(chosen: Selection) -> Table:
+def data_quality_table(chosen: TenantSelection) -> Table:
     """What a reader of the totals must doubt: bad and ambiguous counters, tenants that nobody lists."""
     keys = ("kind", "tenant_id", "metric", "month", "keys", "problem", "value")
     bad = chosen.anomalies.rename(columns={"key": "keys"}).assign(kind="bad counter")

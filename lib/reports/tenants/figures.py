@@ -1,0 +1,120 @@
+"""The control totals of tenants' usage, and the figures that show them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from lib.reports.report import Figure, SourceStatus
+from lib.reports.tenants.select import TenantSelection
+from lib.sources.tenants.tables import METRICS, TOKENS, TOTAL_TOKENS
+from lib.usage.exact import total
+
+Totals = Mapping[str, int | None]
+
+
+def tenant_totals(tenants: pd.DataFrame, chosen: TenantSelection) -> Totals:
+    """The control totals of the JSON form; None where one is unknown."""
+    listed = chosen.listed
+    return {key: _total(tenants[key], key, chosen) for key in (*METRICS, TOTAL_TOKENS)} | {
+        "tenants_with_usage": _with_usage(tenants, chosen),
+        "tenants_listed": None if listed is None else len(listed),
+        "tenants_not_in_control_database": None if listed is None else len(chosen.unlisted),
+    }
+
+
+def _total(cells: "pd.Series[Any]", key: str, chosen: TenantSelection) -> int | None:
+    """The sum of what is known. Nothing known is 0 only where no unreadable counter may belong to it."""
+    known = total(cells)
+    if known is not None:
+        return int(known)
+    parts = TOKENS if key == TOTAL_TOKENS else (key,)
+    metric = chosen.anomalies["metric"]
+    return None if bool((metric.isna() | metric.isin(parts)).any()) else 0
+
+
+def _with_usage(tenants: pd.DataFrame, chosen: TenantSelection) -> int | None:
+    used = int(tenants["months_with_data"].notna().sum())
+    return None if not used and chosen.counters.empty and len(chosen.anomalies) else used
+
+
+@dataclass(frozen=True)
+class _Statistic:
+    """One figure: a control total, or its share per tenant with usage."""
+
+    key: str
+    label: str
+    unit: str
+    total: str
+    average: bool = False
+    help: str = ""
+
+
+_AVERAGE = "Over the tenants with usage, rounded down."
+_STATISTICS = (
+    _Statistic("requests", "Requests", "requests", "requests"),
+    _Statistic(
+        "total_tokens",
+        "Total tokens",
+        "tokens",
+        "total_tokens",
+        help="Input, output and embedding tokens.",
+    ),
+    _Statistic(
+        "tenants_with_usage",
+        "Tenants with usage",
+        "tenants",
+        "tenants_with_usage",
+        help="At least one counter is above zero.",
+    ),
+    _Statistic(
+        "average_requests_per_tenant",
+        "Average requests per tenant",
+        "requests",
+        "requests",
+        average=True,
+        help=_AVERAGE,
+    ),
+    _Statistic(
+        "average_tokens_per_tenant",
+        "Average tokens per tenant",
+        "tokens",
+        "total_tokens",
+        average=True,
+        help=_AVERAGE,
+    ),
+)
+
+
+def tenant_figures(
+    totals: Totals, tenants: pd.DataFrame, sources: Iterable[SourceStatus]
+) -> Iterator[Figure]:
+    """The headline numbers; all are marked when a counter could not be read."""
+    incomplete = any(
+        source.source == "redis" and source.status in ("failed", "partial") for source in sources
+    )
+    for row in _STATISTICS:
+        value = totals[row.total]
+        if row.average:
+            value = _share(value, totals["tenants_with_usage"])
+        yield Figure(row.key, row.label, value, row.unit, row.help, incomplete=incomplete)
+    top = largest(tenants).head(1)
+    if top.empty:
+        yield Figure("top_tenant", "Top usage tenant", None, "tokens", incomplete=incomplete)
+        return
+    name, tokens = str(top["tenant_id"].iloc[0]), int(top["total_tokens"].iloc[0])
+    help_text = f"{name}, by total tokens; of equal ones the first by id."
+    label = f"Top usage tenant: {name}"
+    yield Figure("top_tenant", label, tokens, "tokens", help_text, incomplete=incomplete)
+
+
+def _share(total: int | None, tenants: int | None) -> int | None:
+    return total // tenants if total is not None and tenants else None
+
+
+def largest(tenants: pd.DataFrame) -> pd.DataFrame:
+    """Tenants with tokens, most first, equal ones by id."""
+    known = tenants[tenants["total_tokens"].notna()]
+    known = known[known["total_tokens"] > 0]
+    return known.sort_values(["total_tokens", "tenant_id"], ascending=[False, True])
