@@ -7,11 +7,13 @@ from typing import Any, cast
 
 from redis.asyncio import Redis, RedisCluster
 
+from lib.errors import SourceUnavailable
 from lib.sources.tenants.chunks import Chunk
-from lib.sources.tenants.failures import LIBRARY_ERRORS, translate
+from lib.sources.tenants.failures import LIBRARY_ERRORS, NAME, translate
 from lib.sources.tenants.frames import Collected, Counters
 from lib.sources.tenants.keys import months_between
 from lib.sources.tenants.tables import PREFIX
+from lib.sources.tenants.watched import watched
 
 __all__ = ["Client", "Counters", "Watch", "check_rights", "fetch_counters"]
 
@@ -26,6 +28,9 @@ WAITING = 128
 
 SWEEP = 1_000
 """Keys that are read at once: few enough not to hold up other sessions."""
+
+TRIES = 3
+"""A reading during which a server was started anew is thrown away; so often it is begun."""
 
 CLUSTER_CHUNK = 5_000
 """Keys of one question to a cluster, which the library divides into many small ones by slot."""
@@ -58,16 +63,24 @@ async def fetch_counters(
         SourceDenied, SourceUnavailable, SourceReplyError: with the remedy; nothing is given then.
     """
     months = months_between(first_month, last_month)
-    collected = Collected(frozenset(months), frozenset(tenants))
-    reading = _Reading(client, collected, progress)
-    try:
-        await _in_parallel(reading.scanned_chunks(), reading.read, max(1, max_parallel))
-    except BaseExceptionGroup as group:
-        error = _first_of(group)
-        if isinstance(error, LIBRARY_ERRORS):
+    for _ in range(TRIES):
+        collected = Collected(frozenset(months), frozenset(tenants))
+        reading = _Reading(client, collected, progress)
+        try:
+            async with watched(client) as unbroken:
+                await _in_parallel(reading.scanned_chunks(), reading.read, max(1, max_parallel))
+                if await unbroken():
+                    return collected.frames()
+        except BaseExceptionGroup as group:
+            error = _first_of(group)
+            if isinstance(error, LIBRARY_ERRORS):
+                raise translate(error, place) from error
+            raise error from None
+        except LIBRARY_ERRORS as error:
             raise translate(error, place) from error
-        raise error from None
-    return collected.frames()
+    raise SourceUnavailable(
+        NAME, "Redis was started anew each time it was read.", "Try again once it stays up."
+    )
 
 
 async def check_rights(client: Client, place: str = "") -> None:
