@@ -7,10 +7,10 @@ from datetime import datetime
 
 from lib.errors import SourceError, SourceReplyError
 from lib.sources.comet.experiments.entities import CometProject, ExperimentPage
-from lib.sources.comet.experiments.gpu import GpuFigures, Skipped
+from lib.sources.comet.experiments.gpu import GpuFigures, SkippedSamples
 from lib.sources.comet.experiments.lists import PageLengths, fetch_experiments
 from lib.sources.comet.experiments.metrics import Metrics, Patience, batches, fetch_metrics
-from lib.sources.comet.experiments.rows import Rows, rows_of
+from lib.sources.comet.experiments.rows import ExperimentRows, rows_of
 from lib.sources.comet.server.rest import CometRest
 
 
@@ -28,7 +28,7 @@ class ProjectPart:
         in_seconds: starts and ends that came as seconds.
     """
 
-    rows: Rows | None
+    rows: ExperimentRows | None
     has_gpu: bool | None
     fetched_at: datetime
     error: SourceError | None = None
@@ -36,7 +36,7 @@ class ProjectPart:
     gpu_missing: int = 0
     unread: int = 0
     in_seconds: int = 0
-    skipped: Skipped = field(default_factory=Skipped)
+    skipped: SkippedSamples = field(default_factory=SkippedSamples)
 
     @property
     def count(self) -> int:

@@ -6,7 +6,7 @@ from datetime import datetime
 from lib.errors import SourceDenied, SourceError, SourceRefused
 from lib.loader.experiments_project import ProjectPart
 from lib.sources.comet.experiments.entities import CometProject
-from lib.sources.comet.experiments.gpu import Skipped
+from lib.sources.comet.experiments.gpu import SkippedSamples
 from lib.sources.comet.experiments.tables import EXPERIMENTS, PROJECTS
 from lib.sources.comet.server import NAME
 from lib.status import SourceStatus
@@ -105,7 +105,7 @@ def usage_notes(parts: Parts, twice: int) -> tuple[str, ...]:
         twice: experiments that another project, or the other list, had as well.
     """
     every = [part for _, lists in parts for part in lists]
-    skipped = Skipped()
+    skipped = SkippedSamples()
     for part in every:
         skipped.add(part.skipped)
     where = [project.target for project, lists in parts if any(one.skipped.values for one in lists)]

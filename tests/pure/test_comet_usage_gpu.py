@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.sources.comet.experiments.entities import Life
-from lib.sources.comet.experiments.gpu import RULES, Skipped, gpu_figures
+from lib.sources.comet.experiments.gpu import RULES, SkippedSamples, gpu_figures
 from lib.sources.comet.experiments.metrics import batches, parse_metrics
 
 
@@ -164,7 +164,7 @@ def test_figures_are_those_of_a_slow_plain_computation(
 
 
 def test_null_and_text_are_skipped_one_by_one_and_counted() -> None:
-    skipped = Skipped()
+    skipped = SkippedSamples()
     found = gpu_figures(
         [series(UTIL, [10, None, "30", "much", float("nan")], timestamps=[1, 9_000])],
         ALWAYS,
@@ -202,7 +202,7 @@ CONSTANT = [1_000] * N
 def test_gpu_time_follows_the_most_trusted_rule_that_can_be_used(
     times: dict[str, Any], run: int | None, seconds: float | None, rule: str | None
 ) -> None:
-    found = gpu_figures([series(UTIL, [1.0], **times)], ran(run), Skipped())
+    found = gpu_figures([series(UTIL, [1.0], **times)], ran(run), SkippedSamples())
     assert found is not None
     assert found.seconds == seconds
     assert (None if found.rule is None else RULES[found.rule]) == rule
@@ -216,7 +216,7 @@ def test_the_least_trusted_rule_of_an_experiments_gpus_is_named_and_time_is_thei
             series("sys.gpu.1.memory_utilization", [9], timestamps=[1_000, 99_000]),
         ],
         ALWAYS,
-        Skipped(),
+        SkippedSamples(),
     )
     assert found is not None
     assert (found.gpus, found.timed, found.seconds, found.rule) == (2, 2, 15.0, 2)
@@ -224,9 +224,9 @@ def test_the_least_trusted_rule_of_an_experiments_gpus_is_named_and_time_is_thei
 
 def test_other_metrics_and_malformed_records_say_nothing_of_gpus() -> None:
     records = [series("loss", [1.0]), series("sys.gpu.0.power_usage", [300]), None, 5, {}, {"a": 1}]
-    assert gpu_figures(records, ALWAYS, Skipped()) is None
-    assert gpu_figures("text", ALWAYS, Skipped()) is None
-    assert gpu_figures([series(UTIL, "text"), series(MEMORY, {})], ALWAYS, Skipped()) is None
+    assert gpu_figures(records, ALWAYS, SkippedSamples()) is None
+    assert gpu_figures("text", ALWAYS, SkippedSamples()) is None
+    assert gpu_figures([series(UTIL, "text"), series(MEMORY, {})], ALWAYS, SkippedSamples()) is None
 
 
 def test_metrics_of_experiments_that_were_not_asked_for_are_passed_over() -> None:

@@ -20,7 +20,7 @@ from lib.charts import (
     distinct_labels,
 )
 from lib.periods import CALENDAR_UNITS, CalendarUnit, bucket_key, bucket_range
-from lib.reports.experiments.select import Floats, Ints, Rows, bucket_places, span_of
+from lib.reports.experiments.select import ChosenRows, Floats, Ints, bucket_places, span_of
 from lib.reports.report import ChartSpec
 from lib.sources.comet.experiments.query import CometUsageQuery
 
@@ -36,7 +36,7 @@ Grid = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class _Measure:
-    """One chart: ``field`` of ``Rows`` holds its values, one each experiment; averages are levels."""
+    """One chart: ``field`` of ``ChosenRows`` holds its values, one each experiment; averages are levels."""
 
     key: str
     label: str
@@ -97,7 +97,7 @@ class _Axis:
 
 
 def usage_charts(
-    rows: Rows, query: CometUsageQuery
+    rows: ChosenRows, query: CometUsageQuery
 ) -> tuple[tuple[ChartSpec, ...], tuple[CalendarUnit, ...]]:
     """Charts of what there is data for: experiments, GPU utilisation, GPU memory and GPU hours.
 
@@ -134,7 +134,7 @@ def usage_charts(
     return (*specs,), tuple(unit for unit in CALENDAR_UNITS if unit in units)
 
 
-def _series(rows: Rows, query: CometUsageQuery) -> tuple[Ints, list[str]]:
+def _series(rows: ChosenRows, query: CometUsageQuery) -> tuple[Ints, list[str]]:
     """The series of each experiment and the labels of all series that have one, in the order asked for."""
     if query.group == "user":
         codes, names = np.where(rows.user < 0, len(rows.users), rows.user), rows.users
@@ -150,7 +150,7 @@ def _series(rows: Rows, query: CometUsageQuery) -> tuple[Ints, list[str]]:
     return numbers[codes], [label for label, one in zip(labels, used, strict=True) if one]
 
 
-def _axis(query: CometUsageQuery, rows: Rows, most: int) -> _Axis:
+def _axis(query: CometUsageQuery, rows: ChosenRows, most: int) -> _Axis:
     """The finest unit, no finer than asked for, of which there are at most so many; else months."""
     span = span_of(rows, query)
     units = CALENDAR_UNITS[: CALENDAR_UNITS.index(query.unit) + 1]
@@ -158,7 +158,7 @@ def _axis(query: CometUsageQuery, rows: Rows, most: int) -> _Axis:
     return next((axis for axis in reversed(axes) if len(axis.buckets) <= most), axes[0])
 
 
-def _sums(rows: Rows, measure: _Measure, codes: Ints, series: int, axis: _Axis) -> _Sums:
+def _sums(rows: ChosenRows, measure: _Measure, codes: Ints, series: int, axis: _Axis) -> _Sums:
     size = len(axis.buckets) * series
     group = bucket_places(rows, axis.unit, axis.buckets) * series + codes
     if not measure.field:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lib.periods import Period, bucket_key, from_epoch
-from lib.reports.experiments.select import Rows, bucket_places, sum_up
+from lib.reports.experiments.select import ChosenRows, bucket_places, sum_up
 from lib.reports.report import Figure, Number
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import CometUsageQuery
@@ -14,7 +14,7 @@ from lib.sources.comet.experiments.query import CometUsageQuery
 Sums = Mapping[str, Any]
 
 
-def days_of(rows: Rows) -> Period | None:
+def days_of(rows: ChosenRows) -> Period | None:
     """All time is from the first start to the last."""
     if not len(rows):
         return None
@@ -22,7 +22,7 @@ def days_of(rows: Rows) -> Period | None:
     return Period(first, last)
 
 
-def usage_sums(rows: Rows, *, unknown: bool) -> Sums:
+def usage_sums(rows: ChosenRows, *, unknown: bool) -> Sums:
     """The figures over all experiments; all None when nothing is known."""
     sums = sum_up(rows)
     seconds, timed = sums["run_time_seconds"], sums["experiments_with_run_time"]
@@ -32,7 +32,7 @@ def usage_sums(rows: Rows, *, unknown: bool) -> Sums:
     return dict.fromkeys(sums) if unknown else sums
 
 
-def usage_totals(sums: Sums, rows: Rows) -> dict[str, Number | str | None]:
+def usage_totals(sums: Sums, rows: ChosenRows) -> dict[str, Number | str | None]:
     """The control totals of the JSON form; None where one is unknown."""
     keys = ("experiments", "users", "run_time_seconds", "experiments_with_run_time", "gpu_hours")
     return {
@@ -77,7 +77,7 @@ _GPU_FIGURES = (
 
 
 def usage_figures(
-    sums: Sums, rows: Rows, query: CometUsageQuery, buckets: range, answer: CometUsageAnswer
+    sums: Sums, rows: ChosenRows, query: CometUsageQuery, buckets: range, answer: CometUsageAnswer
 ) -> Iterator[Figure]:
     """The headline numbers; all are marked when a project or list failed."""
     incomplete = any(status.status in ("failed", "partial") for status in answer.statuses)
@@ -98,7 +98,7 @@ def usage_figures(
 
 
 def _times(
-    rows: Rows, query: CometUsageQuery, buckets: range
+    rows: ChosenRows, query: CometUsageQuery, buckets: range
 ) -> Iterator[tuple[str, str, int | None, str, str]]:
     """When: the days between the first and the last start, and the bucket with the most experiments."""
     unit = query.unit

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from lib.reports.experiments.select import Rows
+from lib.reports.experiments.select import ChosenRows
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.gpu import GPU_RULES
 from lib.sources.comet.experiments.query import CometUsageQuery
@@ -12,7 +12,7 @@ from lib.usage.exact import total
 
 
 def usage_notes(
-    rows: Rows,
+    rows: ChosenRows,
     answer: CometUsageAnswer,
     query: CometUsageQuery,
     coarser: Iterable[str],
@@ -40,7 +40,7 @@ def usage_notes(
     yield from answer.notes
 
 
-def _counted(rows: Rows, query: CometUsageQuery) -> Iterator[str]:
+def _counted(rows: ChosenRows, query: CometUsageQuery) -> Iterator[str]:
     skipped = rows.skipped
     if query.archived:
         yield "Archived experiments are counted too."
@@ -57,7 +57,7 @@ def _counted(rows: Rows, query: CometUsageQuery) -> Iterator[str]:
         yield f"The server names no user, so the number of users may be too low; experiments: {unnamed:,}."
 
 
-def _run_times(rows: Rows) -> Iterator[str]:
+def _run_times(rows: ChosenRows) -> Iterator[str]:
     skipped = rows.skipped
     if skipped.from_duration:
         yield (
@@ -78,7 +78,7 @@ def _run_times(rows: Rows) -> Iterator[str]:
         yield f"Without a run time, and not in its average; experiments: {', '.join(parts)}."
 
 
-def _gpu(rows: Rows, answer: CometUsageAnswer, query: CometUsageQuery) -> Iterator[str]:
+def _gpu(rows: ChosenRows, answer: CometUsageAnswer, query: CometUsageQuery) -> Iterator[str]:
     if any(value is not None for value in rows.both.values()):
         sample = "mean of its samples" if query.utilisation == "mean" else "largest sample"
         yield (
@@ -104,7 +104,7 @@ def _gpu(rows: Rows, answer: CometUsageAnswer, query: CometUsageQuery) -> Iterat
         yield f"{which}, so nothing is known of GPU hours and utilisation."
 
 
-def _listed(rows: Rows, query: CometUsageQuery) -> Iterator[str]:
+def _listed(rows: ChosenRows, query: CometUsageQuery) -> Iterator[str]:
     listed, received = (
         rows.projects[key] for key in ("listed_experiments", "received_experiments")
     )

@@ -36,7 +36,7 @@ _HOUR_MS = 3_600_000.0
 
 
 @dataclass(frozen=True)
-class Skipped:
+class LeftOut:
     """Experiments that are left out, or that one figure leaves out.
 
     Args:
@@ -79,7 +79,7 @@ class Gpus:
 
 
 @dataclass(frozen=True)
-class Rows:
+class ChosenRows:
     """The experiments that are counted, one entry each in every array.
 
     Args:
@@ -110,7 +110,7 @@ class Rows:
     projects: pd.DataFrame
     gpu_rules: Mapping[str, int]
     both: Mapping[str, float | None]
-    skipped: Skipped
+    skipped: LeftOut
 
     def __len__(self) -> int:
         return len(self.start_ms)
@@ -126,7 +126,7 @@ class Rows:
         return int(self.start_ms.max())
 
 
-def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> Rows:
+def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> ChosenRows:
     """The experiments that start in the period, archived ones only when asked for."""
     frame = answer.experiments
     start = _ints(frame["start_ms"])
@@ -154,7 +154,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> R
         for key in ("gpu_mean", "gpu_peak", "memory_mean", "memory_peak")
     }
     rules = frame["gpu_rule"].astype("category")[kept].value_counts()
-    return Rows(
+    return ChosenRows(
         start_ms=start,
         project=project,
         workspace=of_project[project],
@@ -169,7 +169,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> R
         projects=projects,
         gpu_rules={rule: int(rules.get(rule, 0)) for rule in GPU_RULES},
         both={key: _mean(values) for key, values in measured.items()},
-        skipped=Skipped(
+        skipped=LeftOut(
             no_start=int((~dated & wanted).sum()),
             archived=int((inside & archived & ~wanted).sum()),
             tells_running=bool(frame["running"].notna().all()),
@@ -230,7 +230,7 @@ def _projects(answer: CometUsageAnswer, wanted: Bools) -> tuple[pd.DataFrame, In
     return projects, of_row
 
 
-def sum_by(rows: Rows, group: Ints, size: int) -> pd.DataFrame:
+def sum_by(rows: ChosenRows, group: Ints, size: int) -> pd.DataFrame:
     """The figures of each group of experiments.
 
     Args:
@@ -267,7 +267,7 @@ def sum_by(rows: Rows, group: Ints, size: int) -> pd.DataFrame:
     )
 
 
-def sum_up(rows: Rows) -> dict[str, Any]:
+def sum_up(rows: ChosenRows) -> dict[str, Any]:
     """The figures of all experiments: as ``sum_by``, None where null."""
     whole = sum_by(rows, np.zeros(len(rows), np.int64), 1)
     return {
@@ -275,7 +275,7 @@ def sum_up(rows: Rows) -> dict[str, Any]:
     }
 
 
-def span_of(rows: Rows, query: CometUsageQuery) -> tuple[int, int]:
+def span_of(rows: ChosenRows, query: CometUsageQuery) -> tuple[int, int]:
     """The first and the last millisecond of the range; of all time, those of the experiments.
 
     There must be a period or an experiment.
@@ -285,7 +285,7 @@ def span_of(rows: Rows, query: CometUsageQuery) -> tuple[int, int]:
     return query.period.start_epoch * 1_000, query.period.end_epoch * 1_000 - 1
 
 
-def buckets_of(rows: Rows, query: CometUsageQuery) -> range:
+def buckets_of(rows: ChosenRows, query: CometUsageQuery) -> range:
     """The buckets of the period; for all time from the first start to the last.
 
     Raises:
@@ -296,7 +296,7 @@ def buckets_of(rows: Rows, query: CometUsageQuery) -> range:
     return check_buckets(query.unit, *span_of(rows, query))
 
 
-def bucket_places(rows: Rows, unit: CalendarUnit, buckets: range) -> Ints:
+def bucket_places(rows: ChosenRows, unit: CalendarUnit, buckets: range) -> Ints:
     """The place of each experiment's bucket among the buckets."""
     return bucket_numbers(unit, rows.start_ms) - buckets.start
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lib.periods import bucket_key, bucket_start
-from lib.reports.experiments.select import FLOWS, SHARES, Rows, bucket_places, sum_by
+from lib.reports.experiments.select import FLOWS, SHARES, ChosenRows, bucket_places, sum_by
 from lib.reports.report import Column, Number, Table
 from lib.sources.comet.experiments.query import CometUsageQuery
 
@@ -17,7 +17,7 @@ _USERS_ONCE = "TOTAL counts each user once; averages are over experiments."
 
 
 def by_bucket_table(
-    rows: Rows, query: CometUsageQuery, buckets: range, totals: Totals, *, unknown: bool
+    rows: ChosenRows, query: CometUsageQuery, buckets: range, totals: Totals, *, unknown: bool
 ) -> Table:
     """One row per bucket, also of those without an experiment.
 
@@ -43,7 +43,7 @@ def by_bucket_table(
 
 
 def by_project_table(
-    rows: Rows, query: CometUsageQuery, totals: Totals, failed: Iterable[tuple[str, str]]
+    rows: ChosenRows, query: CometUsageQuery, totals: Totals, failed: Iterable[tuple[str, str]]
 ) -> Table:
     """One row per project asked for, the one with the most experiments on top.
 
@@ -68,7 +68,7 @@ def by_project_table(
 
 
 def by_workspace_table(
-    rows: Rows, query: CometUsageQuery, totals: Totals, failed: Iterable[tuple[str, str]]
+    rows: ChosenRows, query: CometUsageQuery, totals: Totals, failed: Iterable[tuple[str, str]]
 ) -> Table:
     """One row per workspace; null where none of its projects answered."""
     sums = sum_by(rows, rows.workspace, len(rows.workspaces))
@@ -90,7 +90,7 @@ def by_workspace_table(
     )
 
 
-def by_user_table(rows: Rows, query: CometUsageQuery, totals: Totals) -> Table:
+def by_user_table(rows: ChosenRows, query: CometUsageQuery, totals: Totals) -> Table:
     """One row per user with an experiment, and one without a name where the server names none."""
     unnamed = bool((rows.user < 0).any())
     size = len(rows.users) + unnamed

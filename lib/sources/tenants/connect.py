@@ -16,7 +16,7 @@ from lib.redaction import remember_secret
 from lib.sources.tenants.failures import LIBRARY_ERRORS, NAME, translate
 from lib.sources.tenants.packing import PACKED
 
-__all__ = ["Endpoint", "connect", "host_of", "parse_endpoint", "translate"]
+__all__ = ["RedisEndpoint", "connect", "host_of", "parse_endpoint", "translate"]
 
 _SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 _PORTS = {"sentinel": 26_379, "redis": 6_379}
@@ -40,7 +40,7 @@ _SECRETS = ("password", "ssl_password", "sentinel_password")
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class RedisEndpoint:
     """Where Redis is and how to sign in. Shows no user and no password when printed.
 
     Args:
@@ -66,7 +66,7 @@ class Endpoint:
         return "ssl" in self.options or ("connection_class" in self.options and not self.is_socket)
 
 
-def parse_endpoint(text: str) -> Endpoint:
+def parse_endpoint(text: str) -> RedisEndpoint:
     """An address: ``host``, ``host:port``, ``redis://``, ``rediss://``, ``unix://`` or
     ``redis+sentinel://host:port[,host:port]/name[/db]`` (with ``rediss`` all connections use TLS).
 
@@ -102,20 +102,20 @@ def parse_endpoint(text: str) -> Endpoint:
         endpoint = _sentinels(base, signed_in, address, path, given)
     else:
         hosts = (_host_and_port(address, _PORTS["redis"]),)
-        endpoint = Endpoint(_shown(hosts), _plain(base, signed_in, hosts[0], path, given))
+        endpoint = RedisEndpoint(_shown(hosts), _plain(base, signed_in, hosts[0], path, given))
     for options in (endpoint.options, endpoint.sentinel_options):
         for name in _SECRETS:
             remember_secret(str(options.get(name) or ""))
     return endpoint
 
 
-def host_of(endpoint: Endpoint) -> str:
+def host_of(endpoint: RedisEndpoint) -> str:
     """The address for display, without user name and password."""
     return endpoint.host
 
 
 async def connect(
-    endpoint: Endpoint,
+    endpoint: RedisEndpoint,
     *,
     max_parallel: int = 4,
     connect_timeout: float = 3,
@@ -189,7 +189,7 @@ async def _reason(client: Redis) -> Exception | None:
     return reason
 
 
-def _client(endpoint: Endpoint, connections: int, **options: Any) -> Redis:
+def _client(endpoint: RedisEndpoint, connections: int, **options: Any) -> Redis:
     """No client_name: a user with the least rights may not set one."""
     if not endpoint.sentinels:
         plain = endpoint.options.get("connection_class", Connection)
@@ -219,7 +219,7 @@ def _sentinels_of(client: Redis) -> list[Redis]:
     return list(getattr(client.connection_pool, "sentinel_manager").sentinels)  # noqa: B009
 
 
-async def _cluster(endpoint: Endpoint, **options: Any) -> RedisCluster:
+async def _cluster(endpoint: RedisEndpoint, **options: Any) -> RedisCluster:
     if endpoint.is_socket or endpoint.sentinels or endpoint.options.get("db"):
         raise SourceReplyError(
             NAME,
@@ -265,17 +265,17 @@ def _plain(
     return found
 
 
-def _socket(url: str, given: Mapping[str, str]) -> Endpoint:
+def _socket(url: str, given: Mapping[str, str]) -> RedisEndpoint:
     found = dict(parse_url(url))
     if not found.get("path"):
         raise ValueError("names no socket; it looks like unix:///run/redis.sock")
     found |= {key: _typed(key, value) for key, value in given.items()}
-    return Endpoint(str(found["path"]), found)
+    return RedisEndpoint(str(found["path"]), found)
 
 
 def _sentinels(
     scheme: str, signed_in: str, address: str, path: str, given: Mapping[str, str]
-) -> Endpoint:
+) -> RedisEndpoint:
     master, _, database = path.partition("/")
     if not master:
         raise ValueError("names no primary; it looks like redis+sentinel://host:26379/mymaster")
@@ -291,7 +291,7 @@ def _sentinels(
     if scheme == "rediss":
         options["ssl"] = True
         own |= {name: value for name, value in options.items() if name.startswith("ssl")}
-    return Endpoint(_shown(hosts), options, hosts, unquote(master), own)
+    return RedisEndpoint(_shown(hosts), options, hosts, unquote(master), own)
 
 
 def _host_and_port(address: str, usual: int) -> tuple[str, int]:

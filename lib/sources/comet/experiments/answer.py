@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lib.sources.comet.experiments.entities import CometProject
-from lib.sources.comet.experiments.rows import Rows
+from lib.sources.comet.experiments.rows import ExperimentRows
 from lib.status import SourceStatus
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ class ProjectRows:
     """
 
     project: CometProject
-    parts: tuple[Rows, ...] = field(repr=False)  # asyncio.run() calls for it at its end, in vain
+    parts: tuple[ExperimentRows, ...] = field(
+        repr=False
+    )  # asyncio.run() calls for it at its end, in vain
     has_gpu: bool | None
 
 
@@ -75,7 +77,7 @@ class CometUsageAnswer:
 
         return projects_frame([(one.project, one.has_gpu) for one in self.came])
 
-    def _rows(self) -> Iterator[tuple[CometProject, Rows]]:
+    def _rows(self) -> Iterator[tuple[CometProject, ExperimentRows]]:
         for one in self.came:
             for rows in one.parts:
                 yield one.project, rows

@@ -9,12 +9,12 @@ import pandas as pd
 
 from lib.sources.comet.experiments.entities import CometProject
 from lib.sources.comet.experiments.gpu import RULES
-from lib.sources.comet.experiments.rows import FLOATS, MOMENTS, Rows
+from lib.sources.comet.experiments.rows import FLOATS, MOMENTS, ExperimentRows
 
 Ints = npt.NDArray[np.int64]
 
 
-def experiments_frame(parts: Sequence[tuple[CometProject, Rows]]) -> pd.DataFrame:
+def experiments_frame(parts: Sequence[tuple[CometProject, ExperimentRows]]) -> pd.DataFrame:
     """``CometUsageAnswer.experiments``; of experiments with the same key the first one."""
     every = [rows for _, rows in parts]
     lengths = np.array([len(rows.keys) for rows in every], dtype=np.int64)
@@ -69,7 +69,7 @@ def _repeated(names: list[str], lengths: Ints) -> pd.Categorical:
     return pd.Categorical.from_codes(codes, categories=pd.Index(list(known), dtype="str"))
 
 
-def _users(parts: Sequence[Rows]) -> pd.Categorical:
+def _users(parts: Sequence[ExperimentRows]) -> pd.Categorical:
     known: dict[str, int] = {}
     codes = [np.empty(0, dtype=np.int32)]
     for rows in parts:

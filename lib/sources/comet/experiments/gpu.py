@@ -46,7 +46,7 @@ class GpuFigures(NamedTuple):
 
 
 @dataclass
-class Skipped:
+class SkippedSamples:
     """Samples that were left out.
 
     Args:
@@ -59,7 +59,7 @@ class Skipped:
     moments: int = 0
     fractions: int = 0
 
-    def add(self, other: "Skipped") -> None:
+    def add(self, other: "SkippedSamples") -> None:
         """Counts another one's samples too."""
         self.values.update(other.values)
         self.moments += other.moments
@@ -75,7 +75,7 @@ def gpu_columns(names: list[str]) -> tuple[str, ...]:
     )
 
 
-def gpu_figures(series: Any, life: Life, skipped: Skipped) -> GpuFigures | None:
+def gpu_figures(series: Any, life: Life, skipped: SkippedSamples) -> GpuFigures | None:
     """What the series of one experiment come to; None without a usable sample.
 
     Args:
@@ -181,7 +181,7 @@ def _within(values: list[float], least: float, most: float) -> list[float]:
 
 
 def span_seconds(
-    record: dict[str, Any], samples: int, life: Life, skipped: Skipped
+    record: dict[str, Any], samples: int, life: Life, skipped: SkippedSamples
 ) -> tuple[float, int] | None:
     """How long a series lasted, and the place of the rule; None when it says nothing of time.
 
@@ -206,7 +206,7 @@ def span_seconds(
 
 
 def _moments(
-    record: dict[str, Any], name: str, bounds: tuple[float, float], skipped: Skipped
+    record: dict[str, Any], name: str, bounds: tuple[float, float], skipped: SkippedSamples
 ) -> tuple[list[float], bool]:
     """The usable numbers of a list, and whether there are others in it."""
     given = record.get(name)

@@ -6,7 +6,7 @@ from typing import Any
 from lib.api_client import Terms
 from lib.errors import SourceError, SourceRefused, SourceReplyError, SourceUnavailable
 from lib.sources.comet.experiments.entities import Life
-from lib.sources.comet.experiments.gpu import GpuFigures, Skipped, gpu_figures
+from lib.sources.comet.experiments.gpu import GpuFigures, SkippedSamples, gpu_figures
 from lib.sources.comet.experiments.tables import BATCH, BATCH_SERIES, METRICS_PATH
 from lib.sources.comet.server.entries import read_entries
 from lib.sources.comet.server.rest import LATE, CometRest
@@ -52,7 +52,7 @@ class Metrics:
     figures: dict[str, GpuFigures] = field(default_factory=dict)
     missing: int = 0
     error: SourceError | None = None
-    skipped: Skipped = field(default_factory=Skipped)
+    skipped: SkippedSamples = field(default_factory=SkippedSamples)
 
 
 @dataclass

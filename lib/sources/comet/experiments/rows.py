@@ -16,7 +16,7 @@ _KEY_BYTES = 90
 
 
 @dataclass(frozen=True)
-class Rows:
+class ExperimentRows:
     """Experiments of one project, in arrays of equal length.
 
     Args:
@@ -54,7 +54,7 @@ class Rows:
 
 def rows_of(
     pages: Sequence[ExperimentPage], figures: dict[str, GpuFigures], *, archived: bool
-) -> Rows:
+) -> ExperimentRows:
     """The experiments of all pages of one project with their GPU figures."""
     keys = tuple(key for page in pages for key in page.keys)
     names: dict[str, int] = {"": -1}
@@ -67,7 +67,7 @@ def rows_of(
         (page.ends for page in pages),
         (page.durations for page in pages),
     )
-    return Rows(
+    return ExperimentRows(
         keys,
         array("i", (names[user] for page in pages for user in page.users)),
         tuple(name for name in names if name),
