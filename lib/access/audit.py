@@ -1,6 +1,8 @@
 """The audit trail: one JSON line per sign-in, report and download, in a rotating file or on stdout."""
 
+import errno
 import json
+import os
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -95,12 +97,23 @@ class Trail:
 
 
 class _AuditFile(RotatingFileHandler):
-    """Raises what the library would only print."""
+    """Writes a line whole or not at all, and raises what the library would only print.
 
-    def handleError(self, record: LogRecord) -> None:  # noqa: N802, ARG002 - the library's name
-        error = sys.exc_info()[1]
-        if error is not None:
-            raise error
+    Of what its buffer held when the disk was full, the library would write the rest later: an act that
+    was refused would stand there as if it had happened.
+    """
+
+    def emit(self, record: LogRecord) -> None:
+        line = f"{self.format(record)}\n".encode()
+        if self.shouldRollover(record):
+            self.doRollover()
+        if self.stream is None:
+            self.stream = self._open()
+        file = self.stream.fileno()
+        before = os.fstat(file).st_size
+        if os.write(file, line) < len(line):
+            os.ftruncate(file, before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @lru_cache(maxsize=4)
