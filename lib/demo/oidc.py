@@ -64,8 +64,8 @@ def create_oidc_app(
 ) -> Starlette:
     """Discovery, authorization code flow with PKCE, RS256 tokens, keys, user information, sign-out.
 
-    ``app.state`` holds ``people`` and ``signed_in_ago`` (seconds since the sign-in that the next
-    token tells of); both may be changed while it runs.
+    ``app.state`` holds ``people``, ``signed_in_ago`` (seconds since the sign-in that the next token
+    tells of) and ``down`` (it no longer describes itself); all may be changed while it runs.
 
     Args:
         issuer: the address it is served at.
@@ -86,6 +86,7 @@ def create_oidc_app(
     app.state.client_secret = client_secret
     app.state.people = dict(PEOPLE)
     app.state.signed_in_ago = 0
+    app.state.down = False
     app.state.key = RSAKey.generate_key(2048, parameters={"kid": secrets.token_hex(4)})
     app.state.grants = {}
     app.state.tokens = {}
@@ -94,6 +95,8 @@ def create_oidc_app(
 
 async def discover(request: Request) -> Response:
     """Where everything is."""
+    if request.app.state.down:
+        return Response(status_code=503)
     issuer = request.app.state.issuer
     return JSONResponse(
         {

@@ -31,7 +31,7 @@ from lib.ui.forged import ForgedInputs
 from lib.ui.headers import headers
 from lib.ui.page import ENTRIES
 from lib.ui.sign_in import auth_section, doorman_present
-from lib.ui.sign_out import ask_once, not_everywhere
+from lib.ui.small_pages import ask_once, not_everywhere, provider_is_down
 
 LINK_COOKIE = "dashboard_link"
 _LINK_SECONDS = 900
@@ -102,6 +102,8 @@ class Doorman:
             await self._upload(visitor, path, request, receive, answer)
         elif path == "/auth/logout":
             await self._sign_out(request, receive, answer)
+        elif path == "/auth/login":
+            await self._begin_sign_in(request, receive, answer)
         else:
             await self._app(scope, receive, answer)
 
@@ -130,16 +132,32 @@ class Doorman:
         if await run_sync(_end, request):
             await self._app(request.scope, receive, send)
             return
-        sent: list[tuple[bytes, bytes]] = []
-
-        async def take(message: Message) -> None:
-            sent.extend(message.get("headers", ()))
-
-        await self._app(request.scope, receive, take)
+        kept = await self._answer_of_app(request, receive)
+        sent: list[tuple[bytes, bytes]] = kept[0].get("headers", [])
         onward = Headers(raw=sent).get("location", "../")
         told = not_everywhere(await run_sync(_contact), onward)
         told.raw_headers.extend((name, value) for name, value in sent if name == b"set-cookie")
         await told(request.scope, receive, send)
+
+    async def _begin_sign_in(self, request: Request, receive: Receive, send: Send) -> None:
+        """Leads to the provider; says so when that does not answer."""
+        kept = await self._answer_of_app(request, receive)
+        if kept[0]["status"] < 400:
+            for message in kept:
+                await send(message)
+            return
+        told = provider_is_down(await run_sync(_contact), _noted_link(request) or "../")
+        await told(request.scope, receive, send)
+
+    async def _answer_of_app(self, request: Request, receive: Receive) -> list[Message]:
+        """Streamlit's answer, kept back; a short one."""
+        kept: list[Message] = []
+
+        async def keep(message: Message) -> None:
+            kept.append(message)
+
+        await self._app(request.scope, receive, keep)
+        return kept
 
 
 def safe_link(text: str) -> str | None:

@@ -309,3 +309,28 @@ def test_a_sign_in_ends_while_the_page_is_open(app: Hosted, page: Page) -> None:
         assert "oai_group=user_id" in page.url
     finally:
         app.provider.state.signed_in_ago = 0
+
+
+def test_while_the_provider_is_down_nobody_is_thrown_out_and_whoever_comes_reads_why(
+    app: Hosted, page: Page
+) -> None:
+    page.goto(app.url + OPENAI)
+    asked_to_sign_in(page)
+    sign_in(page, "ada")
+    loaded(page)
+    app.provider.state.down = True
+    try:
+        page.reload()
+        loaded(page)
+        sign_out(page)
+        page.goto(app.url + OPENAI)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("did not answer")).to_be_visible()
+        expect(page.get_by_text("finops@demo.example")).to_be_visible()
+    finally:
+        app.provider.state.down = False
+    page.get_by_role("button", name="Back").click()
+    asked_to_sign_in(page)
+    assert "oai_group=user_id" in page.url
+    sign_in(page, "ada")
+    loaded(page)

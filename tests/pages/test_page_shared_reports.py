@@ -17,7 +17,7 @@ from lib.reports.openai.build import build_openai_usage
 from lib.reports.report import Report
 from lib.ui.runtime import runtime
 from tests.support.comet_page import Served, saved
-from tests.support.pages import open_link, press
+from tests.support.pages import everything, open_link, press
 from tests.support.servers import serve
 
 KEY = "sk-admin-shared-reports"
@@ -145,3 +145,26 @@ def test_reports_of_uploaded_files_are_of_one_session_only(
         reports.append(at.session_state["cmc_shown"].report)
     assert reports[0].sources == reports[1].sources
     assert reports[0] is not reports[1]
+
+
+def test_what_a_typed_key_brought_is_shown_to_nobody_who_typed_another(
+    upstream: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "")
+    monkeypatch.setenv("DASHBOARD_DEMO", "off")
+
+    def typed(key: str) -> AppTest:
+        at = session()
+        at.text_input(key="oai_key").input(key).run()
+        return at
+
+    owner = typed(KEY)
+    assert report(owner).complete
+    asked = len(upstream.state.requests)
+    stranger = typed("sk-admin-of-somebody-else-77")
+    assert "oai_shown" not in stranger.session_state
+    assert len(upstream.state.requests) > asked, "a key is tried, whatever another has brought"
+    assert not stranger.metric
+    nobody = session()
+    assert "oai_shown" not in nobody.session_state
+    assert KEY not in everything(stranger) + everything(nobody)

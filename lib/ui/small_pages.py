@@ -1,4 +1,4 @@
-"""The two small pages of signing out: whether it was meant, and that not everybody could be told."""
+"""The small pages beside signing in and out: what Streamlit has no words for."""
 
 from html import escape
 
@@ -47,6 +47,23 @@ def not_everywhere(contact: str, onward: str) -> HTMLResponse:
         f"If that worries you, tell {contact}.",
         onward,
         "Continue",
+        503,
+    )
+
+
+def provider_is_down(contact: str, onward: str) -> HTMLResponse:
+    """For whoever wants to sign in while the provider does not answer.
+
+    Args:
+        contact: who can help.
+        onward: the page they came from.
+    """
+    return _page(
+        "Signing in does not work right now",
+        "The sign-in service of your organisation did not answer. Try again in a minute; if it stays, "
+        f"tell {contact}.",
+        onward,
+        "Back",
         503,
     )
 
