@@ -6,7 +6,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from lib.ui.entry import Doorman
-from lib.ui.resident import settle
+from lib.ui.preload import preload_pages
 
-settle()
+preload_pages()
 app = st.App(Path(__file__).parent / "app.py", middleware=[Middleware(Doorman)])

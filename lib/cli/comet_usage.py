@@ -9,7 +9,7 @@ import typer
 from lib.cache import Caches
 from lib.cli.output import AnyFormat, AnyProfile, Output, given_day, write_report
 from lib.loader.progress import Progress
-from lib.reports.deferred import Unbuilt
+from lib.reports.deferred import DeferredReport
 from lib.settings import Settings
 from lib.sources.comet.experiments.query import (
     GROUPS,
@@ -51,7 +51,7 @@ def comet_usage_command(
 ) -> None:
     """Experiments, users, run time and GPU use of Comet workspaces and projects over time."""
 
-    async def load(settings: Settings, progress: Progress) -> Unbuilt:
+    async def load(settings: Settings, progress: Progress) -> DeferredReport:
         from lib.loader.experiments import load_comet_usage  # noqa: PLC0415  # after the printer
 
         now = datetime.now(UTC)
@@ -72,6 +72,8 @@ def comet_usage_command(
                 source, client, query, caches=Caches(), progress=progress
             )
         named = {"now": now, "demo": source.demo}
-        return Unbuilt("lib.reports.experiments.build", "build_comet_usage", (answer, query), named)
+        return DeferredReport(
+            "lib.reports.experiments.build", "build_comet_usage", (answer, query), named
+        )
 
     write_report(load, format, output, profile, table)

@@ -20,7 +20,7 @@ from lib.loader.progress import Progress
 from lib.logs import configure_logs
 from lib.periods import parse_day
 from lib.redaction import redact
-from lib.reports.deferred import Standing, Unbuilt, standing
+from lib.reports.deferred import DeferredReport, Standing, standing
 from lib.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def or_exit(work: Callable[[Settings], T]) -> T:
 
 
 def write_report(
-    load: Callable[[Settings, Progress], Awaitable["Report | Unbuilt"]],
+    load: Callable[[Settings, Progress], Awaitable["Report | DeferredReport"]],
     format: Format | None,
     output: Path | None,
     profile: Profile = "excel",
@@ -180,20 +180,24 @@ def _write_out(data: bytes) -> None:
 
 
 def _rendered(
-    loaded: "Report | Unbuilt", form: Format, output: Path | None, profile: Profile, table: str
+    loaded: "Report | DeferredReport",
+    form: Format,
+    output: Path | None,
+    profile: Profile,
+    table: str,
 ) -> tuple[bytes, Standing]:
-    if isinstance(loaded, Unbuilt):
+    if isinstance(loaded, DeferredReport):
         if form == "pdf":
             return _built_there(loaded)
         loaded = loaded.build()
     return _data(loaded, form, output, profile, table), standing(loaded)
 
 
-def _built_there(unbuilt: Unbuilt) -> tuple[bytes, Standing]:
+def _built_there(deferred: DeferredReport) -> tuple[bytes, Standing]:
     try:
-        return printer.build(unbuilt)
+        return printer.build(deferred)
     except RuntimeError:
-        unbuilt.build()  # a question that cannot be answered fails here, too, with its own words
+        deferred.build()  # a question that cannot be answered fails here, too, with its own words
         raise
 
 

@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from lib.reports.deferred import Standing, Unbuilt, standing
+from lib.reports.deferred import DeferredReport, Standing, standing
 
 if TYPE_CHECKING:
     from lib.reports.report import Report
@@ -56,17 +56,17 @@ class Printer:
         """
         return self._ask(report)[1]
 
-    def build(self, unbuilt: Unbuilt) -> tuple[bytes, Standing]:
+    def build(self, deferred: DeferredReport) -> tuple[bytes, Standing]:
         """Builds a report there, too, and says how it stands.
 
         Raises:
             RuntimeError: it could not be built or printed.
         """
-        said, data = self._ask(unbuilt)
+        said, data = self._ask(deferred)
         told = json.loads(said)
         return data, Standing(**{**told, "notes": tuple(told["notes"])})
 
-    def _ask(self, what: "Report | Unbuilt") -> tuple[bytes, bytes]:
+    def _ask(self, what: "Report | DeferredReport") -> tuple[bytes, bytes]:
         """How the report stands, as JSON, and its PDF."""
         sent = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
         with self._lock:
@@ -167,7 +167,7 @@ def _serve() -> None:
             return
         try:
             asked = pickle.loads(sent)  # noqa: S301 - from the process that started this one
-            report = asked.build() if isinstance(asked, Unbuilt) else asked
+            report = asked.build() if isinstance(asked, DeferredReport) else asked
             data = to_pdf(report, page)
             said = json.dumps(asdict(standing(report))).encode()
         except Exception:  # noqa: BLE001 - told to the other side, whatever it is

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Unbuilt:
+class DeferredReport:
     """An answer, and who makes a report of it.
 
     Args:

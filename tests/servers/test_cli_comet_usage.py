@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from lib.cli import app
 from lib.cli.output import write_report
 from lib.loader.progress import Progress
-from lib.reports.deferred import Unbuilt
+from lib.reports.deferred import DeferredReport
 from lib.settings import Settings
 from tests.support.comet_page import CANARY
 from tests.support.comet_usage_page import PRESENT, Lab, served_lab
@@ -92,8 +92,10 @@ def test_the_ending_of_the_file_decides_its_format(
 def test_a_question_that_no_report_can_answer_ends_with_two_wherever_it_is_built(
     form: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def load(settings: Settings, progress: Progress) -> Unbuilt:
-        return Unbuilt("lib.periods", "parse_day", ("--since", "soon"))  # refuses as a builder does
+    async def load(settings: Settings, progress: Progress) -> DeferredReport:
+        return DeferredReport(
+            "lib.periods", "parse_day", ("--since", "soon")
+        )  # refuses as a builder does
 
     with pytest.raises(typer.Exit) as ended:
         write_report(load, form, None)

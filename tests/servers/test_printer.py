@@ -12,7 +12,7 @@ from pypdf import PdfReader
 
 from lib.exports.pdf import to_pdf
 from lib.exports.printer import Printer
-from lib.reports.deferred import Unbuilt, standing
+from lib.reports.deferred import DeferredReport, standing
 from lib.reports.report import Report
 from lib.sources.comet.experiments.query import CometUsageQuery
 from tests.support.comet_usage_answers import NOW, answer_of, ms, run
@@ -41,14 +41,14 @@ def test_what_is_printed_elsewhere_is_what_would_be_printed_here(printer: Printe
 
 def test_a_report_is_built_there_too_and_how_it_stands_comes_back(printer: Printer) -> None:
     answer = answer_of([run(ms(2024, 1, 5))], failed=[("vision", "lost")])
-    unbuilt = Unbuilt(
+    deferred = DeferredReport(
         "lib.reports.experiments.build",
         "build_comet_usage",
         (answer, CometUsageQuery(("vision",))),
         {"now": NOW},
     )
-    report = unbuilt.build()
-    printed, stands = printer.build(unbuilt)
+    report = deferred.build()
+    printed, stands = printer.build(deferred)
     assert printed == to_pdf(report)
     assert stands == standing(report)
     assert (stands.complete, stands.empty) == (False, False)

@@ -10,7 +10,7 @@ import lib.cache
 lib.cache.OPEN_SECONDS = 20  # before anybody else takes the name over
 
 from lib.ui.entry import Doorman  # noqa: E402 - after that
-from lib.ui.resident import settle  # noqa: E402 - as above
+from lib.ui.preload import preload_pages  # noqa: E402 - as above
 
-settle()
+preload_pages()
 app = st.App(Path(__file__).parents[2] / "app.py", middleware=[Middleware(Doorman)])

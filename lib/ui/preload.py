@@ -10,7 +10,7 @@ _ROOMS = ("lib.ui", "lib.loader", "lib.reports", "lib.charts", "lib.exports", "l
 """Everything that pages import, so that no visitor waits for it."""
 
 
-def settle() -> None:
+def preload_pages() -> None:
     """Imports what all pages need, and takes it out of the garbage collector's rounds.
 
     Streamlit collects all garbage after every run of a page, which walks every object of the
