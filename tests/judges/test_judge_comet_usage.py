@@ -16,7 +16,7 @@ import pytest
 from pypdf import PdfReader
 from typer.testing import CliRunner
 
-from lib.cli import app
+from lib.cli.commands import app
 from lib.demo.comet_organisation import CometSize
 from tests.support.comet_page import CANARY
 from tests.support.comet_usage_page import Lab, served_lab

@@ -11,7 +11,7 @@ import redis
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner, Result
 
-from lib.cli import app
+from lib.cli.commands import app
 from tests.support.redis_servers import add_reader, redis_server
 from tests.support.servers import ROOT
 

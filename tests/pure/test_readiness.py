@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from lib.access.readiness import check_ready
 from lib.checks import Check
-from lib.cli import app
+from lib.cli.commands import app
 from lib.demo.oidc import create_oidc_app
 from lib.settings import Settings
 

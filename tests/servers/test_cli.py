@@ -17,7 +17,7 @@ from click.testing import Result
 from starlette.applications import Starlette
 from typer.testing import CliRunner
 
-from lib.cli import app
+from lib.cli.commands import app
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
 

@@ -8,7 +8,7 @@ from click.testing import Result
 from starlette.applications import Starlette
 from typer.testing import CliRunner
 
-from lib.cli import app
+from lib.cli.commands import app
 from lib.demo.comet_server import create_comet_app
 from lib.sources.comet.chargeback.files import LARGEST_FILE
 from tests.support.comet_page import CANARY, NOW, Served, asked, saved

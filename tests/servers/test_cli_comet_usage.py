@@ -12,7 +12,7 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from lib.cli import app
+from lib.cli.commands import app
 from lib.cli.output import write_report
 from lib.loader.progress import Progress
 from lib.reports.deferred import DeferredReport
