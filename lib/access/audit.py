@@ -141,9 +141,9 @@ def _facts(report: Report) -> dict[str, object]:
 
 def _clean(value: object) -> object:
     if isinstance(value, Mapping):
-        return {redact(str(key)): _clean(one) for key, one in value.items()}
+        return {redact(str(key)): _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_clean(one) for one in value]
+        return [_clean(item) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
     return redact(str(value))

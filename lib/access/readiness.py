@@ -37,14 +37,14 @@ async def check_ready(
     if not providers:
         missing = "[auth] is missing in the secrets: whoever reaches the dashboard sees everything."
         return [Check("sign-in", False, None, None, missing)]
-    found = []
+    checks = []
     async with httpx.AsyncClient(timeout=_SECONDS, transport=transport) as client:
         for name in providers:
-            one = section[name] if name else section
-            assert isinstance(one, Mapping)  # check_sign_in refuses anything else
-            url = str(one["server_metadata_url"])
-            found.append(await _provider(client, f"sign-in{name and ':'}{name}", url))
-    return [*found, _roles(settings), _audit(settings), _sign_out(settings)]
+            provider = section[name] if name else section
+            assert isinstance(provider, Mapping)  # check_sign_in refuses anything else
+            url = str(provider["server_metadata_url"])
+            checks.append(await _provider(client, f"sign-in{name and ':'}{name}", url))
+    return [*checks, _roles(settings), _audit(settings), _sign_out(settings)]
 
 
 async def _provider(client: httpx.AsyncClient, source: str, url: str) -> Check:

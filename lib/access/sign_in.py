@@ -115,9 +115,9 @@ def check_sign_in(section: Mapping[str, object], settings: SignInSettings) -> tu
                 "Add it, or remove those settings on a machine where nobody signs in.",
             )
         return ()
-    named = {name: one for name, one in section.items() if isinstance(one, Mapping)}
+    named = {name: offered for name, offered in section.items() if isinstance(offered, Mapping)}
     providers = {"": section} if "client_id" in section else named
-    secrets = [one.get("client_secret") for one in providers.values()]
+    secrets = [offered.get("client_secret") for offered in providers.values()]
     for secret in (section.get("cookie_secret"), *secrets):
         if isinstance(secret, str):
             remember_server_secret(secret)
@@ -131,8 +131,8 @@ def check_sign_in(section: Mapping[str, object], settings: SignInSettings) -> tu
         raise SettingsError("[auth] redirect_uri", "does not end in /oauth2callback.")
     if not providers:
         raise SettingsError("[auth] client_id", "is not set.")
-    for name, one in providers.items():
+    for name, offered in providers.items():
         for key in _PROVIDER:
-            if not one.get(key):
+            if not offered.get(key):
                 raise SettingsError(f"[auth{name and '.'}{name}] {key}", "is not set.")
     return tuple(providers)

@@ -151,7 +151,7 @@ class SignOuts:
                 return
             self._next_try = self._clock() + RETRY_SECONDS
             waiting = [*self._unwritten]
-        written = [one for one in waiting if self._write(self._folder, one) is None]
+        written = [identity for identity in waiting if self._write(self._folder, identity) is None]
         with self._lock:
             for identity in written:
                 self._unwritten.pop(identity, None)

@@ -40,9 +40,9 @@ class UploadBudgets:
         """
         with self._lock:
             kept = {
-                one: bytes_kept
-                for one, bytes_kept in self._kept.get(person, {}).items()
-                if self._is_held(one)
+                file: bytes_kept
+                for file, bytes_kept in self._kept.get(person, {}).items()
+                if self._is_held(file)
             }
             arriving = self._arriving.get(person, {})
             if place in arriving:  # the same file twice at once

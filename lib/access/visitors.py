@@ -113,7 +113,7 @@ def decide(
     known_group = not groups.isdisjoint(settings.dashboard_allowed_groups)
     if domain not in settings.dashboard_allowed_domains and not known_group:
         return Refusal("outside", f"{email} is not among those who may use this dashboard.", email)
-    names = {email, f"@{domain}", *(f"group:{one}" for one in groups)}
+    names = {email, f"@{domain}", *(f"group:{group}" for group in groups)}
     listed: tuple[tuple[Role, tuple[str, ...]], ...] = (
         ("admin", settings.dashboard_admins),
         ("finance", settings.dashboard_finance),
@@ -183,4 +183,6 @@ def is_whole_address(email: str) -> bool:
 def _groups(claim: object) -> set[str]:
     if isinstance(claim, str):
         return {claim}
-    return {one for one in claim if isinstance(one, str)} if isinstance(claim, list) else set()
+    return (
+        {group for group in claim if isinstance(group, str)} if isinstance(claim, list) else set()
+    )

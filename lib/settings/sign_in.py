@@ -15,7 +15,7 @@ def _listed(value: object) -> object:
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list | tuple):
         return items
-    return [str(one).strip() for one in items if str(one).strip()]
+    return [str(item).strip() for item in items if str(item).strip()]
 
 
 Listed = Annotated[tuple[str, ...], BeforeValidator(_listed)]
@@ -38,8 +38,8 @@ class SignInSettings(BaseModel):
     @field_validator("dashboard_allowed_domains", mode="after")
     @classmethod
     def _usable_domains(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        domains = tuple(one.removeprefix("@").lower() for one in value)
-        if not all(_DOMAIN.fullmatch(one) for one in domains):
+        domains = tuple(domain.removeprefix("@").lower() for domain in value)
+        if not all(_DOMAIN.fullmatch(domain) for domain in domains):
             raise ValueError("holds something that is no domain; it looks like company.com, b.org")
         return domains
 
@@ -53,8 +53,10 @@ class SignInSettings(BaseModel):
     @field_validator("dashboard_viewers", "dashboard_finance", "dashboard_admins", mode="after")
     @classmethod
     def _usable_people(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        people = tuple(one if one.startswith("group:") else one.lower() for one in value)
-        if not all(_PEOPLE.fullmatch(one) for one in people):
+        people = tuple(
+            person if person.startswith("group:") else person.lower() for person in value
+        )
+        if not all(_PEOPLE.fullmatch(person) for person in people):
             raise ValueError(
                 "holds something else than addresses (ann@company.com), domains (@company.com) "
                 "and groups (group:finance)"

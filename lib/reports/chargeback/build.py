@@ -92,17 +92,19 @@ def _tables(side: Side, earlier: Side | None, comparison: Comparison | None) -> 
 
 
 def _check_workspaces(answer: ChargebackAnswer, chosen: Iterable[str]) -> None:
-    reports = [one for one in (answer.report, answer.earlier) if one is not None]
-    names = [str(name) for one in reports for name in one.workspaces["name"].dropna().unique()]
+    reports = [report for report in (answer.report, answer.earlier) if report is not None]
+    names = [
+        str(name) for report in reports for name in report.workspaces["name"].dropna().unique()
+    ]
     missing = next((name for name in chosen if name not in {*names}), None)
     if missing is None:
         return
     folded = {name.casefold(): name for name in names}
-    near = [folded[one] for one in get_close_matches(missing.casefold(), folded, _ALIKE)]
+    near = [folded[name] for name in get_close_matches(missing.casefold(), folded, _ALIKE)]
     raise InputError(
         "workspace",
         f"{missing[:_LONGEST]!r} is not in the report.",
-        f"Did you mean {', '.join(repr(one[:_LONGEST]) for one in near)}?"
+        f"Did you mean {', '.join(repr(name[:_LONGEST]) for name in near)}?"
         if near
         else "Choose one that it lists; upper and lower case matter.",
     )

@@ -40,9 +40,9 @@ def chargeback_charts(
     side: Side, query: ChargebackQuery
 ) -> tuple[tuple[ChartSpec, ...], tuple[str, ...]]:
     """All charts that there is data for, and the names of those without any."""
-    drawn = [(one.name, [*one.draw(side, query)]) for one in _DRAWINGS]
-    specs = [spec for _, found in drawn for spec in found]
-    return (*specs,), tuple(name for name, found in drawn if not found)
+    drawn = [(drawing.name, [*drawing.draw(side, query)]) for drawing in _DRAWINGS]
+    specs = [spec for _, made in drawn for spec in made]
+    return (*specs,), tuple(name for name, made in drawn if not made)
 
 
 def _sizes(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
@@ -124,14 +124,14 @@ def _signed(name: str, counts: "pd.Series[Any]") -> pd.DataFrame:
 def _came_and_went(
     counts: Mapping[str, "pd.Series[Any]"], created: "pd.Series[Any]", deleted: "pd.Series[Any]"
 ) -> str:
-    came, went = (int(one.sum()) for one in counts.values())
-    parts = [f"{came:,} created and {went:,} deleted"]
-    for name, found in counts.items():
-        if found.any():
+    made, gone = (int(times.sum()) for times in counts.values())
+    parts = [f"{made:,} created and {gone:,} deleted"]
+    for name, times in counts.items():
+        if times.any():
             # pandas has no idea that its index holds times
-            peak = pd.Timestamp(found.idxmax())  # type: ignore[arg-type]
-            parts.append(f"most {name} in {peak:%Y-%m} ({int(found.max()):,})")
-    outside = int(created.notna().sum() + deleted.notna().sum()) - came - went
+            peak = pd.Timestamp(times.idxmax())  # type: ignore[arg-type]
+            parts.append(f"most {name} in {peak:%Y-%m} ({int(times.max()):,})")
+    outside = int(created.notna().sum() + deleted.notna().sum()) - made - gone
     if outside:
         parts.append(f"{outside:,} lie outside these months")
     return "; ".join(parts)

@@ -109,7 +109,7 @@ def compare(before: Side, after: Side) -> Comparison:
 
 
 def _fields(kind: Kind) -> list[str]:
-    names = [one.fields[kind] for one in AMOUNTS if kind in one.fields]
+    names = [amount.fields[kind] for amount in AMOUNTS if kind in amount.fields]
     return [*names, _STATUS] if kind == "user" else names
 
 
@@ -131,19 +131,21 @@ def _changes(kind: Kind, before: Side, after: Side) -> pd.DataFrame:
     frame, keys = FRAMES[kind]
     old, new = getattr(before, frame), getattr(after, frame)
     at_old, at_new = _places([old[key] for key in keys], [new[key] for key in keys])
-    both = (at_old >= 0) & (at_new >= 0)
+    in_both = (at_old >= 0) & (at_new >= 0)
     amounts = {
-        one.key: (old[one.fields[kind]], new[one.fields[kind]])
-        for one in AMOUNTS
-        if kind in one.fields and _both_have(before, after, kind, one.fields[kind])
+        amount.key: (old[amount.fields[kind]], new[amount.fields[kind]])
+        for amount in AMOUNTS
+        if kind in amount.fields and _both_have(before, after, kind, amount.fields[kind])
     }
-    compared = {one.fields[kind]: amounts[one.key] for one in AMOUNTS if one.key in amounts}
+    compared = {
+        amount.fields[kind]: amounts[amount.key] for amount in AMOUNTS if amount.key in amounts
+    }
     status = (status_of(before), status_of(after)) if kind == "user" else None
     if status and not _only_one_has(before, after, kind, _STATUS):
         compared["status"] = status
     differs = {name: _differs(*pair, at_old, at_new) for name, pair in compared.items()}
-    changed = np.logical_or.reduce([*differs.values(), np.zeros(len(both), bool)])
-    rows = np.flatnonzero(changed | ~both)
+    changed = np.logical_or.reduce([*differs.values(), np.zeros(len(in_both), bool)])
+    rows = np.flatnonzero(changed | ~in_both)
     was, now = at_old[rows], at_new[rows]
     made: dict[str, Any] = {
         "kind": [kind] * len(rows),
@@ -182,10 +184,10 @@ def _places(
         code = _joined(code, pd.concat(pair))
     sides = [pd.Series(code[:split]), pd.Series(code[split:])]
     code = _joined(code, pd.concat([side.groupby(side).cumcount() for side in sides]))
-    found = np.full((2, int(code.max(initial=-1)) + 1), -1)
-    found[0, code[:split]] = np.arange(split)
-    found[1, code[split:]] = np.arange(len(code) - split)
-    return found[0], found[1]
+    places = np.full((2, int(code.max(initial=-1)) + 1), -1)
+    places[0, code[:split]] = np.arange(split)
+    places[1, code[split:]] = np.arange(len(code) - split)
+    return places[0], places[1]
 
 
 def _joined(code: "np.ndarray[Any, Any]", more: "pd.Series[Any]") -> "np.ndarray[Any, Any]":
@@ -201,12 +203,12 @@ def _differs(
     at_new: "np.ndarray[Any, Any]",
 ) -> "np.ndarray[Any, Any]":
     """Where a record is on both sides, has a value on both, and they differ."""
-    both = np.flatnonzero((at_old >= 0) & (at_new >= 0))
-    one, other = old.array.take(at_old[both]), new.array.take(at_new[both])
-    found = np.zeros(len(at_old), dtype=bool)
-    unequal = np.asarray(pd.array(one != other, dtype="boolean").fillna(False), dtype=bool)
-    found[both] = unequal & ~pd.isna(one) & ~pd.isna(other)
-    return found
+    in_both = np.flatnonzero((at_old >= 0) & (at_new >= 0))
+    before, after = old.array.take(at_old[in_both]), new.array.take(at_new[in_both])
+    differs = np.zeros(len(at_old), dtype=bool)
+    unequal = np.asarray(pd.array(before != after, dtype="boolean").fillna(False), dtype=bool)
+    differs[in_both] = unequal & ~pd.isna(before) & ~pd.isna(after)
+    return differs
 
 
 def _taken(cells: "pd.Series[Any]", at: "np.ndarray[Any, Any]") -> list[Any]:
@@ -233,8 +235,8 @@ def _order(differences: Sequence[list[Any]], rows: int) -> "np.ndarray[Any, Any]
 def _listed(differs: Mapping[str, Any], rows: "np.ndarray[Any, Any]") -> list[str | None]:
     texts = [""] * len(rows)
     for name, where in differs.items():
-        for at in np.flatnonzero(where[rows]):
-            texts[at] += f", {name}" if texts[at] else name
+        for row in np.flatnonzero(where[rows]):
+            texts[row] += f", {name}" if texts[row] else name
     return [text or None for text in texts]
 
 
@@ -252,7 +254,9 @@ def changes_table(comparison: Comparison, against: str) -> Table:
         against: what the report is compared with.
     """
     rows = comparison.rows
-    kept = [one for one in _COLUMNS if one.key in _ALWAYS or rows[one.key].notna().any()]
+    kept = [
+        column for column in _COLUMNS if column.key in _ALWAYS or rows[column.key].notna().any()
+    ]
     frame = pd.DataFrame({column.key: _typed(rows[column.key], column) for column in kept})
     return Table(
         "changes",
@@ -283,10 +287,10 @@ def _columns() -> Iterator[Column]:
     yield Column("fields", "Changed fields")
     yield Column("status_before", "Status before")
     yield Column("status_after", "Status after")
-    for one in AMOUNTS:
+    for amount in AMOUNTS:
         for moment in ("before", "after", "difference"):
-            unit = "MB" if one.kind == "decimal" else ""
-            yield Column(f"{one.key}_{moment}", f"{one.label} {moment}", one.kind, unit)
+            unit = "MB" if amount.kind == "decimal" else ""
+            yield Column(f"{amount.key}_{moment}", f"{amount.label} {moment}", amount.kind, unit)
 
 
 _COLUMNS = tuple(_columns())

@@ -222,7 +222,7 @@ _FIRST = (
 def control_totals(side: Side) -> dict[str, Number | str | None]:
     """The totals that JSON always has, then the others. None where a total cannot be known."""
     values: dict[str, Number | str | None] = {
-        one.key: one.value(side) for one in _COUNTS if one.total
+        count.key: count.value(side) for count in _COUNTS if count.total
     }
     first = {key: values[key] for key in _FIRST}
     return (
@@ -243,22 +243,24 @@ def figures(
     sources: Iterable[SourceStatus],
 ) -> Iterator[Figure]:
     """The headline numbers, with the change against an earlier report where both count alike."""
-    troubled = {(one.source, one.part) for one in sources if one.status in ("failed", "partial")}
+    troubled = {
+        (source.source, source.part) for source in sources if source.status in ("failed", "partial")
+    }
     words = {
         "active": query.active_window,
         "window": query.window,
         "seen_by": side.seen_by.label if side.seen_by else "nothing the server sent",
     }
-    for one in _COUNTS:
-        trouble = troubled if one.accounts else troubled - {(NAME, SERVICE_ACCOUNTS)}
+    for count in _COUNTS:
+        trouble = troubled if count.accounts else troubled - {(NAME, SERVICE_ACCOUNTS)}
         yield Figure(
-            one.key,
-            one.label.format_map(words),
-            one.value(side),
-            one.unit,
-            one.help.format_map(words),
-            _delta(one, side, earlier) if earlier else None,
-            incomplete=bool(trouble) or missing_cells(one.cells, side) > 0,
+            count.key,
+            count.label.format_map(words),
+            count.value(side),
+            count.unit,
+            count.help.format_map(words),
+            _delta(count, side, earlier) if earlier else None,
+            incomplete=bool(trouble) or missing_cells(count.cells, side) > 0,
         )
 
 
@@ -266,34 +268,34 @@ def missing_cells(cells: Callable[[Side], "pd.Series[Any]"] | None, side: Side) 
     """How many of the cells of a sum are missing, when some are known; 0 when none is."""
     if cells is None:
         return 0
-    found = cells(side)
-    return int(found.isna().sum()) if found.notna().any() else 0
+    known = cells(side)
+    return int(known.isna().sum()) if known.notna().any() else 0
 
 
 def gaps(side: Side) -> Mapping[str, int]:
     """Label of each sum that lacks parts to the number of workspaces that do not say."""
-    found = {one.label: missing_cells(one.cells, side) for one in _COUNTS}
-    return {label: number for label, number in found.items() if number}
+    missing = {count.label: missing_cells(count.cells, side) for count in _COUNTS}
+    return {label: number for label, number in missing.items() if number}
 
 
 def not_compared(side: Side, earlier: Side) -> list[str]:
     """Labels of figures that two reports count differently, or not at all."""
     return [
-        one.label.split(" (")[0]
-        for one in _COUNTS
-        if one.same is not None
-        and one.value(side) is not None
-        and _delta(one, side, earlier) is None
+        count.label.split(" (")[0]
+        for count in _COUNTS
+        if count.same is not None
+        and count.value(side) is not None
+        and _delta(count, side, earlier) is None
     ]
 
 
-def _delta(one: _Count, side: Side, earlier: Side) -> Delta | None:
-    now, before = one.value(side), one.value(earlier)
-    if one.same is None or isinstance(now, float | None) or isinstance(before, float | None):
+def _delta(count: _Count, side: Side, earlier: Side) -> Delta | None:
+    now, before = count.value(side), count.value(earlier)
+    if count.same is None or isinstance(now, float | None) or isinstance(before, float | None):
         return None
-    if one.same(side) != one.same(earlier):
+    if count.same(side) != count.same(earlier):
         return None
-    if missing_cells(one.cells, side) or missing_cells(one.cells, earlier):
+    if missing_cells(count.cells, side) or missing_cells(count.cells, earlier):
         return None
     change = exact_sum([now, -before])
     return Delta(before, change, percent_change(now, before), earlier.report.label)

@@ -195,14 +195,14 @@ def differences(side: Side, check: _Check) -> dict[Any, Decimal]:
     """Parts less the workspace's own figure, by name, where both are known and differ."""
     parts = side.chosen_members if check.parts == "members" else side.projects
     if check.field:
-        found = sum_by(parts["workspace"], parts[check.field])
+        counted = sum_by(parts["workspace"], parts[check.field])
     else:
-        found = {name: int(count) for name, count in parts["workspace"].value_counts().items()}
+        counted = {name: int(count) for name, count in parts["workspace"].value_counts().items()}
     own = sum_by(side.workspaces["name"], side.workspaces[check.own])
     differing = [
-        (name, figure, found[name])
+        (name, figure, counted[name])
         for name, figure in own.items()
-        if figure is not None and found.get(name) is not None and found[name] != figure
+        if figure is not None and counted.get(name) is not None and counted[name] != figure
     ]
     with exactly():
         return {name: Decimal(part - figure) for name, figure, part in differing}

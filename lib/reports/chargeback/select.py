@@ -139,7 +139,7 @@ def _of_workspaces(side: Side, query: ChargebackQuery) -> Side:
     users, marks = side.users, side.marks
     if query.workspaces:
         names = {*values_of(members["userName"])} - {None}
-        mine = np.array([one in names for one in values_of(users["username"])], dtype=bool)
+        mine = np.array([name in names for name in values_of(users["username"])], dtype=bool)
         users, marks = users[mine], marks[mine]
     return replace(
         side,
@@ -160,8 +160,8 @@ def _name_filter(query: ChargebackQuery) -> Any:
         given = values_of(names)
         kept = {*query.workspaces} if query.workspaces else {*given}
         if pattern is not None:
-            kept -= {one for one in kept if one and pattern.match(one.casefold())}
-        return np.array([one in kept for one in given], dtype=bool)
+            kept -= {name for name in kept if name and pattern.match(name.casefold())}
+        return np.array([name in kept for name in given], dtype=bool)
 
     return keep
 
@@ -184,10 +184,10 @@ def _of_accounts(
 
 
 def _seen_by(users: pd.DataFrame) -> Measure | None:
-    times = [(one, _latest(users, one.columns)) for one in SEEN_BY]
-    used = (one for one, seen in times if (seen > 0).any())
+    times = [(sign, _latest(users, sign.columns)) for sign in SEEN_BY]
+    used = (sign for sign, seen in times if (seen > 0).any())
     # 0 says that a user was never seen; null says nothing
-    told = (one for one, seen in times if seen.notna().any())
+    told = (sign for sign, seen in times if seen.notna().any())
     return next(used, None) or next(told, None)
 
 

@@ -125,8 +125,8 @@ def _table(
         columns.append(column)
         cells[column.key] = frame[name].take(order)
         if name == after:
-            columns += [_DERIVED[one] for one in derived]
-            cells |= {one: values.take(order) for one, values in derived.items()}
+            columns += [_DERIVED[key] for key in derived]
+            cells |= {key: values.take(order) for key, values in derived.items()}
     made = pd.DataFrame(cells).reset_index(drop=True)
     return Table(
         key,
@@ -134,7 +134,7 @@ def _table(
         made,
         tuple(columns),
         _totals(made, columns),
-        brief=tuple(one for one in brief if made[one].notna().any() or one == brief[0]),
+        brief=tuple(key for key in brief if made[key].notna().any() or key == brief[0]),
         note=note,
     )
 
@@ -164,7 +164,7 @@ def _unknown(name: str, cells: "pd.Series[Any]", taken: set[str]) -> Column:
     hint = "Not documented; in no total."
     if pd.api.types.is_integer_dtype(cells.dtype):
         return Column(key, name, "int", help=hint)
-    held = next((one for one in values_of(cells) if one is not None), None)
+    held = next((value for value in values_of(cells) if value is not None), None)
     if isinstance(held, Decimal):
         return Column(key, name, "decimal", help=hint)
     # Nobody knows what it says: it may be whoever created or owns a workspace

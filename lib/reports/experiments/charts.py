@@ -126,7 +126,7 @@ def usage_charts(
         if screen.unit != paper.unit:
             sums = _sums(rows, measure, codes, len(labels), screen)
         kept = _largest(sums, few)
-        shown = [*(labels[at] for at in kept), OTHER]
+        shown = [*(labels[place] for place in kept), OTHER]
         part = f"; {few} of {len(labels)} {query.group}s are shown by name"
         specs.append(_spec(sums.folded(kept), screen, shown, query, "screen", part=part))
         specs += _on_paper(every, paper, labels, query)
@@ -143,7 +143,7 @@ def _series(rows: ChosenRows, query: CometUsageQuery) -> tuple[Ints, list[str]]:
     else:
         pairs = zip(rows.projects["workspace"], rows.projects["project"], strict=True)
         codes, names = rows.project, [f"{workspace}/{project}" for workspace, project in pairs]
-    known = {str(at): name for at, name in enumerate(names)}
+    known = {str(number): name for number, name in enumerate(names)}
     labels = [*distinct_labels(known, (OTHER, NO_USER)).values(), NO_USER]
     used = np.bincount(codes, minlength=len(labels)) > 0
     numbers = (np.cumsum(used) - 1).astype(np.int64)
@@ -184,7 +184,7 @@ def _on_paper(
     """All series, so many a chart, on one scale."""
     starts = range(0, len(labels), query.max_series)
     chunks = [slice(start, start + query.max_series) for start in starts]
-    parts = [_Sums(sums.measure, sums.sums[:, one], sums.counts[:, one]) for one in chunks]
+    parts = [_Sums(sums.measure, sums.sums[:, places], sums.counts[:, places]) for places in chunks]
     most = max(_tallest(part) for part in parts)
     for place, (chunk, part) in enumerate(zip(chunks, parts, strict=True), start=1):
         shown = labels[chunk]
@@ -278,8 +278,8 @@ def _trend(sums: _Sums, axis: _Axis, labels: Sequence[str]) -> str:
         parts.append(f"no data in {missing:,} of {len(overall):,} {axis.unit}s")
     if len(labels) > 1 and whole > 0:
         of_series = sums.over(0)
-        named = [at for at, label in enumerate(labels) if label != OTHER]
-        best = max(named, key=lambda at: np.nan_to_num(of_series[at], nan=-1))
+        named = [place for place, label in enumerate(labels) if label != OTHER]
+        best = max(named, key=lambda place: np.nan_to_num(of_series[place], nan=-1))
         size = form.format(of_series[best])
         parts.append(
             f"{'highest' if measure.is_level else 'largest'} is {labels[best]} with {size}"

@@ -144,7 +144,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> C
     run_ms, skipped = _run_times(frame, kept, start, latest)
     projects, project = _projects(answer, wanted)
     workspaces = [*dict.fromkeys(projects["workspace"].tolist())]
-    place = {name: at for at, name in enumerate(workspaces)}
+    place = {name: number for number, name in enumerate(workspaces)}
     of_project = np.array([place[name] for name in projects["workspace"]], np.int64)
     project = project[kept]
     # A category may be unused, so that users are those that some experiment has
@@ -211,16 +211,16 @@ def _projects(answer: CometUsageAnswer, wanted: Bools) -> tuple[pd.DataFrame, In
     frame, asked = answer.experiments, answer.projects
     workspace, project = (pd.Categorical(frame[key]) for key in ("workspace", "project"))
     pairs = workspace.codes.astype(np.int64) * (len(project.categories) + 1) + project.codes
-    found, firsts = np.unique(pairs, return_index=True)
+    distinct, firsts = np.unique(pairs, return_index=True)
     place = {
-        pair: at
-        for at, pair in enumerate(
+        pair: number
+        for number, pair in enumerate(
             dict.fromkeys(zip(asked["workspace"], asked["project"], strict=True))
         )
     }
-    names = [(workspace[at], project[at]) for at in firsts]
+    names = [(workspace[first], project[first]) for first in firsts]
     places = np.array([place.setdefault(name, len(place)) for name in names], np.int64)
-    of_row = places[np.searchsorted(found, pairs)] if len(pairs) else np.zeros(0, np.int64)
+    of_row = places[np.searchsorted(distinct, pairs)] if len(pairs) else np.zeros(0, np.int64)
     known = asked.drop_duplicates(["workspace", "project"])
     projects = pd.DataFrame([*place], columns=["workspace", "project"])
     for key in ("listed_experiments", "last_updated_ms"):

@@ -140,7 +140,7 @@ def _table(
     brief: tuple[str, ...],
     note: str,
 ) -> Table:
-    columns = tuple(_column(one, query) for one in keys)
+    columns = tuple(_column(key, query) for key in keys)
     added = ("users", *FLOWS, *SHARES, "experiments_with_gpu", "average_run_time_seconds")
     with_average = frame.assign(
         average_run_time_seconds=_average(
@@ -152,7 +152,7 @@ def _table(
         title,
         with_average[[column.key for column in columns]],
         columns,
-        {one: totals[one] for one in added if one in totals and one in with_average},
+        {key: totals[key] for key in added if key in totals and key in with_average},
         brief=brief,
         note=note,
     )

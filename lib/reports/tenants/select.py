@@ -164,7 +164,7 @@ def find_ambiguous(counters: pd.DataFrame) -> pd.DataFrame:
     group_of = rows.index.isin(starts).cumsum()
     sums = rows.groupby(group_of)[["value", "own_period"]].sum()
     counts = np.diff([*starts, len(rows)])
-    found = rows.loc[starts, _GROUP].assign(
+    groups = rows.loc[starts, _GROUP].assign(
         keys=joined(keys.tolist(), starts),
         problem=[
             f"month counter beside {own} of own periods" if own < count else f"{own} own periods"
@@ -172,7 +172,7 @@ def find_ambiguous(counters: pd.DataFrame) -> pd.DataFrame:
         ],
         value=sums["value"].to_numpy(),
     )
-    return found.reset_index(drop=True)
+    return groups.reset_index(drop=True)
 
 
 def _starts_of(sorted_rows: pd.DataFrame) -> list[int]:

@@ -79,7 +79,7 @@ def tenant_rows(chosen: TenantSelection) -> pd.DataFrame:
     frame = sum_by(chosen.counters, "tenant_id", index).join(_months(chosen.counters, index))
     frame["periods"] = _own_periods(chosen.counters).reindex(index)
     frame["dormant"] = pd.Series(
-        [known.get(one) for one in ids], index=index, dtype="object"
+        [known.get(tenant) for tenant in ids], index=index, dtype="object"
     ).astype("boolean")
     flags = {
         NO_USAGE: {*ids} - chosen.counted - chosen.unreadable,
@@ -88,7 +88,7 @@ def tenant_rows(chosen: TenantSelection) -> pd.DataFrame:
         UNREADABLE: chosen.unreadable,
     }
     frame["status"] = [
-        "; ".join(word for word, flagged in flags.items() if one in flagged) for one in ids
+        "; ".join(word for word, flagged in flags.items() if tenant in flagged) for tenant in ids
     ]
     return frame.rename_axis("tenant_id").reset_index()
 
@@ -124,17 +124,17 @@ def _own_periods(counters: pd.DataFrame) -> "pd.Series[Any]":
     own = counters[counters["own_period"]]
     names = texts(own["period"])
     ordered = sorted(names)
-    place = {name: at for at, name in enumerate(ordered)}
+    place = {name: number for number, name in enumerate(ordered)}
     rank = np.array([place[name] for name in names], dtype=np.int64)
     width = max(1, len(names))
     owner = own["tenant_id"].cat.codes.to_numpy().astype(np.int64)
     pairs = np.unique(owner * width + rank[own["period"].cat.codes])
     owners, periods = np.divmod(pairs, width)
-    starts = [int(at) for at in np.flatnonzero(np.diff(owners, prepend=-1))]
+    starts = [int(start) for start in np.flatnonzero(np.diff(owners, prepend=-1))]
     tenants = texts(own["tenant_id"])
     return pd.Series(
-        joined([ordered[at] for at in periods], starts),
-        [tenants[at] for at in owners[starts]],
+        joined([ordered[period] for period in periods], starts),
+        [tenants[owner] for owner in owners[starts]],
         "str",
     )
 

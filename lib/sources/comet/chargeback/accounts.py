@@ -35,8 +35,8 @@ def is_service(users: pd.DataFrame, service_accounts: Collection[str] | None) ->
     names, addresses = (users[column].astype("str") for column in ("username", "email"))
     if service_accounts is not None:
         known = {account.casefold() for account in service_accounts}
-        found = names.str.casefold().isin(known) | addresses.str.casefold().isin(known)
+        service = names.str.casefold().isin(known) | addresses.str.casefold().isin(known)
     else:
         by_name = names.str.contains(_BY_NAME, na=False)
-        found = by_name | addresses.str.contains(_BY_ADDRESS, na=False)
-    return found.astype("boolean")
+        service = by_name | addresses.str.contains(_BY_ADDRESS, na=False)
+    return service.astype("boolean")

@@ -68,7 +68,7 @@ def choose_reports(
         earlier = _of_month(order, compare, "compare")
     if earlier is not None:
         notes.append(f"{report.label} is compared with {earlier.label}, which is earlier {by}.")
-    unused = [one.label for one in order if one is not report and one is not earlier]
+    unused = [other.label for other in order if other is not report and other is not earlier]
     if unused:
         notes.append(f"Not shown: {', '.join(unused)}.")
     return ChosenReports(report, earlier, tuple(notes))

@@ -204,7 +204,7 @@ def _check_shape(document: Record, users: _Users) -> None:
     given = [(entries, keys) for entries, keys in lists if isinstance(entries, list)]
     alike = [
         not entries
-        or any(isinstance(one, dict) and any(key in one for key in keys) for one in entries)
+        or any(isinstance(entry, dict) and any(key in entry for key in keys) for entry in entries)
         for entries, keys in given
     ]
     if not any(alike):

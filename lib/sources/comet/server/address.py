@@ -60,18 +60,18 @@ def comet_address(
     named = smart_key_url(key)
     given = host or override
     if given:
-        found = _address(clean_comet_url(given))
+        server = _address(clean_comet_url(given))
     else:
-        found = CometAddress(_address(named or CLOUD).origin)
+        server = CometAddress(_address(named or CLOUD).origin)
     notes = []
-    parts = urlsplit(found.origin)
+    parts = urlsplit(server.origin)
     if parts.scheme == "http" and not _on_this_machine(parts.hostname or ""):
         notes.append(
-            f"The key travels to {found.host} unencrypted: its address begins with http://."
+            f"The key travels to {server.host} unencrypted: its address begins with http://."
         )
-    if given and named and _address(named).host != found.host:
-        notes.append(f"The smart key names another server; {found.host} was asked, as set.")
-    return CometAddress(found.origin, found.prefix, tuple(notes))
+    if given and named and _address(named).host != server.host:
+        notes.append(f"The smart key names another server; {server.host} was asked, as set.")
+    return CometAddress(server.origin, server.prefix, tuple(notes))
 
 
 def _on_this_machine(host: str) -> bool:

@@ -71,7 +71,9 @@ _NAT64_LENGTHS = (32, 40, 48, 56, 64, 96)
 """After so many bits of a network's own NAT64 prefix IPv4 begins, RFC 6052; bits 64 to 71 are left out."""
 
 _IPV4_SECRETS = tuple(
-    one for one in _REFUSED if one.version == 4 and (one.prefixlen == 32 or one.is_link_local)
+    network
+    for network in _REFUSED
+    if network.version == 4 and (network.prefixlen == 32 or network.is_link_local)
 )
 """Metadata: refused wherever a gateway with a prefix that we cannot know could read it."""
 
@@ -95,9 +97,9 @@ def refused(address: str) -> bool:
         return True
     if isinstance(known, ipaddress.IPv4Address) or known.is_loopback:
         return False
-    return any(_within(one, _REFUSED) or not one.is_global for one in _wrapped(known)) or any(
-        _within(one, _IPV4_SECRETS) for one in _translated(known)
-    )
+    return any(
+        _within(embedded, _REFUSED) or not embedded.is_global for embedded in _wrapped(known)
+    ) or any(_within(embedded, _IPV4_SECRETS) for embedded in _translated(known))
 
 
 def _within(address: _Address, networks: Iterable[_Network]) -> bool:
@@ -129,8 +131,8 @@ def _translated(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
 
 async def resolve(host: str, port: int) -> list[str]:
     """The addresses that the system knows for a host, in its order; all spellings of numbers too."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    known = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in known))
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
