@@ -5,7 +5,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Else every process that a test starts, and every test run, compiles the same files again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run hosted-demo check quick test test-deep test-hosted bench lock
+.PHONY: setup run hosted-demo check quick coverage test test-deep test-hosted bench lock
 
 run: .venv/.run
 	$(BIN)/streamlit run app.py
@@ -30,6 +30,10 @@ test: setup
 	sh tests/system-packages.sh
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest --ignore=tests/hosting $(ARGS)
+
+# Branches of lib that tests without servers and browsers take; counting doubles their time, so not in `make test`.
+coverage: .venv/.dev
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws --cov=lib --cov-branch $(ARGS)
 
 # Twenty times the examples of each law, for the night.
 test-deep: .venv/.dev
