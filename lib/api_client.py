@@ -5,8 +5,8 @@ import hashlib
 import ipaddress
 import random
 import ssl
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -331,34 +331,6 @@ class ApiClient:
             said = f"{self._place} redirects to another address, which is not followed."
             return SourceReplyError(source, said, self._in_between, status=status)
         return SourceRefused(source, said, parameter=parameter, status=status)
-
-
-@dataclass(frozen=True)
-class ApiSource:
-    """Whom to ask over HTTP, under one credential.
-
-    Args:
-        scope: fingerprint of address and credential: sources with the same one share a client.
-        account: whose data it is, and the same when the key is exchanged: what outlives a key belongs
-            to it. Never starts the key of what one credential may see and another may not.
-        connect: makes the client; to be called on the event loop that will use it.
-        demo: the data is made up.
-    """
-
-    scope: str
-    connect: Callable[[], ApiClient] = field(repr=False, compare=False)
-    demo: bool = False
-    account: str = field(kw_only=True)
-
-
-def account(platform: str, address: str, *, key: str = "") -> str:
-    """A stable name for whose data a platform gives: the organisation that this server is set to.
-
-    Args:
-        address: where it is asked.
-        key: of a person, who may belong to another organisation than the server's key.
-    """
-    return f"{platform}-{fingerprint(address, key)}"
 
 
 def fingerprint(*parts: str) -> str:

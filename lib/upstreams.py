@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import httpx
 from pydantic import SecretStr
 
-from lib.api_client import ApiSource, account, fingerprint
+from lib.api_client import fingerprint
 from lib.errors import SettingsError
+from lib.loader.api_source import ApiSource, account
 from lib.settings import Settings
 
 if TYPE_CHECKING:

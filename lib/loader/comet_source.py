@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import httpx
 from pydantic import SecretStr
 
-from lib.api_client import ApiClient, ApiSource, Retry, account, fingerprint
+from lib.api_client import ApiClient, Retry, fingerprint
 from lib.errors import InputError, SettingsError
+from lib.loader.api_source import ApiSource, account
 from lib.settings import Settings
 from lib.sources.comet.server import NAME
 from lib.sources.comet.server.address import CometAddress, comet_address

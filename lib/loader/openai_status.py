@@ -49,21 +49,38 @@ def _trouble(answer: SeriesAnswer[Series], now: datetime) -> tuple[str, str] | N
 
 
 def _without_amount(answer: SeriesAnswer[Series]) -> tuple[str, str] | None:
-    """Costs of which OpenAI does not say how much they are."""
-    lacking = {
-        bucket.start: bucket.rows
-        - sum(amount is not None for amount in bucket.columns.get("amount", ()))
-        for bucket in answer.buckets
-    }
-    starts = [start for start, rows in lacking.items() if rows]
-    if not starts:
+    """Costs of which OpenAI does not say how much they are, or in which currency."""
+    lacking: dict[str, int] = {}
+    starts: list[int] = []
+    projects: dict[str, None] = {}
+    for bucket in answer.buckets:
+        none = [None] * bucket.rows
+        amounts, currencies, ids = (
+            bucket.columns.get(name, none) for name in ("amount", "currency", "project_id")
+        )
+        for amount, currency, project in zip(amounts, currencies, ids, strict=True):
+            if amount is not None and currency is not None:
+                continue
+            what = "an amount" if amount is None else "a currency"
+            lacking[what] = lacking.get(what, 0) + 1
+            if bucket.start not in starts[-1:]:
+                starts.append(bucket.start)
+            if project is not None:
+                projects[project] = None
+    if not lacking:
         return None
-    rows = sum(lacking.values())
+    counts = " and ".join(f"{rows:,} without {what}" for what, rows in lacking.items())
+    of = f", of {_first_few(projects)}" if projects else ""
     return (
-        f"{rows:,} of the costs come without an amount, on {_spans(starts, answer.series)}: they "
-        "are in no total.",
+        f"Among the costs are {counts}, on {_spans(starts, answer.series)}{of}: they are in no total.",
         "See the table Costs; ask OpenAI if it stays.",
     )
+
+
+def _first_few(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - 3:,} more" if len(every) > 3 else ""
+    return ", ".join(every[:3]) + more
 
 
 def _not_offered(error: SourceError) -> bool:

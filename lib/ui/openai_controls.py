@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from lib.api_client import ApiSource
+from lib.loader.api_source import ApiSource
 from lib.periods import SECONDS
 from lib.reports.report import Report
 from lib.settings.keys import typed_openai_key

@@ -10,8 +10,9 @@ import streamlit as st
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from cachetools import LRUCache
 
-from lib.api_client import ApiClient, ApiSource
+from lib.api_client import ApiClient
 from lib.cache import Caches
+from lib.loader.api_source import ApiSource
 from lib.loader.progress import Progress
 from lib.loader.tenants import IN_FLIGHT, TenantSource, load_tenants
 from lib.sources.tenants.answer import TenantAnswer

@@ -1,6 +1,7 @@
 """Unknown and partial in the OpenAI report: never a smaller number that looks whole, never a wrong one."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -200,8 +201,38 @@ async def test_costs_without_an_amount_are_said_and_mark_the_total(amount: Any) 
     assert not report.complete
     (source,) = [source for source in report.sources if source.part == "costs"]
     assert source.status == "partial"
-    assert "4 of the costs come without an amount" in str(source.detail)
+    assert "4 without an amount, on 4 buckets from 2026-11-09" in str(source.detail)
     assert len(report.table("costs").frame) == 8
+
+
+async def test_costs_without_a_currency_are_said_with_their_project_and_mark_the_total() -> None:
+    lacking = [cost("2", None, project_id="proj-a"), cost("3", "", project_id="proj-a")]
+    report = await loaded([cost("2"), *lacking])
+    assert figure(report, "cost").incomplete
+    (source,) = [source for source in report.sources if source.part == "costs"]
+    assert source.status == "partial"
+    assert "8 without a currency" in str(source.detail)
+    assert "of proj-a: they are in no total" in str(source.detail)
+
+
+@pytest.mark.parametrize("failed", [set(), {"costs"}, {COSTS_BY_USER}, {"costs", COSTS_BY_USER}])
+def test_each_cost_is_unknown_exactly_when_the_source_it_is_from_failed(failed: set[str]) -> None:
+    answer = apart(None if COSTS_BY_USER in failed else USER_ROWS)
+    report = report_of(
+        replace(
+            answer,
+            costs=None if "costs" in failed else answer.costs,
+            statuses=tuple(
+                replace(status, status="failed") if status.part in failed else status
+                for status in answer.statuses
+            ),
+        )
+    )
+    assert (report.totals["cost"] is None) == ("costs" in failed)
+    of_projects = [value for value in cells(report, "by_project", "cost") if value is not None]
+    assert of_projects == ([] if "costs" in failed else [Decimal("7.50")])
+    of_users = {value for value in cells(report, "by_user", "cost") if value is not None}
+    assert of_users == (set() if COSTS_BY_USER in failed else {Decimal(5), Decimal("2.50")})
 
 
 async def test_a_reply_that_leaves_out_every_day_has_failed() -> None:

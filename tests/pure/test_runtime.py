@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lib.api_client import ApiClient, ApiSource
+from lib.api_client import ApiClient
+from lib.loader.api_source import ApiSource
 from lib.ui import runtime as module
 from lib.ui.runtime import Runtime
 

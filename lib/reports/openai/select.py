@@ -132,15 +132,17 @@ class OpenAISelection:
     @cached_property
     def currencies(self) -> list[str | None]:
         """The currencies of the known amounts; None stands for an amount without one."""
-        if self.costs is None:
-            return []
-        known = self.costs.loc[self.costs["amount"].notna(), "currency"]
-        return [code if isinstance(code, str) else None for code in known.unique()]
+        return _currencies(self.costs)
 
     @property
     def currency(self) -> str | None:
         """The one currency of the costs; None when unknown or more than one."""
         return self.currencies[0] if len(self.currencies) == 1 else None
+
+    def currency_by(self, column: str) -> str | None:
+        """The one currency of the costs that can be told apart by a column."""
+        currencies = _currencies(self._costs_by(column))
+        return currencies[0] if len(currencies) == 1 else None
 
     @property
     def asked_apart(self) -> bool:
@@ -155,16 +157,19 @@ class OpenAISelection:
 
     def money_by(self, column: str) -> Sums:
         """Costs by the ids of a column; empty where they are unknown, or cannot be told apart by it."""
-        costs = self.costs
-        if column == "user_id" and self.costs_by_user is not None:
-            costs = self.costs_by_user
-        if costs is None or self.currency is None or not self.splits_costs(column):
+        costs = self._costs_by(column)
+        if costs is None or self.currency_by(column) is None:
             return {}
         amounts: dict[str | None, list[Decimal]] = {}
         for key, amount in zip(costs[column], costs["amount"], strict=True):
             if amount is not None:
                 amounts.setdefault(_id(key), []).append(amount)
         return {key: sum_money(group) for key, group in amounts.items()}
+
+    def _costs_by(self, column: str) -> pd.DataFrame | None:
+        if column == "user_id" and self.costs_by_user is not None:
+            return self.costs_by_user
+        return self.costs if self.splits_costs(column) else None
 
 
 def select(answer: OpenAIAnswer, query: OpenAIQuery) -> OpenAISelection:
@@ -217,6 +222,13 @@ def sum_money(amounts: Iterable[Decimal | None]) -> Decimal | None:
     known = [amount for amount in amounts if amount is not None]
     with exactly():
         return sum(known, Decimal(0)) if known else None
+
+
+def _currencies(costs: pd.DataFrame | None) -> list[str | None]:
+    if costs is None:
+        return []
+    known = costs.loc[costs["amount"].notna(), "currency"]
+    return [code if isinstance(code, str) else None for code in known.unique()]
 
 
 def _id(key: Any) -> str | None:

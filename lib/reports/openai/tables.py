@@ -174,6 +174,7 @@ def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
     split = key in chosen.query.dimensions
     parts = {metric: chosen.sums_by(metric, key) for metric in BREAKDOWN_METRICS}
     money = chosen.money_by(breakdown.cost_column)
+    currency = chosen.currency_by(breakdown.cost_column) or chosen.currency
     ids = dict.fromkeys([*(each for part in parts.values() for each in part), *money])
     nobody = UNALLOCATED if split else NOT_SPLIT
     rows = []
@@ -183,12 +184,12 @@ def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
             name_column, kind, _ = _NAMED[key]
             row[name_column] = chosen.names.get((kind, identity)) if identity else nobody
         row |= {metric: part.get(identity) for metric, part in parts.items()}
-        rows.append(row | {"cost": money.get(identity), "currency": chosen.currency})
+        rows.append(row | {"cost": money.get(identity), "currency": currency})
     rows.sort(key=_weight, reverse=True)
     columns = (
         *((_column(_NAMED[key][0]),) if key in _NAMED else ()),
         _column(key) if key in _NAMED else replace(_column(key), missing=nobody),
-        Column("cost", "Cost", "decimal", chosen.currency or ""),
+        Column("cost", "Cost", "decimal", currency or ""),
         Column("currency", "Currency"),
         *(_column(metric) for metric in BREAKDOWN_METRICS),
     )

@@ -1,0 +1,34 @@
+"""Whom to ask over HTTP, and whose data that is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lib.api_client import ApiClient, fingerprint
+
+
+@dataclass(frozen=True)
+class ApiSource:
+    """Whom to ask over HTTP, under one credential.
+
+    Args:
+        scope: fingerprint of address and credential: sources with the same one share a client.
+        account: whose data it is, and the same when the key is exchanged: what outlives a key belongs
+            to it. Never starts the key of what one credential may see and another may not.
+        connect: makes the client; to be called on the event loop that will use it.
+        demo: the data is made up.
+    """
+
+    scope: str
+    connect: Callable[[], ApiClient] = field(repr=False, compare=False)
+    demo: bool = False
+    account: str = field(kw_only=True)
+
+
+def account(platform: str, address: str, *, key: str = "") -> str:
+    """A stable name for whose data a platform gives: the organisation that this server is set to.
+
+    Args:
+        address: where it is asked.
+        key: of a person, who may belong to another organisation than the server's key.
+    """
+    return f"{platform}-{fingerprint(address, key)}"
