@@ -29,6 +29,10 @@ from tests.support.servers import serve
 PEOPLE = 50
 SECONDS = 45
 ARRIVING_SECONDS = 15
+MOST_SECONDS = 300
+LEAST_RERUNS = 3
+"""Of each person, however slow the machine is."""
+
 THINKING_SECONDS = (5.0, 15.0)
 ENTRY = "tests/support/short_minute.py"
 FRESH_SECONDS = 20
@@ -122,7 +126,8 @@ async def work(stack: Stack, number: int, until: float, seen: Seen) -> None:
         await somebody.open("openai_usage")
         turn, pages = number, cycle(PAGES[name])
         next(islice(pages, number % len(PAGES[name]), None))  # not everybody at the same one
-        while time.monotonic() < until:
+        made = 0
+        while time.monotonic() < until or made < LEAST_RERUNS:
             page = next(pages)
             run = await somebody.visit(page, query_of(stack, name, page))
             seen.visits.append(run.seconds)
@@ -132,18 +137,19 @@ async def work(stack: Stack, number: int, until: float, seen: Seen) -> None:
                 run = await somebody.change_a_view(run, turn)
                 seen.reruns.append(run.seconds)
                 seen.faults += run.faults if run.loaded else [f"{page} lost its data", *run.faults]
-                turn += 1
-                if time.monotonic() >= until:
+                turn, made = turn + 1, made + 1
+                if time.monotonic() >= until and made >= LEAST_RERUNS:
                     break
 
 
-async def crowd(stack: Stack) -> Seen:
-    seen = Seen()
-    until = time.monotonic() + ARRIVING_SECONDS + SECONDS
-    async with asyncio.TaskGroup() as group:
+async def crowd(stack: Stack) -> tuple[Seen, float]:
+    """What everybody has seen, and how many seconds it took."""
+    seen, began = Seen(), time.monotonic()
+    until = began + ARRIVING_SECONDS + SECONDS
+    async with asyncio.timeout(MOST_SECONDS), asyncio.TaskGroup() as group:
         for number in range(PEOPLE):
             group.create_task(work(stack, number, until, seen))
-    return seen
+    return seen, time.monotonic() - began
 
 
 def memory_mb(stack: Stack) -> float:
@@ -178,13 +184,13 @@ def test_fifty_people_at_once() -> None:
         first, again = alone(stack, upstreams, one)
         before = memory_mb(stack)
         known = upstreams.asked()
-        seen = asyncio.run(crowd(stack))
+        seen, seconds = asyncio.run(crowd(stack))
         asked, most = upstreams.asked() - known, memory_mb(stack)
         after = memory_when_at_rest(stack, before * 1.2)
     # What has been read stays fresh for a while, so two readings of the same thing lie at least that
-    # far apart: the minute of visits has room for three. Each may cost what a second visit of one
-    # session costs, when all that may change was old.
-    refreshes = math.ceil((ARRIVING_SECONDS + SECONDS) / FRESH_SECONDS)
+    # far apart. Each may cost what a second visit of one session costs, when all that may change was
+    # old.
+    refreshes = math.ceil(seconds / FRESH_SECONDS)
     allowed = {name: count * refreshes for name, count in again.items()}
     median = statistics.median(seen.reruns)
     print(
@@ -196,7 +202,7 @@ def test_fifty_people_at_once() -> None:
     )
     assert one.faults == []
     assert Counter(seen.faults) == Counter()
-    assert len(seen.reruns) > PEOPLE * 2
+    assert len(seen.reruns) >= PEOPLE * LEAST_RERUNS
     assert {name: n for name, n in asked.items() if n > allowed[name]} == {}
     assert median < 1
     assert after <= before * 1.2
