@@ -6,8 +6,8 @@ from difflib import get_close_matches
 
 from lib.errors import InputError
 from lib.sources.openai.answer import OpenAIAnswer
-from lib.sources.openai.names import LOOKUPS, Directory, ids_named
-from lib.sources.openai.query import OpenAIQuery
+from lib.sources.openai.names import LOOKUPS, Directory
+from lib.sources.openai.query import OpenAIQuery, ids_named
 from lib.sources.openai.tables import Kind
 
 Names = Mapping[tuple[Kind, str], str]

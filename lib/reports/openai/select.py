@@ -10,14 +10,13 @@ import pandas as pd
 
 from lib.sources.openai import NAME
 from lib.sources.openai.answer import OpenAIAnswer
-from lib.sources.openai.query import FILTERS, OpenAIQuery
+from lib.sources.openai.query import FILTERS, OpenAIQuery, ids_named
 from lib.sources.openai.tables import (
     COSTS,
     COSTS_BY_USER,
     DIMENSIONS,
     ENDPOINTS,
     METRICS,
-    NAME_MARKS,
     Kind,
 )
 from lib.status import SourceStatus
@@ -26,6 +25,9 @@ from lib.usage.exact import addable, exactly, total
 Names = Mapping[tuple[Kind, str], str]
 Sums = Mapping[str | None, Any]
 """Id to sum; None for what belongs to nobody."""
+
+_KINDS: Mapping[str, Kind] = {"project_id": "project", "user_id": "user"}
+"""What has names, by its column."""
 
 
 @dataclass(frozen=True)
@@ -258,14 +260,6 @@ def _occurs(ids: set[str], column: str, frames: Iterable[pd.DataFrame | None]) -
 
 def _resolve(wanted: Iterable[str], column: str, names: Names) -> set[str]:
     """Ids for a filter's values, each an id or a name. A value that matches nothing stands for itself."""
-    kinds: dict[str, Kind] = {"project_id": "project", "user_id": "user"}
-    kind = kinds.get(column)
-    by_name = {
-        value: {
-            key
-            for (of, key), name in names.items()
-            if of == kind and value in (name, *map(name.removesuffix, NAME_MARKS))
-        }
-        for value in wanted
-    }
-    return {key for value, ids in by_name.items() for key in (value, *ids)}
+    kind = _KINDS.get(column)
+    named = (ids_named(value, kind, names) for value in wanted) if kind else ()
+    return {*wanted, *(identity for ids in named for identity in ids)}

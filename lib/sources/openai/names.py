@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lib.api_client import ApiClient
 from lib.errors import SourceDenied, SourceError, SourceRefused, SourceReplyError
 from lib.sources.openai import NAME
-from lib.sources.openai.tables import ARCHIVED, NAME_MARKS, SERVICE_ACCOUNT, Kind
+from lib.sources.openai.tables import ARCHIVED, SERVICE_ACCOUNT, Kind
 from lib.sources.openai.usage import explain_denial
 
 MANAGEMENT_SCOPE = "api.management.read"
@@ -131,15 +131,6 @@ async def fetch_directory(client: ApiClient, cached: Cached) -> Directory:
             for part in LOOKUPS
             if (times := [names.fetched_at for names in parts[part] if names.fetched_at])
         },
-    )
-
-
-def ids_named(value: str, kind: Kind, names: Mapping[tuple[Kind, str], str]) -> list[str]:
-    """The ids that a filter's value means: itself, and all of that name, with or without its mark."""
-    return sorted(
-        identity
-        for (of, identity), name in names.items()
-        if of == kind and value in (identity, name, *map(name.removesuffix, NAME_MARKS))
     )
 
 

@@ -1,6 +1,6 @@
 """What a person asks of OpenAI's usage: checked once, then carried through unchanged."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -13,7 +13,9 @@ from lib.sources.openai.tables import (
     DEFAULT_GROUP_BY,
     DIMENSIONS,
     ENDPOINTS,
+    NAME_MARKS,
     Endpoint,
+    Kind,
 )
 
 CHOICES = (*ENDPOINTS, COSTS)
@@ -126,3 +128,12 @@ def _known(parameter: str, names: Iterable[str], table: Iterable[str]) -> tuple[
             near = get_close_matches(name, known, n=3, cutoff=0.5) or known
             raise InputError(parameter, f"{name[:40]!r} is unknown.", f"Use {', '.join(near)}.")
     return tuple(name for name in known if name in asked)
+
+
+def ids_named(value: str, kind: Kind, names: Mapping[tuple[Kind, str], str]) -> list[str]:
+    """The ids that a filter's value means: itself, and all of that name, with or without its mark."""
+    return sorted(
+        identity
+        for (of, identity), name in names.items()
+        if of == kind and value in (identity, name, *map(name.removesuffix, NAME_MARKS))
+    )
