@@ -40,8 +40,13 @@ class Bucket:
     dropped: tuple[str, ...] = ()
 
     def usable(self, now: datetime) -> bool:
-        """Whether it need not be asked for again."""
-        return self.final or now - self.fetched_at < timedelta(seconds=OPEN_SECONDS)
+        """Whether it need not be asked for again.
+
+        What was fetched well after ``now`` is of a clock that was put back since: it would stay young
+        until then, or be final by that clock only.
+        """
+        age, young = now - self.fetched_at, timedelta(seconds=OPEN_SECONDS)
+        return abs(age) < young or (self.final and age >= young)
 
 
 @dataclass(frozen=True)

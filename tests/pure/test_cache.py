@@ -97,6 +97,13 @@ def test_open_buckets_age_and_final_ones_do_not(age: float, final: bool, usable:
     assert (caches.usable_bucket("x", NOW) is not None) is usable
 
 
+@pytest.mark.parametrize("final", [False, True])
+def test_what_was_fetched_before_the_clock_was_put_back_is_asked_for_again(final: bool) -> None:
+    caches = Caches()
+    caches.keep_bucket("x", bucket(age=-3_600, final=final))
+    assert caches.usable_bucket("x", NOW) is None
+
+
 def test_hits_and_misses_are_counted_until_the_caches_are_cleared() -> None:
     caches = Caches()
     caches.keep_bucket("x", bucket())
