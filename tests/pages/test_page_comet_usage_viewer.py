@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("no_settings")
 
 @pytest.fixture
 def as_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lib.ui.sign_in.LOCAL", Visitor("viewer"))
+    monkeypatch.setattr("lib.access.sign_in.LOCAL", Visitor("viewer"))
 
 
 def tokens(*names: str) -> list[str]:

@@ -84,7 +84,7 @@ def test_who_may_not_see_people_never_gets_the_report_of_who_may(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     admin = session()
-    monkeypatch.setattr("lib.ui.sign_in.LOCAL", Visitor("viewer"))
+    monkeypatch.setattr("lib.access.sign_in.LOCAL", Visitor("viewer"))
     viewer = session()
     assert report(viewer) is not report(admin)
     assert "@" in report(admin).table("by_user").frame.to_csv()
@@ -100,7 +100,7 @@ def test_every_session_has_its_line_in_the_audit_trail_with_the_filters_it_asked
 
     monkeypatch.setattr("lib.ui.load.hide_people", hidden)
     monkeypatch.setenv("DASHBOARD_AUDIT", str(tmp_path / "audit.jsonl"))
-    monkeypatch.setattr("lib.ui.sign_in.LOCAL", Visitor("viewer"))
+    monkeypatch.setattr("lib.access.sign_in.LOCAL", Visitor("viewer"))
     first, second = session(), session()
     assert report(first) is report(second)
     lines = (tmp_path / "audit.jsonl").read_text(encoding="utf-8").splitlines()

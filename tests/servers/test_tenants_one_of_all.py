@@ -80,5 +80,5 @@ async def test_a_tenant_of_unknown_metrics_only_is_known(redis: Server) -> None:
 
 
 async def test_an_empty_tenant_id_cannot_be_asked_for(redis: Server) -> None:
-    with pytest.raises(InputError, match="the id is empty"):
+    with pytest.raises(InputError, match="the name is empty"):
         await report_of(redis, "")
