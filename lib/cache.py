@@ -218,7 +218,7 @@ class Caches:
             return known.content
         task = self.flights.current(key) or self.flights.start([key], fetch)
         generation = self.generation
-        found: Document = await self.flights.join(task)
-        if generation == self.generation and found.size <= self.documents.maxsize:
-            self.documents[key] = found
-        return found.content
+        fetched: Document = await self.flights.join(task)
+        if generation == self.generation and fetched.size <= self.documents.maxsize:
+            self.documents[key] = fetched
+        return fetched.content

@@ -5,15 +5,16 @@ from threading import Lock
 
 from cachetools import TTLCache
 
+from lib.settings.sign_in import LONGEST_HOURS
+
 _MOST = 100_000
-_LONGEST_SIGN_IN_SECONDS = 168 * 3_600
 
 
 class FileOwners:
     """For whom files were built; equal files of two people are both's."""
 
     def __init__(self) -> None:
-        self._owned: TTLCache[tuple[bytes, str], bool] = TTLCache(_MOST, _LONGEST_SIGN_IN_SECONDS)
+        self._owned: TTLCache[tuple[bytes, str], bool] = TTLCache(_MOST, LONGEST_HOURS * 3_600)
         self._lock = Lock()
 
     def add(self, data: bytes, person: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-_OURS = ("same-origin", "none")
+_OWN_SITE = ("same-origin", "none")
 """What a browser says of a request from our pages, and of an address typed by hand."""
 
 
@@ -15,7 +15,7 @@ def made_here(headers: Mapping[str, str]) -> bool:
     """
     site = headers.get("sec-fetch-site")
     if site is not None:
-        return site in _OURS
+        return site in _OWN_SITE
     # Browsers before 2023 say where they come from in one of these only
     origin = headers.get("origin") or headers.get("referer") or ""
     try:

@@ -16,8 +16,9 @@ from cachetools import TTLCache
 from loguru import logger
 
 from lib.errors import SettingsError
+from lib.settings.sign_in import LONGEST_HOURS
 
-KEPT_SECONDS = 169 * 3_600
+KEPT_SECONDS = (LONGEST_HOURS + 1) * 3_600
 """An hour more than the longest sign-in lasts, because clocks differ."""
 
 RETRY_SECONDS = 5

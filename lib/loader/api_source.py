@@ -13,7 +13,7 @@ class ApiSource:
     Args:
         scope: fingerprint of address and credential: sources with the same one share a client.
         account: whose data it is, and the same when the key is exchanged: what outlives a key belongs
-            to it. Never starts the key of what one credential may see and another may not.
+            to it. No key of a cache begins with it: two credentials may see different things of it.
         connect: makes the client; to be called on the event loop that will use it.
         demo: the data is made up.
     """

@@ -167,14 +167,15 @@ class _Load:
         projects, listed_at, failed = await self._listed(query.targets)
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._parts(one, archived=query.archived)) for one in projects
+                group.create_task(self._parts(project, archived=query.archived))
+                for project in projects
             ]
         parts = [task.result() for task in tasks]
         broken = [error for lists in parts for part in lists if (error := part.error)]
         if parts and all(lists[0].rows is None for lists in parts):
             raise broken[0]
         named = list(zip(projects, parts, strict=True))
-        came = tuple(
+        read = tuple(
             ProjectRows(
                 project,
                 tuple(part.rows for part in lists if part.rows is not None),
@@ -182,9 +183,9 @@ class _Load:
             )
             for project, lists in named
         )
-        twice = await asyncio.to_thread(_twice, came)
+        twice = await asyncio.to_thread(_twice, read)
         return CometUsageAnswer(
-            came,
+            read,
             usage_statuses(named, listed_at, failed),
             (*self.source.address.notes, *usage_notes(named, twice)),
             self.source.host,
@@ -231,15 +232,15 @@ class _Load:
         """The wishes by the names of workspaces that exist; an error for one that names none."""
         corrected = []
         for target, wish in zip(targets, wishes, strict=True):
-            found = lists[wish.workspace]
-            if not _may_be_unknown(found):
+            answered = lists[wish.workspace]
+            if not _may_be_unknown(answered):
                 corrected.append(wish)
                 continue
             try:
                 names = await self.workspaces()
             except SourceError as error:
                 # Whether the workspace or the whole address is wrong cannot be told apart.
-                raise (found if isinstance(found, SourceError) else error) from error
+                raise (answered if isinstance(answered, SourceError) else error) from error
             other = wanted(target, names)
             if other.workspace not in names:
                 raise unknown("workspace", wish.workspace, names)
@@ -261,9 +262,9 @@ class _Load:
         names = list(dict.fromkeys(wish.workspace for wish in wishes))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._projects(name)) for name in names]
-        found = [task.result() for task in tasks]
-        lists = dict(zip(names, (projects for projects, _ in found), strict=True))
-        return lists, min(at for _, at in found)
+        answers = [task.result() for task in tasks]
+        lists = dict(zip(names, (projects for projects, _ in answers), strict=True))
+        return lists, min(asked for _, asked in answers)
 
     async def _projects(
         self, workspace: str
@@ -283,8 +284,8 @@ class _Load:
         key = (self.source.scope, *what)
 
         async def stamped() -> Document:
-            found = await fetch()
-            return Document((found, self.now), 1_000 + 500 * len(found), LIST_SECONDS)
+            entries = await fetch()
+            return Document((entries, self.now), 1_000 + 500 * len(entries), LIST_SECONDS)
 
         kept = self.caches.documents.get(key)
         if self.again and kept is not None and kept.content[1] < self.now:
@@ -295,13 +296,13 @@ class _Load:
     async def _parts(self, project: CometProject, *, archived: bool) -> list[ProjectPart]:
         """A project's experiments, and its archived ones in a second part when they are asked for."""
 
-        async def both() -> list[ProjectPart]:
+        async def both_lists() -> list[ProjectPart]:
             kinds = (False, True) if archived else (False,)
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._part(project, archived=one)) for one in kinds]
+                tasks = [group.create_task(self._part(project, archived=kind)) for kind in kinds]
             return [task.result() for task in tasks]
 
-        return await self.progress.count(project.target, both())
+        return await self.progress.count(project.target, both_lists())
 
     async def _part(self, project: CometProject, *, archived: bool) -> ProjectPart:
         key = (self.source.scope, "comet:experiments", project, archived)
@@ -313,8 +314,8 @@ class _Load:
                 return Document(names, 500 + 100 * len(names), seconds)
 
             key = (self.source.scope, "comet:columns", project)
-            found: tuple[str, ...] = await self.caches.document(key, fetch)
-            return found
+            names: tuple[str, ...] = await self.caches.document(key, fetch)
+            return names
 
         async def fetch() -> Document:
             async with self.gate:
@@ -335,18 +336,18 @@ class _Load:
             part = kept.content
             if part.fetched_at < self.now and (not project.steady or part_status(project, [part])):
                 self.caches.documents.pop(key, None)
-        found: ProjectPart = await self.caches.document(key, fetch)
-        return found
+        part_read: ProjectPart = await self.caches.document(key, fetch)
+        return part_read
 
 
-def _may_be_unknown(found: tuple[CometProject, ...] | SourceError) -> bool:
+def _may_be_unknown(answered: tuple[CometProject, ...] | SourceError) -> bool:
     """Whether an answer about a workspace may mean that there is none of that name."""
-    if isinstance(found, SourceError):
-        return isinstance(found, SourceRefused) and found.status in _MAY_BE_UNKNOWN
-    return not found
+    if isinstance(answered, SourceError):
+        return isinstance(answered, SourceRefused) and answered.status in _MAY_BE_UNKNOWN
+    return not answered
 
 
-def _twice(came: Iterable[ProjectRows]) -> int:
+def _twice(projects: Iterable[ProjectRows]) -> int:
     """How many experiments came in more than one project, beyond their first."""
-    keys = [rows.keys for one in came for rows in one.parts]
+    keys = [rows.keys for project in projects for rows in project.parts]
     return sum(map(len, keys)) - len(set().union(*keys))

@@ -104,10 +104,10 @@ async def fetch_project(
         except SourceError as failure:
             error = failure
     names = names_task.result()
-    found = [metrics for task in measures for metrics in task.result()]
+    measured_batches = [metrics for task in measures for metrics in task.result()]
     figures: dict[str, GpuFigures] = {}
     part = ProjectPart(None, None if isinstance(names, SourceError) else bool(names), now, error)
-    for metrics in found:
+    for metrics in measured_batches:
         figures |= metrics.figures
         part.skipped.add(metrics.skipped)
         part.gpu_missing += metrics.missing

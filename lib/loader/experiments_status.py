@@ -35,11 +35,11 @@ def usage_statuses(
         if status is None
         for part in lists
     ]
-    found = [_lists_status(len(parts), listed_at, failed)]
+    statuses = [_lists_status(len(parts), listed_at, failed)]
     if whole:
         rows = sum(part.count for part in whole)
-        found.append(SourceStatus(NAME, EXPERIMENTS, "ok", min(current), rows))
-    return (*found, *(status for _, status in said if status is not None))
+        statuses.append(SourceStatus(NAME, EXPERIMENTS, "ok", min(current), rows))
+    return (*statuses, *(status for _, status in said if status is not None))
 
 
 def _as_of(project: CometProject, part: ProjectPart, listed_at: datetime) -> datetime:
@@ -78,13 +78,13 @@ def part_status(project: CometProject, parts: Sequence[ProjectPart]) -> SourceSt
             remedies.append(_remedy(part.gpu_error))
     if not said:
         return None
-    came = any(part.rows is not None for part in parts)
+    answered = any(part.rows is not None for part in parts)
     return SourceStatus(
         NAME,
         project.target,
-        "partial" if came else "failed",
-        min(part.fetched_at for part in parts) if came else None,
-        sum(part.count for part in parts) if came else None,
+        "partial" if answered else "failed",
+        min(part.fetched_at for part in parts) if answered else None,
+        sum(part.count for part in parts) if answered else None,
         " ".join(dict.fromkeys(f"{text[0].upper()}{text[1:]}" for text in said)),
         " ".join(dict.fromkeys(remedies)) or None,
     )
@@ -108,7 +108,9 @@ def usage_notes(parts: Parts, twice: int) -> tuple[str, ...]:
     skipped = SkippedSamples()
     for part in every:
         skipped.add(part.skipped)
-    where = [project.target for project, lists in parts if any(one.skipped.values for one in lists)]
+    where = [
+        project.target for project, lists in parts if any(part.skipped.values for part in lists)
+    ]
     unread = sum(part.unread for part in every)
     in_seconds = sum(part.in_seconds for part in every)
     notes = []

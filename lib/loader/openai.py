@@ -180,8 +180,8 @@ class _Load:
                 fetched.fetched_at = self.now
                 return fetched
 
-            found = self.caches.lookup((self.client.scope, "names", key), stamped)
-            names: Names = await self.progress.count("names", found)
+            looked_up = self.caches.lookup((self.client.scope, "names", key), stamped)
+            names: Names = await self.progress.count("names", looked_up)
             return names
 
         directory = await fetch_directory(self.client, cached)

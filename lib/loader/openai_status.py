@@ -72,7 +72,7 @@ def _without_amount(answer: SeriesAnswer[Series]) -> tuple[str, str] | None:
     counts = " and ".join(f"{rows:,} without {what}" for what, rows in lacking.items())
     of = f", of {_first_few(projects)}" if projects else ""
     return (
-        f"Among the costs are {counts}, on {_spans(starts, answer.series)}{of}: they are in no total.",
+        f"The costs hold {counts}, on {_spans(starts, answer.series)}{of}: they are in no total.",
         "See the table Costs; ask OpenAI if it stays.",
     )
 

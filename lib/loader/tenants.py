@@ -139,7 +139,7 @@ class _Load:
 
         async def fetch() -> Document:
             began = datetime.now(UTC)
-            found = await fetch_counters(
+            read = await fetch_counters(
                 self.client,
                 first_month=self.query.first_month,
                 last_month=self.query.last_month,
@@ -148,8 +148,8 @@ class _Load:
                 progress=self._watch,
                 place=self.source.host,
             )
-            size = _size(found.counters) + _size(found.anomalies)
-            return Document((found, began), size, OPEN_SECONDS)
+            size = _size(read.counters) + _size(read.anomalies)
+            return Document((read, began), size, OPEN_SECONDS)
 
         months = self.query.first_month, self.query.last_month
         key = (self.source.scope, "counters", *months, self.query.tenants)
@@ -164,8 +164,8 @@ class _Load:
 
         async def fetch() -> Document:
             began = datetime.now(UTC)
-            found = await asyncio.to_thread(fetch_tenants, url)
-            return Document((found, began), _size(found), OPEN_SECONDS)
+            tenants = await asyncio.to_thread(fetch_tenants, url)
+            return Document((tenants, began), _size(tenants), OPEN_SECONDS)
 
         key = (self.source.scope, "tenants")
         try:

@@ -9,6 +9,9 @@ from pydantic import BaseModel, BeforeValidator, Field, field_validator
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
 _PEOPLE = re.compile(r"group:.+|[^@\s]*@[a-z0-9-]+(\.[a-z0-9-]+)*")
 
+LONGEST_HOURS = 168
+"""Of a sign-in; what is kept because of one may go after that."""
+
 
 def _listed(value: object) -> object:
     """``a, b`` as its items; TOML may give a list itself."""
@@ -30,7 +33,7 @@ class SignInSettings(BaseModel):
     dashboard_viewers: Listed = ()
     dashboard_finance: Listed = ()
     dashboard_admins: Listed = ()
-    dashboard_session_hours: float = Field(default=12, gt=0, le=168)
+    dashboard_session_hours: float = Field(default=12, gt=0, le=LONGEST_HOURS)
     dashboard_contact: str = "whoever runs this dashboard"
     dashboard_audit: str = ""
     dashboard_state_dir: str = ""

@@ -37,7 +37,7 @@ class ForgedInputs:
         except DecodeError:
             return message  # which Streamlit refuses
         inputs = asked.rerun_script.widget_states.widgets
-        ours = [each for each in inputs if each.id.startswith(_WIDGET)]
+        ours = [entry for entry in inputs if entry.id.startswith(_WIDGET)]
         if len(ours) == len(inputs):
             return message
         self._note(len(inputs) - len(ours))

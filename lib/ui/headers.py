@@ -40,7 +40,7 @@ _POWERS = (
 )
 """What a page could ask a browser for. Ours copies links (clipboard-write) and enlarges charts."""
 
-_OURS = ("fullscreen",)
+_USED_POWERS = ("fullscreen",)
 
 
 @cache
@@ -53,7 +53,7 @@ def headers() -> Mapping[str, str]:
         "referrer-policy": "same-origin",
         "content-security-policy": _policy(),
         "permissions-policy": ", ".join(
-            f"{power}=({'self' if power in _OURS else ''})" for power in _POWERS
+            f"{power}=({'self' if power in _USED_POWERS else ''})" for power in _POWERS
         ),
         "cross-origin-opener-policy": "same-origin",
         "cross-origin-resource-policy": "same-origin",
@@ -68,7 +68,7 @@ def _policy() -> str:
     ]
     rules = {
         "default-src": "'none'",
-        "script-src": " ".join(["'self'", *(f"'sha256-{one}'" for one in hashes)]),
+        "script-src": " ".join(["'self'", *(f"'sha256-{digest}'" for digest in hashes)]),
         "style-src": "'self' 'unsafe-inline'",
         "img-src": "'self' data:",
         "font-src": "'self' data:",

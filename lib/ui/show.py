@@ -13,6 +13,7 @@ from lib.reports.report import ChartSpec, Column, Figure, Report, Table
 from lib.ui.altair_charts import drawing
 from lib.ui.links import VIEW
 from lib.ui.text import literal
+from lib.usage.exact import fits_int64
 
 LAZY_ROWS = 10_000
 """Above this a table is sent as it is scrolled; it then has no search of its own."""
@@ -178,7 +179,7 @@ def _for_screen(table: Table) -> pd.DataFrame:
 
 def _digits(numbers: "pd.Series[Any]") -> "pd.Series[Any]":
     """Whole numbers; as text where one is beyond the 64 bits that a browser's table gets."""
-    if numbers.dtype != object or all(-(2**63) <= number < 2**63 for number in numbers.dropna()):
+    if numbers.dtype != object or fits_int64(numbers):
         return numbers
     return numbers.map(lambda number: None if pd.isna(number) else f"{number:,}").astype("str")
 

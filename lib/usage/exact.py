@@ -11,8 +11,16 @@ import pandas as pd
 _EXACT = Context(prec=200)
 _SAFE_SUM = 2.0**62
 
+LARGEST_INT64 = 2**63 - 1
+"""The largest whole number that an integer column of a frame holds."""
+
 Exact = int | Decimal
 """A number that is added without rounding."""
+
+
+def fits_int64(cells: "pd.Series[Any]") -> bool:
+    """Whether an integer column holds all known cells, which are whole numbers."""
+    return all(-LARGEST_INT64 <= number <= LARGEST_INT64 for number in cells.dropna())
 
 
 def exactly() -> AbstractContextManager[Context]:

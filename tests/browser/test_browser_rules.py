@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.test_browser import download, loaded
-from tests.support.hosted import Hosted, hosted, sign_in, sign_out
+from tests.support.hosted import Hosted, sign_in, sign_out
 
 PAGES = {
     "openai_usage": "oai_period=2026-10-01&oai_period=2026-10-07",
@@ -18,12 +18,6 @@ PAGES = {
 }
 NOISE = ("WARN ", "Failed to load resource: the server responded with a status of 404")
 """Vega's words on empty series, and Streamlit's search for its own address under a page's."""
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
-    with hosted(tmp_path_factory.mktemp("hosted")) as running:
-        yield running
 
 
 @pytest.fixture

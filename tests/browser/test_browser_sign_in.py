@@ -31,13 +31,6 @@ DATA = {
 """What a page's frames hold once it shows its data, and never before."""
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
-    """One dashboard for the tests that leave it as it was."""
-    with hosted(tmp_path_factory.mktemp("hosted")) as running:
-        yield running
-
-
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     made = browser.new_context(viewport={"width": 1400, "height": 1000})

@@ -1,7 +1,6 @@
 """Long replies of a Comet server with halves of characters and absurd numbers: whole, or piece by piece."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,19 +9,11 @@ from hypothesis import strategies as st
 
 from lib.sources.comet.experiments.entities import CometProject
 from lib.sources.comet.experiments.lists import parse_experiments, parse_projects
-from lib.sources.comet.server import entries as reader
 from lib.sources.comet.server.entries import read_entries
 
+pytestmark = pytest.mark.usefixtures("whole_and_in_pieces")
+
 ANY_TEXT = st.text(st.characters(categories=None), max_size=5)  # with lone surrogates
-
-
-@pytest.fixture(params=["small", "large"], autouse=True, scope="module")
-def _size(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every reply as one that is parsed whole, and as one that is parsed piece by piece."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "large":
-            patch.setattr(reader, "AT_ONCE", 0)
-        yield
 
 
 def entries(text: str) -> list[tuple[str, Any]]:

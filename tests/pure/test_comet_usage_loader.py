@@ -64,7 +64,7 @@ async def test_an_answer_is_short_to_write_down_however_much_is_in_it(app: Starl
     # asyncio.run() writes its result down at its end, and throws it away
     answer = await load(app)
     assert len(answer.experiments) > 200
-    assert len(repr(answer)) < 300 * len(answer.came) + 1_000
+    assert len(repr(answer)) < 300 * len(answer.projects_read) + 1_000
 
 
 async def test_gpu_figures_are_those_of_the_series_that_the_server_sends(app: Starlette) -> None:

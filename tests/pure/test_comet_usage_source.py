@@ -1,7 +1,6 @@
 """Experiments of a Comet server: what its answers come to, read piece by piece."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,23 +19,15 @@ from lib.sources.comet.experiments.lists import (
 )
 from lib.sources.comet.experiments.rows import rows_of
 from lib.sources.comet.experiments.targets import Wanted, chosen, unknown, wanted
-from lib.sources.comet.server import entries as reader
 from lib.sources.comet.server.entries import read_entries
+
+pytestmark = pytest.mark.usefixtures("whole_and_in_pieces")
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=12,
 )
-
-
-@pytest.fixture(params=["small", "large"], autouse=True, scope="module")
-def _size(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every reply as one that is parsed whole, and as one that is parsed piece by piece."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param == "large":
-            patch.setattr(reader, "AT_ONCE", 0)
-        yield
 
 
 def entries(text: str, name: str = "x") -> tuple[list[tuple[str, Any]], dict[str, Any]]:

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
-from websockets.sync.client import connect
 
 from lib.access.visitors import PAGES, ROLES, UPLOADS, Visitor
 from lib.demo.oidc import PEOPLE
 from tests.support.hosted import COOKIE_SECRET, STREAMLIT, hosted, leave
 from tests.support.servers import Dashboard, dashboard
+from tests.support.tabs import tab
 
 SIZE = 5_000
 METRICS_SECONDS = 5
@@ -37,33 +35,10 @@ def cookie_of(app: Dashboard, person: str, hours_ago: float = 0) -> dict[str, st
 
 def upload(app: Dashboard, cookies: dict[str, str], method: str = "PUT") -> int:
     """The status of an upload to a session of one's own, with the token against forgery."""
-    with httpx.Client(base_url=app.url, cookies=cookies) as http:
-        http.get("/_stcore/health")
-        token = http.cookies["_streamlit_xsrf"]
-        known = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
-        with connect(
-            f"{app.url.replace('http', 'ws')}/_stcore/stream",
-            origin=app.url,  # type: ignore[arg-type]
-            subprotocols=["streamlit", token],  # type: ignore[list-item]
-            additional_headers={"Cookie": known},
-            max_size=None,
-        ) as socket:
-            question = BackMsg()
-            question.rerun_script.query_string = ""
-            socket.send(question.SerializeToString())
-            message = ForwardMsg()
-            while not message.HasField("new_session"):
-                raw = socket.recv()
-                assert isinstance(raw, bytes)
-                message.ParseFromString(raw)
-            session = message.new_session.initialize.session_id
-            reply = http.request(
-                method,
-                f"/_stcore/upload_file/{session}/any",
-                files={"file": ("october.json", b"x" * SIZE)},
-                headers={"X-Xsrftoken": token},
-            )
-    return reply.status_code
+    files = {"file": ("october.json", b"x" * SIZE)}
+    with tab(app, cookies) as page:
+        path = f"/_stcore/upload_file/{page.session()}/any"
+        return page.ask(method, path, files=files).status_code
 
 
 def kept(app: Dashboard) -> int:

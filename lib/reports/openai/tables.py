@@ -10,6 +10,7 @@ import pandas as pd
 from lib.reports.openai.select import Names, OpenAISelection, sum_money
 from lib.reports.report import Column, Table
 from lib.sources.openai.tables import BREAKDOWN_METRICS, COSTS_GROUP_BY, DIMENSIONS, METRICS, Kind
+from lib.usage.exact import fits_int64
 
 UNALLOCATED = "Unallocated"
 """The row of what belongs to nobody: a null project is real money."""
@@ -175,7 +176,7 @@ def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
     parts = {metric: chosen.sums_by(metric, key) for metric in BREAKDOWN_METRICS}
     money = chosen.money_by(breakdown.cost_column)
     currency = chosen.currency_by(breakdown.cost_column) or chosen.currency
-    ids = dict.fromkeys([*(each for part in parts.values() for each in part), *money])
+    ids = dict.fromkeys([*(identity for part in parts.values() for identity in part), *money])
     nobody = UNALLOCATED if split else NOT_SPLIT
     rows = []
     for identity in ids:
@@ -223,7 +224,7 @@ def _breakdown_notes(
         yield f"Cost {breakdown.title.lower()} is unknown; TOTAL is that of all."
     failed = {name for metric in BREAKDOWN_METRICS for name in chosen.failed(metric)}
     if failed:
-        yield f"What these count is unknown, because they failed: {', '.join(sorted(failed))}."
+        yield f"{', '.join(sorted(failed))} failed, so what they count is unknown."
 
 
 def _weight(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -236,14 +237,9 @@ def _typed(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
     fits = {
         column.key: kinds[column.kind]
         for column in columns
-        if column.kind == "text"
-        or (column.kind in kinds and frame[column.key].dropna().map(_fits).all())
+        if column.kind == "text" or (column.kind in kinds and fits_int64(frame[column.key]))
     }
     return frame.astype(fits)
-
-
-def _fits(number: int) -> bool:
-    return -(2**63) <= number < 2**63
 
 
 def _empty(key: str, rows: int) -> "pd.Series[Any]":

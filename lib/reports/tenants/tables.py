@@ -12,6 +12,7 @@ from lib.reports.report import Column, Number, Table
 from lib.reports.tenants.select import TenantSelection, joined, present, texts
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.tables import METRICS, TOKENS
+from lib.usage.exact import fits_int64
 
 NO_USAGE = "no usage recorded"
 NOT_LISTED = "not in control database"
@@ -34,12 +35,8 @@ def sum_by(counters: pd.DataFrame, key: str, index: "pd.Index[Any]") -> pd.DataF
     total = sum(frame[metric].where(frame[metric].notna(), 0) for metric in TOKENS)
     frame["total_tokens"] = total.where(parts.notna().any(axis=1), None)  # type: ignore[union-attr]
     frame = frame.assign(**{column_of(metric): sums[metric] for metric in sorted(sums)})
-    fits = [key for key in frame if frame[key].dtype == object and _fits(frame[key])]
+    fits = [key for key in frame if frame[key].dtype == object and fits_int64(frame[key])]
     return frame.astype(dict.fromkeys(fits, "Int64"))
-
-
-def _fits(values: "pd.Series[Any]") -> bool:
-    return bool((values.dropna() < 2**63).all())
 
 
 def _sums(

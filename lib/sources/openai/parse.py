@@ -13,9 +13,9 @@ from pydantic import BaseModel, BeforeValidator, InstanceOf, ValidationError
 from lib.errors import SourceReplyError
 from lib.replies import is_sane
 from lib.sources.openai.tables import COSTS, DIMENSIONS, METRICS, NOT_METRICS
+from lib.usage.exact import LARGEST_INT64
 
 _NULL = type(None)
-_LARGEST = 2**63 - 1  # what an integer column of a frame holds
 _LAST_SECOND = 253_402_300_800  # the end of the year 9999: a day of milliseconds lies far beyond
 _RENAMED = {"date": "reply_date", "endpoint_type": "reply_endpoint_type"}
 """Names of our own columns, and what an undocumented field of that name is kept as."""
@@ -137,7 +137,7 @@ def _parse_ints(values: list[Any], kinds: set[type], name: str, source: str) -> 
 
 def _countable(values: list[Any]) -> bool:
     known = [value for value in values if value is not None]
-    return not known or (min(known) >= -_LARGEST and max(known) <= _LARGEST)
+    return not known or (min(known) >= -LARGEST_INT64 and max(known) <= LARGEST_INT64)
 
 
 def _whole(value: Any, name: str, source: str) -> int:

@@ -122,19 +122,19 @@ async def _fetch_buckets(
     client: ApiClient, series: Series, start: int, end: int
 ) -> list[ParsedBucket]:
     """All buckets of [start, end); goes on after the last bucket while a page says it is cut short."""
-    found: dict[int, ParsedBucket] = {}
-    at = start
-    while at < end:
-        payload = await _get(client, series, at, end)
+    kept: dict[int, ParsedBucket] = {}
+    next_start = start
+    while next_start < end:
+        payload = await _get(client, series, next_start, end)
         buckets, has_more = parse_page(payload, series.endpoint, series.source)
         for bucket in _aligned(buckets, series, start, end):
-            found[bucket.start] = bucket
-        reached = max((bucket.end for bucket in buckets), default=at)
+            kept[bucket.start] = bucket
+        reached = max((bucket.end for bucket in buckets), default=next_start)
         # On costs the last page may promise more that does not exist: only an advance counts.
-        if not has_more or reached <= at:
+        if not has_more or reached <= next_start:
             break
-        at = reached
-    return sorted(found.values(), key=lambda bucket: bucket.start)
+        next_start = reached
+    return sorted(kept.values(), key=lambda bucket: bucket.start)
 
 
 def _aligned(

@@ -257,20 +257,20 @@ def _plain(
     if path and not _is_number(path):
         raise ValueError("holds a database that is not a number after the last /")
     name = f"[{host[0]}]" if ":" in host[0] else host[0]
-    at = f"{signed_in}@" if signed_in else ""
-    found = dict(parse_url(f"{scheme}://{at}{name}:{host[1]}/{path}"))
-    found |= {key: _typed(key, value) for key, value in given.items() if "sentinel" not in key}
-    if scheme == "redis" and any(key.startswith("ssl_") for key in found):
+    signed = f"{signed_in}@" if signed_in else ""
+    options = dict(parse_url(f"{scheme}://{signed}{name}:{host[1]}/{path}"))
+    options |= {key: _typed(key, value) for key, value in given.items() if "sentinel" not in key}
+    if scheme == "redis" and any(key.startswith("ssl_") for key in options):
         raise ValueError("holds options of TLS; write rediss:// instead of redis://")
-    return found
+    return options
 
 
 def _socket(url: str, given: Mapping[str, str]) -> RedisEndpoint:
-    found = dict(parse_url(url))
-    if not found.get("path"):
+    options = dict(parse_url(url))
+    if not options.get("path"):
         raise ValueError("names no socket; it looks like unix:///run/redis.sock")
-    found |= {key: _typed(key, value) for key, value in given.items()}
-    return RedisEndpoint(str(found["path"]), found)
+    options |= {key: _typed(key, value) for key, value in given.items()}
+    return RedisEndpoint(str(options["path"]), options)
 
 
 def _sentinels(
@@ -279,7 +279,7 @@ def _sentinels(
     master, _, database = path.partition("/")
     if not master:
         raise ValueError("names no primary; it looks like redis+sentinel://host:26379/mymaster")
-    hosts = tuple(_host_and_port(one, _PORTS["sentinel"]) for one in address.split(","))
+    hosts = tuple(_host_and_port(host, _PORTS["sentinel"]) for host in address.split(","))
     options = _plain(scheme, signed_in, hosts[0], database, given)
     for name in ("host", "port", "connection_class"):
         options.pop(name, None)

@@ -211,7 +211,7 @@ def _postgres_parts(url: str) -> dict[str, str]:
 
 def _hosts(parts: Mapping[str, str]) -> list[str]:
     """Every host that may be connected to; hostaddr, where there is one, is what counts."""
-    return [one for key in ("host", "hostaddr") if key in parts for one in parts[key].split(",")]
+    return [host for key in ("host", "hostaddr") if key in parts for host in parts[key].split(",")]
 
 
 def _all_local(hosts: list[str]) -> bool:
@@ -314,8 +314,13 @@ def _rows_of_sqlite(path: Path, statement_seconds: float) -> list[tuple[object, 
 def _frame(rows: list[tuple[object, object]]) -> pd.DataFrame:
     # Bytes that are no UTF-8 are shown by their numbers, so that two ids stay two
     rows = [
-        (one.decode("utf-8", "backslashreplace") if isinstance(one, bytes) else one, dormant)
-        for one, dormant in rows
+        (
+            identity.decode("utf-8", "backslashreplace")
+            if isinstance(identity, bytes)
+            else identity,
+            dormant,
+        )
+        for identity, dormant in rows
     ]
     if not all(value != "" and isinstance(value, str | int | UUID | Decimal) for value, _ in rows):
         raise SourceReplyError(

@@ -110,4 +110,6 @@ NO_CONNECTION = Trouble((), SourceUnavailable,
 
 def first_trouble(troubles: Iterable[Trouble], text: str, otherwise: Trouble) -> Trouble:
     """The first trouble one of whose signs is in the text."""
-    return next((one for one in troubles if any(sign in text for sign in one.signs)), otherwise)
+    return next(
+        (trouble for trouble in troubles if any(sign in text for sign in trouble.signs)), otherwise
+    )

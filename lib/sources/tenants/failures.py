@@ -84,8 +84,8 @@ def translate(error: BaseException, place: str = "") -> SourceError:
     # A cluster wraps the reason no node could be asked in an error of its own, which says less.
     first = chain[0]
     if isinstance(first, redis.RedisClusterException):
-        first = next((one for one in chain[1:] if isinstance(one, LIBRARY_ERRORS)), first)
-    said = " ".join(f"{one} {_reason(one)}" for one in chain)
+        first = next((cause for cause in chain[1:] if isinstance(cause, LIBRARY_ERRORS)), first)
+    said = " ".join(f"{cause} {_reason(cause)}" for cause in chain)
     for kind, words, ours, detail, remedy in _TABLE:
         if isinstance(first, kind) and words in said:
             return ours(NAME, placed(detail, place), remedy)

@@ -217,8 +217,8 @@ class _Reading:
         kinds = cast("list[bytes]", await pipeline.execute())
         for index, kind in zip(missing, kinds, strict=True):
             if kind == b"string":  # written since: by now it has a value
-                one = chunk[index : index + 1]
-                self.collected.add_values(one, await self._values(one.keys))
+                single = chunk[index : index + 1]
+                self.collected.add_values(single, await self._values(single.keys))
             elif kind != b"none":
                 problem = f"a {kind.decode('ascii', 'replace')}, not a counter"
                 self.collected.add_bad_value(chunk.keys[index], problem, None)

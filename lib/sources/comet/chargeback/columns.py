@@ -12,6 +12,7 @@ import pandas as pd
 
 from lib.sources.comet.chargeback.tables import ADDED, FIELDS, SPELLINGS, Kind, Table
 from lib.sources.comet.server.moments import SECONDS
+from lib.usage.exact import LARGEST_INT64
 
 Record = dict[str, Any]
 
@@ -19,7 +20,6 @@ MOST_UNKNOWN = 40
 """Most undocumented columns of one table: a record with a thousand fields must not stall the page."""
 
 _NULL = type(None)
-_LARGEST = 2**63 - 1  # what an integer column of a frame holds
 _LONGEST = 40
 _NAMED = 8
 
@@ -166,13 +166,13 @@ def _free_name(name: str, columns: Mapping[str, Any]) -> str:
 
 def _countable(values: list[Any]) -> bool:
     known = [value for value in values if value is not None]
-    return not known or (min(known) >= -_LARGEST and max(known) <= _LARGEST)
+    return not known or (min(known) >= -LARGEST_INT64 and max(known) <= LARGEST_INT64)
 
 
 def whole_number(value: Any) -> int | None:
     """An integer, also when written as ``3.0`` or ``"3"``; None for anything else."""
     number = decimal_number(value)
-    if number is None or abs(number) > _LARGEST or number != number.to_integral_value():
+    if number is None or abs(number) > LARGEST_INT64 or number != number.to_integral_value():
         return None
     return int(number)
 

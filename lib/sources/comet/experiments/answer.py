@@ -36,14 +36,14 @@ class CometUsageAnswer:
     It is made of plain arrays; the frames of it are made when first asked for, which imports pandas.
 
     Args:
-        came: one for each project asked for.
+        projects_read: one for each project asked for.
         statuses: ``comet:projects`` and one ``comet:WORKSPACE/PROJECT`` for each that failed or
             answered in part, one ``comet:experiments`` for all that answered in full.
         notes: what a reader must know: values that were skipped, and why.
         host: where it came from, host name only.
     """
 
-    came: tuple[ProjectRows, ...]
+    projects_read: tuple[ProjectRows, ...]
     statuses: tuple[SourceStatus, ...]
     notes: tuple[str, ...] = ()
     host: str = ""
@@ -75,9 +75,9 @@ class CometUsageAnswer:
         """
         from lib.sources.comet.experiments.frames import projects_frame  # noqa: PLC0415
 
-        return projects_frame([(one.project, one.has_gpu) for one in self.came])
+        return projects_frame([(read.project, read.has_gpu) for read in self.projects_read])
 
     def _rows(self) -> Iterator[tuple[CometProject, ExperimentRows]]:
-        for one in self.came:
-            for rows in one.parts:
-                yield one.project, rows
+        for read in self.projects_read:
+            for rows in read.parts:
+                yield read.project, rows

@@ -50,10 +50,14 @@ def projects_frame(projects: Sequence[tuple[CometProject, bool | None]]) -> pd.D
     """``CometUsageAnswer.projects``, of projects and whether they have columns of GPUs."""
     return pd.DataFrame(
         {
-            "workspace": pd.array([one.workspace for one, _ in projects], dtype="str"),
-            "project": pd.array([one.name for one, _ in projects], dtype="str"),
-            "listed_experiments": pd.array([one.listed for one, _ in projects], dtype="Int64"),
-            "last_updated_ms": pd.array([one.updated for one, _ in projects], dtype="Int64"),
+            "workspace": pd.array([project.workspace for project, _ in projects], dtype="str"),
+            "project": pd.array([project.name for project, _ in projects], dtype="str"),
+            "listed_experiments": pd.array(
+                [project.listed for project, _ in projects], dtype="Int64"
+            ),
+            "last_updated_ms": pd.array(
+                [project.updated for project, _ in projects], dtype="Int64"
+            ),
             "has_gpu": pd.array([has_gpu for _, has_gpu in projects], dtype="boolean"),
         }
     )

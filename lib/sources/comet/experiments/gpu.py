@@ -91,22 +91,22 @@ def gpu_figures(series: Any, life: Life, skipped: SkippedSamples) -> GpuFigures 
         name = record.get("metricName") if isinstance(record, dict) else None
         if not isinstance(name, str) or not name.startswith(GPU_PREFIX):
             continue
-        suffix = next((one for one in GPU_SUFFIXES if name.endswith(one)), None)
+        suffix = next((ending for ending in GPU_SUFFIXES if name.endswith(ending)), None)
         if suffix is None:
             continue
         gpu = name.removesuffix(suffix)
-        found = utilisations if suffix == GPU_SUFFIXES[0] else memories
-        if gpu in found:
+        of_kind = utilisations if suffix == GPU_SUFFIXES[0] else memories
+        if gpu in of_kind:
             continue
         values = _percents(record.get("values"), skipped.values)
         if not values:
             continue
-        found[gpu] = (fsum(values) / len(values), max(values))
+        of_kind[gpu] = (fsum(values) / len(values), max(values))
         if spans.get(gpu) is None:
             spans[gpu] = span_seconds(record, len(values), life, skipped)
     if not spans:
         return None
-    highest = max(peak for found in (utilisations, memories) for _, peak in found.values())
+    highest = max(peak for of_gpus in (utilisations, memories) for _, peak in of_gpus.values())
     skipped.fractions += 0 < highest <= 1
     known = [span for span in spans.values() if span is not None]
     return GpuFigures(
@@ -119,12 +119,12 @@ def gpu_figures(series: Any, life: Life, skipped: SkippedSamples) -> GpuFigures 
     )
 
 
-def _means(found: dict[str, tuple[float, float]]) -> tuple[float | None, float | None]:
+def _means(of_gpus: dict[str, tuple[float, float]]) -> tuple[float | None, float | None]:
     """Of the GPUs' means and of their peaks."""
-    if not found:
+    if not of_gpus:
         return None, None
-    number = len(found)
-    means, peaks = zip(*found.values(), strict=True)
+    number = len(of_gpus)
+    means, peaks = zip(*of_gpus.values(), strict=True)
     return fsum(means) / number, fsum(peaks) / number
 
 
@@ -166,10 +166,10 @@ def _number(value: Any) -> float | None:
 
 
 def _percents(values: Any, skipped: Counter[str]) -> list[float]:
-    found = numbers(values, skipped)
-    kept = _within(found, 0, LARGEST_PERCENT)
-    if len(kept) < len(found):
-        skipped[f"outside 0 to {LARGEST_PERCENT}"] += len(found) - len(kept)
+    given = numbers(values, skipped)
+    kept = _within(given, 0, LARGEST_PERCENT)
+    if len(kept) < len(given):
+        skipped[f"outside 0 to {LARGEST_PERCENT}"] += len(given) - len(kept)
     return kept
 
 

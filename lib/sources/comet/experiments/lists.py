@@ -32,14 +32,14 @@ async def fetch_workspaces(rest: CometRest) -> tuple[str, ...]:
 
 def parse_workspaces(raw: bytes) -> tuple[str, ...]:
     """``workspaceNames`` of a reply, each once."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
 
     def take(_key: str, entry: Any) -> None:
         if name := text_of(entry):
-            found[name] = None
+            names[name] = None
 
     read_entries(raw, "workspaceNames", take)
-    return tuple(found)
+    return tuple(names)
 
 
 async def fetch_projects(rest: CometRest, workspace: str) -> tuple[CometProject, ...]:
@@ -58,7 +58,7 @@ async def fetch_projects(rest: CometRest, workspace: str) -> tuple[CometProject,
 
 def parse_projects(raw: bytes, workspace: str) -> tuple[CometProject, ...]:
     """``projects`` of a reply, each name once; entries without a name are passed over."""
-    found: dict[str, CometProject] = {}
+    projects: dict[str, CometProject] = {}
 
     def take(_key: str, entry: Any) -> None:
         name = text_of(entry.get("projectName")) if isinstance(entry, dict) else ""
@@ -66,10 +66,10 @@ def parse_projects(raw: bytes, workspace: str) -> tuple[CometProject, ...]:
             counted = whole(entry.get("numberOfExperiments"))
             listed = counted if counted is not None and counted >= 0 else None
             updated = moment(entry.get("lastUpdated")) or None
-            found.setdefault(name, CometProject(workspace, name, listed, updated))
+            projects.setdefault(name, CometProject(workspace, name, listed, updated))
 
     read_entries(raw, "projects", take)
-    return tuple(found.values())
+    return tuple(projects.values())
 
 
 async def fetch_gpu_columns(rest: CometRest, project: CometProject) -> tuple[str, ...]:
@@ -123,32 +123,32 @@ def parse_experiments(raw: bytes, *, archived: bool, page: int, seen: set[str]) 
     An experiment's own word on whether it is archived counts more than the list it came in: a
     server may not know the parameter.
     """
-    found = ExperimentPage()
+    parsed = ExperimentPage()
 
     def take(_key: str, entry: Any) -> None:
-        found.listed += 1
+        parsed.listed += 1
         key = text_of(entry.get("experimentKey")) if isinstance(entry, dict) else ""
         if not key:
-            found.unread += 1
+            parsed.unread += 1
             return
         if key in seen:
             return
         seen.add(key)
-        found.fresh += 1
+        parsed.fresh += 1
         said = entry.get("archived")
         if isinstance(said, bool) and said is not archived:
             return
-        found.keys.append(key)
-        found.users.append(text_of(entry.get("userName")))
-        found.starts.append(milliseconds(entry.get("startTimeMillis"), found))
-        found.ends.append(milliseconds(entry.get("endTimeMillis"), found))
-        found.durations.append(max(0, moment(entry.get("durationMillis"))))
+        parsed.keys.append(key)
+        parsed.users.append(text_of(entry.get("userName")))
+        parsed.starts.append(milliseconds(entry.get("startTimeMillis"), parsed))
+        parsed.ends.append(milliseconds(entry.get("endTimeMillis"), parsed))
+        parsed.durations.append(max(0, moment(entry.get("durationMillis"))))
         runs = entry.get("running")
-        found.running.append(runs if isinstance(runs, bool) else None)
+        parsed.running.append(runs if isinstance(runs, bool) else None)
 
     others = read_entries(raw, "experiments", take)
-    found.more = says_more(others, page)
-    return found
+    parsed.more = says_more(others, page)
+    return parsed
 
 
 def says_more(others: dict[str, Any], page: int) -> bool | None:

@@ -66,7 +66,7 @@ class _Part:
 def batches(keys: list[str], columns: int) -> list[list[str]]:
     """Experiments in lists that can be asked for at once."""
     size = max(1, min(BATCH, BATCH_SERIES // max(1, columns)))
-    return [keys[at : at + size] for at in range(0, len(keys), size)]
+    return [keys[start : start + size] for start in range(0, len(keys), size)]
 
 
 async def fetch_metrics(
@@ -84,23 +84,23 @@ async def fetch_metrics(
         part: whose metrics they are, for errors.
         patience: shared by all batches of a load.
     """
-    found = Metrics()
+    metrics = Metrics()
     waiting = [_Part(list(lives))]
     failures = 0
     while waiting:
         now = waiting.pop()
         if len(now.keys) > patience.most:
             starts = range(0, len(now.keys), patience.most)
-            waiting += [_Part(now.keys[at : at + patience.most]) for at in starts]
+            waiting += [_Part(now.keys[start : start + patience.most]) for start in starts]
             continue
         if failures >= FAILURES_OF_A_BATCH or patience.failures >= FAILURES_OF_ALL:
-            found.missing += len(now.keys)
+            metrics.missing += len(now.keys)
             continue
         terms = Terms(None, patience.seconds, _WHOLE if len(now.keys) == len(lives) else _PART)
         try:
             answer = await _ask(rest, columns, {key: lives[key] for key in now.keys}, part, terms)
         except SourceError as error:
-            found.error = error
+            metrics.error = error
             failures += 1
             patience.failures += 1
             if isinstance(error, SourceRefused) and error.status == 413:
@@ -108,15 +108,15 @@ async def fetch_metrics(
             if len(now.keys) > 1 and _fewer_may_help(error):
                 waiting += _cut(now.keys)
             else:
-                found.missing += len(now.keys)
+                metrics.missing += len(now.keys)
             continue
         failures = patience.failures = 0
         now.halves.append(len(now.keys))
         if len(now.halves) == 2:  # the whole failed, its halves did not: its size was to blame
             patience.most = min(patience.most, max(_FEWEST, *now.halves))
-        found.figures |= answer.figures
-        found.skipped.add(answer.skipped)
-    return found
+        metrics.figures |= answer.figures
+        metrics.skipped.add(answer.skipped)
+    return metrics
 
 
 def _cut(keys: list[str]) -> list[_Part]:
@@ -161,16 +161,16 @@ def parse_metrics(raw: bytes, lives: dict[str, Life]) -> Metrics:
     Raises:
         ValueError: not such a reply.
     """
-    found = Metrics()
+    metrics = Metrics()
 
     def take(key: str, entry: Any) -> None:
         if not isinstance(entry, dict):
             return
         key = key or str(entry.get("experimentKey"))
-        if key in lives and key not in found.figures:
-            figures = gpu_figures(entry.get("metrics"), lives[key], found.skipped)
+        if key in lives and key not in metrics.figures:
+            figures = gpu_figures(entry.get("metrics"), lives[key], metrics.skipped)
             if figures is not None:
-                found.figures[key] = figures
+                metrics.figures[key] = figures
 
     read_entries(raw, "experiments", take)
-    return found
+    return metrics

@@ -46,8 +46,8 @@ class ExperimentRows:
     def size(self) -> int:
         """About how many bytes it takes."""
         whole = (self.users, *self.moments, self.gpus, self.timed, self.rules, self.running)
-        held = sum(len(one) * one.itemsize for one in whole)
-        held += sum(len(one) * one.itemsize for one in self.figures)
+        held = sum(len(column) * column.itemsize for column in whole)
+        held += sum(len(column) * column.itemsize for column in self.figures)
         held += _KEY_BYTES * len(self.keys)
         return held + 150 * len(self.names) + 2_000
 
@@ -71,23 +71,23 @@ def rows_of(
         keys,
         array("i", (names[user] for page in pages for user in page.users)),
         tuple(name for name in names if name),
-        tuple(array("q", (one for part in parts for one in part)) for parts in by_moment),
-        array("h", (min(one.gpus, _MOST_GPUS) for one in of_gpus)),
-        array("h", (min(one.timed, _MOST_GPUS) for one in of_gpus)),
+        tuple(array("q", (moment for part in parts for moment in part)) for parts in by_moment),
+        array("h", (min(gpus.gpus, _MOST_GPUS) for gpus in of_gpus)),
+        array("h", (min(gpus.timed, _MOST_GPUS) for gpus in of_gpus)),
         tuple(
             array("d", (nan if value is None else value for value in column))
             for column in _by_figure(of_gpus)
         ),
-        array("b", (-1 if one.rule is None else one.rule for one in of_gpus)),
+        array("b", (-1 if gpus.rule is None else gpus.rule for gpus in of_gpus)),
         array("b", (-1 if runs is None else runs for page in pages for runs in page.running)),
         archived,
     )
 
 
-def _by_figure(found: Sequence[GpuFigures]) -> Iterator[Iterator[float | None]]:
+def _by_figure(figures: Sequence[GpuFigures]) -> Iterator[Iterator[float | None]]:
     """In the order of ``FLOATS``."""
-    yield (one.gpu_mean for one in found)
-    yield (one.gpu_peak for one in found)
-    yield (one.memory_mean for one in found)
-    yield (one.memory_peak for one in found)
-    yield (one.seconds for one in found)
+    yield (gpus.gpu_mean for gpus in figures)
+    yield (gpus.gpu_peak for gpus in figures)
+    yield (gpus.memory_mean for gpus in figures)
+    yield (gpus.memory_peak for gpus in figures)
+    yield (gpus.seconds for gpus in figures)

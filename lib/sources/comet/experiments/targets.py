@@ -26,10 +26,10 @@ def wanted(target: str, workspaces: Iterable[str] = ()) -> Wanted:
         workspaces: that exist, when known: the longest that the target begins with wins, since a
             workspace may have a slash in its name, or spaces around it.
     """
-    known = [one for one in workspaces if f"{target}/".startswith(f"{_plain(one)}/")]
+    known = [name for name in workspaces if f"{target}/".startswith(f"{_plain(name)}/")]
     if known:
-        found = max(known, key=len)
-        return Wanted(found, target[len(_plain(found)) :].strip("/"))
+        longest = max(known, key=len)
+        return Wanted(longest, target[len(_plain(longest)) :].strip("/"))
     workspace, _, project = target.partition("/")
     return Wanted(workspace, project)
 
@@ -45,18 +45,20 @@ def chosen(
     Raises:
         InputError: a workspace has no such project; names the nearest.
     """
-    found: dict[CometProject, None] = {}
+    projects_chosen: dict[CometProject, None] = {}
     for wish in wishes:
         projects = listed.get(wish.workspace)
         if projects is None:
             continue
-        named = [one for one in projects if one.name == wish.project]
-        alike = [one for one in projects if _plain(one.name) == _plain(wish.project)]
+        named = [project for project in projects if project.name == wish.project]
+        alike = [project for project in projects if _plain(project.name) == _plain(wish.project)]
         taken = named or alike if wish.project else projects
         if wish.project and not taken:
-            raise unknown("project", wish.project, [one.name for one in projects], wish.workspace)
-        found |= dict.fromkeys(taken)
-    return tuple(found)
+            raise unknown(
+                "project", wish.project, [project.name for project in projects], wish.workspace
+            )
+        projects_chosen |= dict.fromkeys(taken)
+    return tuple(projects_chosen)
 
 
 def unknown(kind: str, name: str, names: Iterable[str], workspace: str = "") -> InputError:
@@ -68,14 +70,14 @@ def unknown(kind: str, name: str, names: Iterable[str], workspace: str = "") -> 
         workspace: that the project was sought in.
     """
     folded: dict[str, str] = {}
-    for one in list(names)[:_MOST_COMPARED]:
-        folded.setdefault(one.casefold(), one)
+    for known in list(names)[:_MOST_COMPARED]:
+        folded.setdefault(known.casefold(), known)
     near = get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.5)
     where = f" in workspace {_shown(workspace)}" if workspace else ""
     if near:
-        remedy = f"Did you mean {' or '.join(_shown(folded[one]) for one in near)}?"
+        remedy = f"Did you mean {' or '.join(_shown(folded[known]) for known in near)}?"
     elif folded:
-        first = ", ".join(_shown(one) for one in list(folded.values())[:5])
+        first = ", ".join(_shown(known) for known in list(folded.values())[:5])
         remedy = f"{'The first are' if len(folded) > 5 else 'There is only'}: {first}."
     else:
         remedy = f"No {kind} is there to choose; check the key's rights."

@@ -90,73 +90,73 @@ def _piece_by_piece(
     text: str, name: str, take: Callable[[str, Any], None], decode: Decode
 ) -> dict[str, Any]:
     others: dict[str, Any] = {}
-    found = False
-    at = _open(text, _after_space(text, 0), "{")
-    while at >= 0:
-        key, at = _key(text, at, decode)
+    has_member = False
+    place = _open(text, _after_space(text, 0), "{")
+    while place >= 0:
+        key, place = _key(text, place, decode)
         if key != name:
-            others[key], at = decode(text, at)
+            others[key], place = decode(text, place)
         else:
-            found = True
-            at = _entries(text, at, take, decode)
-        at = _next(text, at, "}")
-    if not found:
+            has_member = True
+            place = _entries(text, place, take, decode)
+        place = _next(text, place, "}")
+    if not has_member:
         raise ValueError(f"no member {name}")
     return others
 
 
-def _entries(text: str, at: int, take: Callable[[str, Any], None], decode: Decode) -> int:
+def _entries(text: str, place: int, take: Callable[[str, Any], None], decode: Decode) -> int:
     """Walks over an object or array; where it ends."""
-    opening = text[at : at + 1]
+    opening = text[place : place + 1]
     if opening not in ("{", "["):
         raise ValueError("neither an object nor an array")
     closing = "}" if opening == "{" else "]"
-    end = _after_space(text, at + 1)
+    end = _after_space(text, place + 1)
     if text[end : end + 1] == closing:
         return end + 1
-    at = end
+    place = end
     while True:
         key = ""
         if closing == "}":
-            key, at = _key(text, at, decode)
-        value, at = decode(text, at)
+            key, place = _key(text, place, decode)
+        value, place = decode(text, place)
         take(key, value)
-        at = _after_space(text, at)
-        if text[at : at + 1] == closing:
-            return at + 1
-        at = _after_space(text, _expect(text, at, ","))
+        place = _after_space(text, place)
+        if text[place : place + 1] == closing:
+            return place + 1
+        place = _after_space(text, _expect(text, place, ","))
 
 
-def _open(text: str, at: int, opening: str) -> int:
+def _open(text: str, place: int, opening: str) -> int:
     """Where the first member begins; -1 for an object without any."""
-    at = _after_space(text, _expect(text, at, opening))
-    return -1 if text[at : at + 1] == "}" else at
+    place = _after_space(text, _expect(text, place, opening))
+    return -1 if text[place : place + 1] == "}" else place
 
 
-def _next(text: str, at: int, closing: str) -> int:
+def _next(text: str, place: int, closing: str) -> int:
     """Where the next member begins; -1 at the end of the object, which ends the text."""
-    at = _after_space(text, at)
-    if text[at : at + 1] != closing:
-        return _after_space(text, _expect(text, at, ","))
-    if _after_space(text, at + 1) != len(text):
+    place = _after_space(text, place)
+    if text[place : place + 1] != closing:
+        return _after_space(text, _expect(text, place, ","))
+    if _after_space(text, place + 1) != len(text):
         raise ValueError("more than one value")
     return -1
 
 
-def _key(text: str, at: int, decode: Decode) -> tuple[str, int]:
+def _key(text: str, place: int, decode: Decode) -> tuple[str, int]:
     """A member's name, and where its value begins."""
-    key, at = decode(text, at)
+    key, place = decode(text, place)
     if not isinstance(key, str):
         raise ValueError("a name that is no text")
-    return key, _after_space(text, _expect(text, _after_space(text, at), ":"))
+    return key, _after_space(text, _expect(text, _after_space(text, place), ":"))
 
 
-def _expect(text: str, at: int, sign: str) -> int:
-    if text[at : at + 1] != sign:
-        raise ValueError(f"no {sign} at {at}")
-    return at + 1
+def _expect(text: str, place: int, sign: str) -> int:
+    if text[place : place + 1] != sign:
+        raise ValueError(f"no {sign} at {place}")
+    return place + 1
 
 
-def _after_space(text: str, at: int) -> int:
-    match = _space(text, at)
-    return match.end() if match else at
+def _after_space(text: str, place: int) -> int:
+    match = _space(text, place)
+    return match.end() if match else place
