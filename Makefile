@@ -48,14 +48,15 @@ test-hosted: .venv/.dev
 bench: .venv/.dev
 	$(BIN)/python -m bench $(ARGS)
 
-# Renews all lock files from requirements*.txt.
+# Renews all lock files from requirements*.txt. With extras: without them older pips ask PyPI which release has the
+# extra, find a newer one and refuse it for want of a hash.
 lock: .venv/.dev
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	$(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-o requirements.lock requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	$(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-o requirements-dev.lock requirements.txt requirements-dev.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	$(BIN)/uv pip compile --quiet --universal --no-strip-extras --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-o requirements-judges.lock requirements-judges.txt
 
 .venv/bin/pip:
