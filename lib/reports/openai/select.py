@@ -64,7 +64,7 @@ class OpenAISelection:
         out say nothing about it."""
         if self.failed(metric):
             return None
-        if metric in self.usage and (known := total(self._counted(metric)[metric])) is not None:
+        if metric in self.usage and (known := total(self._counted(metric))) is not None:
             return int(known)
         counting = self._counting(metric)
         left_out = self.usage["endpoint_type"].isin(counting).any()
@@ -87,20 +87,23 @@ class OpenAISelection:
             for status in self.statuses
         )
 
-    def _counted(self, metric: str) -> pd.DataFrame:
-        """The rows that a total adds up: all of a flow, the last bucket's of a level."""
+    def _counted(self, metric: str) -> "pd.Series[Any]":
+        """The values that a total adds up: all of a flow, the last bucket's of a level."""
         present = self.usage[metric].notna()
         if METRICS[metric].nature == "level":
             present &= self.usage["start_time"] == self.last
-        return self.usage[present]
+        return self.usage.loc[present, metric]
 
     def sums_by(self, metric: str, column: str) -> Sums:
         """A metric by the ids of a column; empty where its total is unknown."""
         if metric not in self.usage or self.failed(metric):
             return {}
-        rows = self._counted(metric)
-        ids = rows[column] if column in rows else pd.Series(None, index=rows.index, dtype="str")
-        sums = addable(rows[metric]).groupby(ids, dropna=False).sum(min_count=1)
+        values = self._counted(metric)
+        if column not in self.usage:
+            ids = pd.Series(None, index=values.index, dtype="str")
+        else:
+            ids = self.usage.loc[values.index, column]
+        sums = addable(values).groupby(ids, dropna=False).sum(min_count=1)
         return {_id(key): int(value) for key, value in sums.items()}
 
     def count(self, column: str) -> int | None:
