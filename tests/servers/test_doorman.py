@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lib.access.uploads import MOST_FILES
-from tests.servers.test_uploads import cookie_of, upload
-from tests.support.hosted import Hosted, hosted, leave
+from tests.servers.test_uploads import upload
+from tests.support.hosted import Hosted, cookie_of, hosted, leave
 from tests.support.servers import NOTHING, ROOT
 from tests.support.tabs import tab
 

@@ -11,8 +11,8 @@ from lib.access.sign_outs import KEPT_SECONDS, RETRY_SECONDS, SignOuts, person_n
 from lib.access.visitors import Refusal, Visitor, decide, identity_of
 from lib.errors import SettingsError
 from tests.pure.test_access import NOW, SETTINGS, claims
-from tests.servers.test_uploads import cookie_of, upload
-from tests.support.hosted import COOKIE_SECRET, hosted, leave
+from tests.servers.test_uploads import upload
+from tests.support.hosted import COOKIE_SECRET, cookie_of, hosted, leave
 
 WHO = identity_of(claims())
 SOMEBODY_ELSE = identity_of(claims(nonce="another"))

@@ -1,36 +1,19 @@
 """Uploads to a hosted dashboard: everybody has a session to upload to, few may."""
 
-import json
 import time
 from pathlib import Path
 
 import httpx
 import pytest
-from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from lib.access.visitors import PAGES, ROLES, UPLOADS, Visitor
-from lib.demo.oidc import PEOPLE
-from tests.support.hosted import COOKIE_SECRET, STREAMLIT, hosted, leave
+from tests.support.hosted import STREAMLIT, cookie_of, hosted, leave
 from tests.support.servers import Dashboard, dashboard
 from tests.support.tabs import tab
 
 SIZE = 5_000
 METRICS_SECONDS = 5
 """How long Streamlit gives the same answer for its memory."""
-
-
-def cookie_of(app: Dashboard, person: str, hours_ago: float = 0) -> dict[str, str]:
-    """What the sign-in of one of the demo's people leaves in a browser."""
-    claims = {
-        **PEOPLE[person],
-        "is_logged_in": True,
-        "iat": int(time.time() - hours_ago * 3_600),
-        "nonce": person,
-        "origin": app.url,
-        "provider": "default",
-    }
-    signed = create_signed_value(COOKIE_SECRET, "_streamlit_user", json.dumps(claims))
-    return {"_streamlit_user": signed.decode()}
 
 
 def upload(app: Dashboard, cookies: dict[str, str], method: str = "PUT") -> int:

@@ -1,5 +1,7 @@
 """A hosted dashboard: the entry for hosting, signed in to by a real OpenID Connect provider."""
 
+import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +10,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, expect
 from starlette.applications import Starlette
+from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from lib.demo.oidc import CLIENT_ID, DEMO_ROLES, PEOPLE, create_oidc_app
 from tests.support.servers import Dashboard, dashboard, free_port, serve
@@ -59,6 +62,42 @@ server_metadata_url = "{issuer}/.well-known/openid-configuration"
         settings.setdefault("DASHBOARD_CONTACT", "the FinOps team (finops@demo.example)")
         with dashboard(folder, command=command, port=port, **settings) as running:
             yield Hosted(running.url, running.log, provider, audit)
+
+
+def cookie_of(
+    app: Dashboard,
+    person: str,
+    hours_ago: float = 0,
+    *,
+    secret: str = COOKIE_SECRET,
+    **claims: object,
+) -> dict[str, str]:
+    """What the sign-in of one of the demo's people leaves in a browser.
+
+    Args:
+        secret: that signs it; the dashboard's, or another.
+        claims: other ones than that person's.
+    """
+    all_claims = {
+        **PEOPLE[person],
+        "is_logged_in": True,
+        "iat": int(time.time() - hours_ago * 3_600),
+        "nonce": person,
+        "origin": app.url,
+        "provider": "default",
+        **claims,
+    }
+    signed = create_signed_value(secret, "_streamlit_user", json.dumps(all_claims))
+    return {"_streamlit_user": signed.decode()}
+
+
+def open_as(page: Page, app: Dashboard, person: str, path: str, hours_ago: float = 0) -> None:
+    """A page of the dashboard, by somebody who has signed in before."""
+    cookies = cookie_of(app, person, hours_ago)
+    page.context.add_cookies(
+        [{"name": name, "value": value, "url": app.url} for name, value in cookies.items()]
+    )
+    page.goto(app.url + path)
 
 
 def sign_in(page: Page, person: str) -> None:

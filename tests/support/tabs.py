@@ -1,6 +1,6 @@
 """Pages without a browser: what a tab sends, and what the server answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.Navigation_pb2 import Navigation
 from websockets.sync.client import ClientConnection, connect
 
 from tests.support.servers import Dashboard
@@ -28,20 +29,33 @@ class Tab:
         message.ParseFromString(raw)
         return message
 
-    def run(self, page: str, *inputs: str) -> str:
+    def run(self, page: str, *inputs: str, query: str = "") -> str:
         """Everything that a run of a page sends, as text."""
+        return text_of(self.messages(page, *inputs, query=query))
+
+    def messages(
+        self, page: str, *inputs: str, query: str = "", pressed: str = ""
+    ) -> list[ForwardMsg]:
+        """Everything that a run of a page sends.
+
+        Args:
+            pressed: id of the button whose click asks for the run.
+        """
         question = BackMsg()
         question.rerun_script.page_name = page
+        question.rerun_script.query_string = query
         for name in inputs:
             question.rerun_script.widget_states.widgets.add(id=name, string_value="x")
+        if pressed:
+            question.rerun_script.widget_states.widgets.add(id=pressed, trigger_value=True)
         self.socket.send(question.SerializeToString())
         sent = []
         while True:
             message = self.receive()
-            sent.append(str(message))
+            sent.append(message)
             early = message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
             if message.WhichOneof("type") == "script_finished" and not early:
-                return "".join(sent)
+                return sent
 
     def session(self) -> str:
         """The session that the server has for it."""
@@ -53,6 +67,18 @@ class Tab:
 
     def ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
         return self.http.request(method, path, headers={"X-Xsrftoken": self.token}, **sent)
+
+
+def text_of(messages: Iterable[ForwardMsg]) -> str:
+    return "".join(str(message) for message in messages)
+
+
+def menu_of(messages: Iterable[ForwardMsg]) -> list[str]:
+    """Titles of the pages in the menu that a run leaves in the sidebar."""
+    last = [one.navigation for one in messages if one.HasField("navigation")][-1]
+    if last.position == Navigation.HIDDEN:
+        return []
+    return [page.page_name for page in last.app_pages if not page.is_hidden]
 
 
 @contextmanager
