@@ -58,7 +58,6 @@ def judged(site: Site, folder: Path, document: Any) -> Both:
     done = run_judge(
         *("cometx", "admin", "growth-report", "--chargeback-report", str(file), *words),
         folder=folder,
-        home=folder.parent,
         COMET_API_KEY=KEY,
         COMET_URL_OVERRIDE=f"{site.url}/clientlib/",
     )

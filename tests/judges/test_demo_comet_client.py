@@ -69,7 +69,7 @@ def site() -> Iterator[Site]:
 
 def judged(program: str, folder: Path, **settings: str) -> Any:
     """What a program for Comet's own packages prints."""
-    done = run_judge("python", "-c", program, folder=folder, home=folder, **settings)
+    done = run_judge("python", "-c", program, folder=folder, **settings)
     assert done.code == 0, done.text
     return json.loads(done.text.partition("FOUND")[2].splitlines()[0])
 

@@ -18,7 +18,7 @@ from lib.demo.comet_chargeback import chargeback_report
 from lib.demo.comet_faults import CometFaults, CometShape
 from lib.demo.comet_organisation import millis
 from lib.demo.comet_server import create_comet_app
-from tests.support.judges import KEY, Site, Verdict, run_judge, smart_key
+from tests.support.judges import KEY, Site, Verdict, run_judge, smart_key, start_judge
 from tests.support.servers import serve
 
 NOW = datetime(2026, 11, 21, 13, 40, tzinfo=UTC)
@@ -56,19 +56,14 @@ def site(served: Site) -> Iterator[Site]:
     served.app.state.shape = CometShape()
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
 @pytest.fixture
-def admin(home: Path, tmp_path: Path) -> Judge:
+def admin(tmp_path: Path) -> Judge:
     """``cometx admin`` with a plain key and the SDK's own root."""
 
     def run(site: Site, *words: str, prefix: str = "") -> Verdict:
         root = f"{site.url}{prefix}/clientlib/"
         settings = {"COMET_API_KEY": KEY, "COMET_URL_OVERRIDE": root}
-        return run_judge("cometx", "admin", *words, folder=tmp_path, home=home, **settings)
+        return run_judge("cometx", "admin", *words, folder=tmp_path, **settings)
 
     return run
 
@@ -84,12 +79,10 @@ def test_chargeback_report_saves_what_the_server_sent(site: Site, admin: Judge) 
     assert len(saved["users"]["licensedUsers"]) > 50
 
 
-def test_a_smart_key_alone_leads_to_the_report_of_a_month(
-    site: Site, home: Path, tmp_path: Path
-) -> None:
+def test_a_smart_key_alone_leads_to_the_report_of_a_month(site: Site, tmp_path: Path) -> None:
     words = ("admin", "chargeback-report", "2026-05")
     key = smart_key(site.url)
-    done = run_judge("cometx", *words, folder=tmp_path, home=home, COMET_API_KEY=key)
+    done = start_judge("cometx", *words, folder=tmp_path, COMET_API_KEY=key)
     assert done.code == 0, done.text
     assert list(site.app.state.requests)[-1] == ("chargeback", (("reportMonth", "2026-05"),))
     saved = json.loads((tmp_path / "comet-chargeback-report-2026-05.json").read_text())
@@ -117,13 +110,12 @@ def test_cometx_cannot_read_a_sign_in_page(site: Site, admin: Judge) -> None:
 
 
 @pytest.fixture(scope="module")
-def growth(prefixed: Site, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Verdict:
+def growth(prefixed: Site, tmp_path_factory: pytest.TempPathFactory) -> Verdict:
     root = f"{prefixed.url}/comet/clientlib/"
     return run_judge(
         "cometx",
         *("admin", "growth-report", "--no-open", "--csv-dir", "csv"),
         folder=tmp_path_factory.mktemp("growth"),
-        home=home,
         COMET_API_KEY=KEY,
         COMET_URL_OVERRIDE=root,
     )

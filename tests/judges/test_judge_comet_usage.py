@@ -67,7 +67,6 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
             "cometx",
             *("admin", "usage-report", "--no-open", "--units", UNIT, *names),
             folder=folder,
-            home=folder,
             COMET_API_KEY=CANARY,
             COMET_URL_OVERRIDE=f"{lab.url}/clientlib/",
         )
