@@ -23,7 +23,7 @@ from tests.support.comet_usage_answers import ms
 from tests.support.comet_usage_loads import NOW as COMET_NOW
 from tests.support.comet_usage_loads import load as load_experiments
 from tests.support.every_format import every_format
-from tests.support.replies import NOW, ask, mock_client, report_of
+from tests.support.replies import LAST, NOW, ask, mock_client, report_of
 
 HALF = r"\ud800"
 
@@ -45,8 +45,8 @@ def stands(report: Report, whole: Report, *names: str) -> None:
 
 
 async def test_openai(stand_in: Starlette) -> None:
-    asked = ask()
-    whole = await report_of(stand_in)
+    asked = ask(LAST, endpoints=("completions", "costs"))
+    whole = await report_of(stand_in, asked)
     transport = httpx.ASGITransport(app=stand_in)
 
     async def handle(request: httpx.Request) -> httpx.Response:

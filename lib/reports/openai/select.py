@@ -89,22 +89,24 @@ class OpenAISelection:
 
     def _counted(self, metric: str) -> "pd.Series[Any]":
         """The values that a total adds up: all of a flow, the last bucket's of a level."""
-        present = self.usage[metric].notna()
+        values = self.usage[metric]
         if METRICS[metric].nature == "level":
-            present &= self.usage["start_time"] == self.last
-        return self.usage.loc[present, metric]
+            return values.where(self.usage["start_time"] == self.last)
+        return values
 
-    def sums_by(self, metric: str, column: str) -> Sums:
-        """A metric by the ids of a column; empty where its total is unknown."""
-        if metric not in self.usage or self.failed(metric):
-            return {}
-        values = self._counted(metric)
-        if column not in self.usage:
-            ids = pd.Series(None, index=values.index, dtype="str")
-        else:
-            ids = self.usage.loc[values.index, column]
-        sums = addable(values).groupby(ids, dropna=False).sum(min_count=1)
-        return {_id(key): int(value) for key, value in sums.items()}
+    def sums_by(self, column: str) -> Mapping[str, Sums]:
+        """Every metric by the ids of a column; empty where its total is unknown."""
+        usage = self.usage
+        known = [metric for metric in METRICS if metric in usage and not self.failed(metric)]
+        sums: dict[str, Sums] = {metric: {} for metric in METRICS}
+        if known:
+            nobody = pd.Series(None, index=usage.index, dtype="str")
+            counted = pd.DataFrame({metric: addable(self._counted(metric)) for metric in known})
+            groups = counted.groupby(usage.get(column, nobody), dropna=False).sum(min_count=1)
+            for metric in known:
+                known_sums = groups[metric].dropna().items()
+                sums[metric] = {_id(key): int(value) for key, value in known_sums}
+        return sums
 
     def count(self, column: str) -> int | None:
         """Distinct ids with usage in the period; storage that merely lies there is no activity.
