@@ -119,15 +119,17 @@ def check_folder(output: Path) -> None:
 
 def _with_progress(work: Callable[[Progress], Awaitable[T]]) -> T:
     """Runs the work; draws its progress on stderr when that is a terminal."""
+    made: list[T] = []  # what ``run`` returned would be written out as text when the loop ends
 
-    async def run() -> T:
+    async def run() -> None:
         progress = Progress()
         task = asyncio.ensure_future(work(progress))
         if sys.stderr.isatty():
             await _drawn(task, progress)
-        return await task
+        made.append(await task)
 
-    return asyncio.run(run())
+    asyncio.run(run())
+    return made[0]
 
 
 async def _drawn(task: "asyncio.Future[T]", progress: Progress) -> None:

@@ -1,5 +1,6 @@
 """The process that prints: it may end, it knows no secret, and nobody gets another one's report."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -21,10 +22,13 @@ from tests.support.report_strategies import chart, report
 CANARY = "sk-admin-canary-of-the-printer"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def printer() -> Iterator[Printer]:
+    """Of one that knows a secret; every test leaves it able to print."""
     one = Printer()
-    yield one
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_ADMIN_KEY", CANARY)
+        yield one
     one.stop()
 
 
@@ -85,8 +89,6 @@ class _Deadly:
     """Ends the process that reads it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        import os
-
         return os._exit, (1,)
 
 
@@ -97,8 +99,8 @@ def test_each_thread_gets_its_own_report(printer: Printer) -> None:
         assert [title_of(pdf) for pdf in printed] == titles
 
 
-def test_the_printer_is_given_no_secret(printer: Printer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_ADMIN_KEY", CANARY)
+def test_the_printer_is_given_no_secret(printer: Printer) -> None:
+    assert os.environ["OPENAI_ADMIN_KEY"] == CANARY, "this process has one"
     printer.print(report())
     assert printer._process is not None
     environment = Path(f"/proc/{printer._process.pid}/environ")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import aclosing
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lib.cache import Caches
@@ -14,6 +14,7 @@ from lib.loader.tenants import load_tenants, tenant_source
 from lib.reports.report import Report
 from lib.settings import Settings
 from lib.sources.tenants.query import check_tenant_query
+from tests.support.profiles import examples
 from tests.support.redis_servers import Server, any_redis
 from tests.support.tenant_answers import ALL, Row, build, row_of, rows_of
 
@@ -23,7 +24,7 @@ periods = st.sampled_from(["2026-08", "2026-09", "2026-09-14", "2026-10", "2026-
 counters = st.builds("usage:{}:{}:{}".format, tenants, metrics, periods)
 strange = st.sampled_from(["usage:acme", "usage::requests:2026-09", "usage:acme::2026-09"])
 values = st.integers(0, 2**63 - 1).map(str) | st.sampled_from(["5.5", "-3", "many"])
-keyspaces = st.dictionaries(counters | strange, values, max_size=15)
+keyspaces = st.dictionaries(counters | strange, values, min_size=1, max_size=15)
 
 
 @pytest.fixture(scope="module")
@@ -54,19 +55,25 @@ def known(row: Row) -> Row:
 async def reports_of(redis: Server, keyspace: dict[str, str]) -> tuple[Report, dict[str, Report]]:
     with redis.admin() as admin:
         admin.flushdb()
-        if keyspace:
-            admin.mset(keyspace)
+        admin.mset(keyspace)
     whole = await report_of(redis)
     names = [row["tenant_id"] for row in rows_of(whole)]
     return whole, {name: await report_of(redis, name) for name in names}
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(12)
 @given(keyspaces)
 def test_the_report_of_one_tenant_is_its_row_of_the_whole(
     redis: Server, keyspace: dict[str, str]
 ) -> None:
-    whole, single = asyncio.run(reports_of(redis, keyspace))
+    reports: list[tuple[Report, dict[str, Report]]] = []
+
+    async def ask() -> None:  # what it returned would be written out as text when the loop ends
+        reports.append(await reports_of(redis, keyspace))
+
+    asyncio.run(ask())
+    ((whole, single),) = reports
+    assume(single)
     for tenant, report in single.items():
         assert [known(row) for row in rows_of(report)] == [known(row_of(whole, tenant))]
         assert doubts(report, tenant) == doubts(whole, tenant) == rows_of(report, "data_quality")

@@ -1,5 +1,6 @@
 """Counters over TLS: alone, behind a sentinel, and in a cluster, of real servers that speak nothing else."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,8 +45,18 @@ def sentinel(signed: Certificates) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def cluster(signed: Certificates) -> Iterator[list[Server]]:
+    """Holds counters on all of its nodes."""
     with redis_cluster(certificates=signed) as servers:
+        address = f"rediss://127.0.0.1:{servers[0].port}?ssl_ca_certs={signed.authority}"
+        asyncio.run(fill(address))
         yield servers
+
+
+async def fill(address: str) -> None:
+    client = await connect(parse_endpoint(address))
+    for number in range(1_500):
+        await client.set(f"usage:t{number}:requests:2025-09", number)
+    await client.aclose()
 
 
 @pytest.fixture
@@ -108,11 +119,6 @@ async def test_a_cluster_is_read_over_tls_by_every_node(
     signed: Certificates, cluster: list[Server], node: int
 ) -> None:
     address = f"rediss://127.0.0.1:{cluster[node].port}?ssl_ca_certs={signed.authority}"
-    client = await connect(parse_endpoint(address))
-    await client.flushall(target_nodes=RedisCluster.PRIMARIES)
-    for number in range(1_500):
-        await client.set(f"usage:t{number}:requests:2025-09", number)
-    await client.aclose()
     for server in cluster:
         with server.admin() as alone:
             assert alone.dbsize() > 300, "the counters are on all nodes"
