@@ -261,34 +261,55 @@ class Parrot(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-@pytest.mark.parametrize("command", [ONE_DAY, ["check"]], ids=["openai", "check"])
-def test_a_key_that_the_upstream_repeats_shows_up_nowhere_even_when_debugging(
-    tmp_path: Path, command: list[str]
-) -> None:
+@pytest.fixture
+def parrot() -> Iterator[str]:
+    """An upstream that repeats the key; its base URL."""
     Parrot.asked = 0
     server = ThreadingHTTPServer(("127.0.0.1", 0), Parrot)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        done = process(
-            tmp_path,
-            command,
-            OPENAI_ADMIN_KEY=CANARY,
-            OPENAI_BASE_URL=f"http://127.0.0.1:{server.server_port}/v1",
-        )
-    finally:
-        server.shutdown()
-        server.server_close()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_key_that_the_upstream_repeats_shows_up_nowhere_even_when_debugging(
+    tmp_path: Path, parrot: str
+) -> None:
+    done = process(tmp_path, ONE_DAY, OPENAI_ADMIN_KEY=CANARY, OPENAI_BASE_URL=parrot)
     assert done.returncode == 1
-    assert "canary" not in (done.stdout + done.stderr).lower()
-    assert "[secret]" in done.stdout + done.stderr
+    holds_no_key(done.stdout + done.stderr)
     assert "trying again" in done.stderr, "the log speaks at this level"
 
 
-def test_a_key_that_is_refused_as_a_setting_shows_up_nowhere(tmp_path: Path) -> None:
-    done = process(tmp_path, ["check"], OPENAI_ADMIN_KEY="sk-proj-canary-Zx81Lq77")
-    assert (done.returncode, done.stdout) == (2, "")
+def test_a_key_that_the_upstream_repeats_to_the_check_shows_up_nowhere_even_when_debugging(
+    monkeypatch: pytest.MonkeyPatch, parrot: str
+) -> None:
+    debugging(monkeypatch, OPENAI_ADMIN_KEY=CANARY, OPENAI_BASE_URL=parrot)
+    done = run("check")
+    assert done.exit_code == 1
+    holds_no_key(done.stdout + done.stderr)
+    assert "trying again" in done.stderr, "the log speaks at this level"
+
+
+def holds_no_key(said: str) -> None:
+    assert "canary" not in said.lower()
+    assert "[secret]" in said
+
+
+def test_a_key_that_is_refused_as_a_setting_shows_up_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    debugging(monkeypatch, OPENAI_ADMIN_KEY="sk-proj-canary-Zx81Lq77")
+    done = run("check")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert "OPENAI_ADMIN_KEY is a project key" in done.stderr
     assert "canary" not in done.stderr.lower()
+
+
+def debugging(patch: pytest.MonkeyPatch, **settings: str) -> None:
+    """The same settings and level for a command in this process."""
+    for name, value in ({"DASHBOARD_DEMO": "auto", "LOGURU_LEVEL": "DEBUG"} | settings).items():
+        patch.setenv(name, value)
 
 
 def process(

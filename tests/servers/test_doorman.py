@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from lib.access.uploads import MOST_FILES
-from tests.servers.test_uploads import upload
+from lib.cli.commands import app as commands
+from tests.servers.test_uploads import SIZE, kept, upload
 from tests.support.hosted import Hosted, cookie_of, hosted, leave
 from tests.support.servers import NOTHING, ROOT
 from tests.support.tabs import tab
+
+METRICS_SECONDS = 5
+"""How long Streamlit gives the same answer for its memory."""
 
 FROM_ELSEWHERE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
 
@@ -25,7 +30,10 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def app(state: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
-    with hosted(tmp_path_factory.mktemp("hosted"), DASHBOARD_STATE_DIR=str(state)) as running:
+    settings = {"DASHBOARD_STATE_DIR": str(state)}
+    # Nothing that a test has uploaded goes while another one weighs the memory
+    settings["STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL"] = "3600"
+    with hosted(tmp_path_factory.mktemp("hosted"), **settings) as running:
         yield running
 
 
@@ -97,16 +105,18 @@ def test_a_sign_out_that_could_not_be_written_is_told_audited_and_written_later(
 
 
 def test_the_command_ends_all_sign_ins_of_one_person_and_of_nobody_else(
-    app: Hosted, state: Path
+    app: Hosted, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cookies = [cookie_of(app, "ada", hours_ago=hours) for hours in (0, 1, 5)]
     assert [upload(app, cookie) for cookie in cookies] == [204] * 3
     folder = app.log.parent
     environ = {**NOTHING, "HOME": str(folder), "DASHBOARD_AUDIT": str(app.audit)}
     environ |= {"DASHBOARD_STATE_DIR": str(folder.parent / "missing"), "PATH": ""}
-    ran = ended_by_command(environ, "ada@demo.example")
-    assert ran.returncode == 2
-    assert "DASHBOARD_STATE_DIR" in ran.stderr
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    refused = CliRunner().invoke(commands, ["sign-outs", "end", "ada@demo.example"])
+    assert refused.exit_code == 2
+    assert "DASHBOARD_STATE_DIR" in refused.stderr
     assert [upload(app, cookie) for cookie in cookies] == [204] * 3
     ran = ended_by_command(environ | {"DASHBOARD_STATE_DIR": str(state)}, "ADA@demo.example")
     assert ran.returncode == 0, ran.stderr
@@ -121,7 +131,9 @@ def test_the_command_ends_all_sign_ins_of_one_person_and_of_nobody_else(
         "by": "command",
         "written": True,
     }
-    assert ended_by_command(environ, "ada").returncode == 2
+    misused = CliRunner().invoke(commands, ["sign-outs", "end", "ada"])
+    assert misused.exit_code == 2
+    assert "not one e-mail address" in misused.stderr
 
 
 def ended_by_command(environ: dict[str, str], email: str) -> "subprocess.CompletedProcess[str]":
@@ -129,6 +141,55 @@ def ended_by_command(environ: dict[str, str], email: str) -> "subprocess.Complet
     return subprocess.run(
         command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False
     )
+
+
+def test_a_copied_cookie_opens_nothing_at_another_process_nor_at_one_that_starts_later(
+    app: Hosted, state: Path, tmp_path: Path
+) -> None:
+    earlier, cookie = (cookie_of(app, "fritz", hours_ago=hours) for hours in (0.7, 0.8))
+    assert upload(app, earlier) == 204
+    leave(app.url, earlier)
+    with hosted(tmp_path, DASHBOARD_STATE_DIR=str(state)) as other:
+        assert upload(other, earlier) == 403
+        assert [upload(one, cookie) for one in (app, other)] == [204, 204]
+        leave(app.url, cookie)
+        assert [upload(one, cookie) for one in (app, other)] == [403, 403]
+        before = {path.name for path in state.iterdir()}
+        leave(app.url, {})
+        after = {path.name for path in state.iterdir()}
+        assert after == before, "whoever is not signed in leaves nothing there"
+        assert upload(other, cookie_of(other, "fritz")) == 204
+        gone = state.with_name("gone")
+        state.rename(gone)
+        try:
+            assert upload(other, cookie_of(other, "fritz")) == 403
+            leave(other.url, cookie_of(other, "fritz"))
+            assert "A sign-out could not be written" in other.log.read_text(encoding="utf-8")
+        finally:
+            gone.rename(state)
+
+
+def test_only_who_sees_the_page_that_takes_files_may_upload(app: Hosted) -> None:
+    before = kept(app)
+    left = cookie_of(app, "fritz", hours_ago=0.9)
+    leave(app.url, left)
+    strangers = {
+        "anonymous": {},
+        "forged": {"_streamlit_user": "x" + cookie_of(app, "ada")["_streamlit_user"]},
+        "viewer": cookie_of(app, "vera"),
+        "without a verified address": cookie_of(app, "ulf"),
+        "of another domain": cookie_of(app, "otto"),
+        "without a role": cookie_of(app, "nora"),
+        "expired": cookie_of(app, "fritz", hours_ago=13),
+        "signed out": left,
+    }
+    refused = {who: upload(app, cookies) for who, cookies in strangers.items()}
+    assert refused == dict.fromkeys(strangers, 403)
+    assert upload(app, {}, "DELETE") == 403
+    for person in ("fritz", "ada"):
+        assert upload(app, cookie_of(app, person, hours_ago=-0.02)) == 204
+    time.sleep(METRICS_SECONDS)
+    assert kept(app) == before + 2 * SIZE, "what was refused has left nothing"
 
 
 def test_forged_inputs_break_no_page_and_the_log_says_so_once(app: Hosted) -> None:

@@ -11,8 +11,7 @@ from lib.access.sign_outs import KEPT_SECONDS, RETRY_SECONDS, SignOuts, person_n
 from lib.access.visitors import Refusal, Visitor, decide, identity_of
 from lib.errors import SettingsError
 from tests.pure.test_access import NOW, SETTINGS, claims
-from tests.servers.test_uploads import upload
-from tests.support.hosted import COOKIE_SECRET, cookie_of, hosted, leave
+from tests.support.hosted import COOKIE_SECRET
 
 WHO = identity_of(claims())
 SOMEBODY_ELSE = identity_of(claims(nonce="another"))
@@ -147,28 +146,3 @@ def test_nobodys_sign_ins_end_where_no_running_dashboard_would_learn_of_it(tmp_p
 def test_trying_whether_a_folder_can_be_written_leaves_nothing_there(tmp_path: Path) -> None:
     SignOuts(str(tmp_path)).check()
     assert [*tmp_path.iterdir()] == []
-
-
-def test_a_copied_cookie_opens_nothing_at_another_process_nor_after_a_restart(
-    tmp_path: Path,
-) -> None:
-    state, first, second, later = (
-        tmp_path / name for name in ("state", "first", "second", "later")
-    )
-    for folder in (state, first, second, later):
-        folder.mkdir()
-    setting = {"DASHBOARD_STATE_DIR": str(state)}
-    with hosted(first, **setting) as one, hosted(second, **setting) as other:
-        cookie = cookie_of(one, "ada")
-        assert [upload(app, cookie) for app in (one, other)] == [204, 204]
-        leave(one.url, cookie)
-        assert [upload(app, cookie) for app in (one, other)] == [403, 403]
-        leave(one.url, {})
-        assert len([*state.iterdir()]) == 1, "whoever is not signed in leaves nothing there"
-    with hosted(later, **setting) as restarted:
-        assert upload(restarted, cookie) == 403
-        assert upload(restarted, cookie_of(restarted, "fritz")) == 204
-        state.rename(tmp_path / "gone")
-        assert upload(restarted, cookie_of(restarted, "fritz")) == 403
-        leave(restarted.url, cookie_of(restarted, "fritz"))
-        assert "A sign-out could not be written" in restarted.log.read_text(encoding="utf-8")
