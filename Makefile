@@ -22,9 +22,9 @@ check: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The inner loop: what needs no server, process or browser, and a few examples of each law.
+# The inner loop: what needs no server or browser and no second for itself, and a few examples of each law.
 quick: .venv/.dev
-	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws $(ARGS)
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws -m "not dear" $(ARGS)
 
 test: setup
 	sh tests/system-packages.sh
@@ -33,7 +33,7 @@ test: setup
 
 # Branches of lib that tests without servers and browsers take; counting doubles their time, so not in `make test`.
 coverage: .venv/.dev
-	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws --cov=lib --cov-branch $(ARGS)
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws -m "not dear" --cov=lib --cov-branch $(ARGS)
 
 # Twenty times the examples of each law, for the night.
 test-deep: .venv/.dev

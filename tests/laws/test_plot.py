@@ -156,6 +156,7 @@ def test_the_words_of_a_chart_can_be_searched_for() -> None:
         assert word in text
 
 
+@pytest.mark.dear
 @examples(15)
 @given(st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=50)), max_size=6, unique=True))
 def test_any_name_is_drawn(names: list[str]) -> None:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pandas as pd
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,7 @@ def test_no_name_acts_in_a_text_form(made: Report) -> None:
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
 
 
+@pytest.mark.dear
 @few
 @given(any_report)
 def test_no_name_keeps_paper_and_charts_from_being_made(made: Report) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 from decimal import Decimal
 
+import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
@@ -100,6 +101,7 @@ def test_json_keeps_every_millisecond_and_spreadsheets_get_times(made):
     assert len(seen) == sum(value != 0 for value in sent(made, "users", "lastUsedAt"))
 
 
+@pytest.mark.dear
 def test_hostile_names_reach_every_rendering_whole():
     made = document(
         [user(name, lastUsedAt=NOW_MS, uiUsageCount=1) for name in HOSTILE],

@@ -139,6 +139,7 @@ def test_two_ranges_of_days_add_up_to_the_whole(experiments: list[Row], cut: int
         assert (first[key] or 0) + (second[key] or 0) == pytest.approx(whole[key] or 0)
 
 
+@pytest.mark.dear
 @examples(40)
 @given(answers, units, st.sampled_from(("project", "workspace", "user")))
 def test_no_name_and_no_value_keeps_charts_from_being_made(

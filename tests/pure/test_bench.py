@@ -38,6 +38,7 @@ def test_a_quick_bench_measures_everything_once(
     assert rounds(5) == times
 
 
+@pytest.mark.dear
 def test_the_bench_explains_its_options() -> None:
     words = [sys.executable, "-m", "bench", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)

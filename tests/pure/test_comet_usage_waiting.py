@@ -62,6 +62,7 @@ class Stopwatch:
         return {"experiments": {key: {"metrics": series} for key in body["targetedExperiments"]}}
 
 
+@pytest.mark.dear
 async def test_twelve_projects_take_fewer_than_ten_latencies() -> None:
     server = Stopwatch(12, 200, 0.15)
     began = time.monotonic()

@@ -143,6 +143,7 @@ async def test_without_the_look_up_permission_only_names_are_lost(stand_in: Star
     assert not report.complete
 
 
+@pytest.mark.dear
 async def test_days_before_keys_were_split_keep_their_cost_and_later_ones_their_keys(
     stand_in: Starlette,
 ) -> None:

@@ -84,6 +84,7 @@ async def test_a_model_has_no_list_so_an_unknown_one_is_noted(stand_in: Starlett
     assert "nope matches nothing" in await notes_of(stand_in, models=["nope"])
 
 
+@pytest.mark.dear
 async def test_a_name_that_two_projects_have_says_which_ids_it_means(stand_in: Starlette) -> None:
     org = stand_in.state.org
     active = next(one for one in org.projects if one.archived_at is None)

@@ -48,6 +48,7 @@ EIGHT = (
 # How much is asked
 
 
+@pytest.mark.dear
 async def test_ninety_days_of_eight_endpoints_take_three_windows_each_and_costs_one(
     stand_in: Starlette,
 ) -> None:
@@ -107,6 +108,7 @@ async def test_nothing_is_asked_for_that_has_not_begun(stand_in: Starlette, widt
     assert int(pairs["limit"]) * step == int(pairs["end_time"]) - epoch(day)
 
 
+@pytest.mark.dear
 async def test_twenty_loads_at_once_cause_the_requests_of_one(stand_in: Starlette) -> None:
     await load(stand_in)
     alone = asked_of(stand_in)

@@ -245,6 +245,7 @@ async def test_a_reply_that_leaves_out_every_day_has_failed() -> None:
 # As of
 
 
+@pytest.mark.dear
 async def test_data_are_as_of_their_oldest_number_and_names_do_not_hold_that_back(
     stand_in: Starlette,
 ) -> None:

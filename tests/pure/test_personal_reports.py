@@ -98,6 +98,7 @@ def everything(report: Report) -> dict[str, str]:
     return {**renderings(report), "zip for Excel": "".join(files), "tables": "".join(tables)}
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", KINDS)
 async def test_people_are_named_to_roles_that_may_know_them_and_to_nobody_else(kind: str) -> None:
     built = await KINDS[kind]()
@@ -125,6 +126,7 @@ def test_a_comparison_hides_who_is_gone_and_names_workspaces_and_projects() -> N
     assert {*frame["name"].dropna()} == {"vision", "speech", "churn", "sim"}
 
 
+@pytest.mark.dear
 def test_a_member_is_hidden_without_being_a_user_and_an_address_without_being_one() -> None:
     given = document(
         [user("ada", email="Ada Lovelace")],
@@ -173,6 +175,7 @@ def test_the_workspace_of_somebody_who_has_no_row_is_hidden_too() -> None:
     assert {(place, one) for one in names for place, text in hidden.items() if one in text} == set()
 
 
+@pytest.mark.dear
 def test_pseudonyms_of_workspaces_and_projects_outlive_the_process_and_those_of_people_do_not() -> (
     None
 ):

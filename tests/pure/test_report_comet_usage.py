@@ -306,6 +306,7 @@ def test_a_range_since_2019_can_be_asked_for_and_too_many_hours_cannot() -> None
     assert "Use day" in str(caught.value)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("group", ["project", "workspace", "user"])
 def test_hostile_names_reach_every_rendering(group: Any) -> None:
     # A lone surrogate is no text to a frame: whoever parses replaces it
