@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from lib.demo.openai_server import create_openai_app
 from lib.demo.organisation import make_organisation
+from lib.ui.page import Entry
 from tests.support.redis_servers import redis_server
 from tests.support.servers import CHROMIUM_FLAGS, Dashboard, chromium, dashboard, serve
 
@@ -126,6 +127,12 @@ def frames_of(page: Page) -> list[str]:
 
 def loaded(page: Page) -> None:
     expect(page.get_by_text("Sources (")).to_be_visible(timeout=60 * SECONDS)
+
+
+def turn_to(page: Page, entry: Entry) -> None:
+    """By the menu, which loads no page anew."""
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=entry.title).click()
+    expect(page.get_by_role("heading", name=entry.title, level=1)).to_be_visible()
 
 
 def total_on_screen(page: Page) -> dict[str, str]:
