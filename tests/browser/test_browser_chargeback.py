@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 from starlette.applications import Starlette
 
+from lib.demo.comet_faults import CometFaults, CometShape
 from tests.support.comet_page import CANARY, FETCH, Served, asked, saved
-from tests.support.servers import Dashboard, dashboard
+from tests.support.servers import Dashboard, dashboard, serve
 
 SECONDS = 1_000
 MONTHS = ("2026-08", "2026-10")
@@ -28,11 +29,25 @@ LINK = (
 )
 
 
-@pytest.fixture
-def app(comet_served: Served, tmp_path: Path) -> Iterator[Dashboard]:
-    """Fresh: two of the three claims are of a server that nobody has opened or that never answers."""
+OTHER_MONTHS = LINK.replace("2026-10", "2026-09").replace("2026-08", "2026-07")
+
+
+@pytest.fixture(scope="module")
+def comet_served(_one_comet_server: Starlette) -> Iterator[Served]:
+    """A healthy Comet server at an address that no other file has asked."""
+    state = _one_comet_server.state
+    vars(state.faults).update(vars(CometFaults()))
+    state.shape = CometShape()
+    with serve(_one_comet_server) as url:
+        state.requests.clear()
+        yield _one_comet_server, url
+
+
+@pytest.fixture(scope="module")
+def app(comet_served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """One for all; the first test of this file finds it as nobody has opened it yet."""
     settings = {"COMET_API_KEY": CANARY, "COMET_URL_OVERRIDE": comet_served[1]}
-    with dashboard(tmp_path, **settings) as running:
+    with dashboard(tmp_path_factory.mktemp("dashboard"), **settings) as running:
         yield running
 
 
@@ -64,6 +79,22 @@ def download(page: Page, label: str, folder: Path) -> Path:
 
 def rows(content: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"))))
+
+
+def test_a_deep_link_with_filters_is_followed_by_a_server_that_nobody_has_opened(
+    app: Dashboard, page: Page, comet_served: Served
+) -> None:
+    page.goto(app.url + LINK)
+    expect(page.get_by_text("Sources (")).to_be_visible(timeout=60 * SECONDS)
+    expect(page.get_by_role("textbox", name="Month (UTC)")).to_have_value("2026-10")
+    expect(page.get_by_role("textbox", name="Active within")).to_have_value("2w")
+    expect(page.get_by_test_id("stMultiSelect")).to_contain_text("vision")
+    expect(page.get_by_test_id("stMultiSelect")).to_contain_text("language")
+    assert card(page, "Workspaces") == "2"
+    assert page.get_by_test_id("stMetricDelta").count() > 4
+    for part in urlsplit(LINK).query.split("&"):
+        assert part in page.url
+    assert sorted(asked(comet_served[0])) == ["2026-08", "2026-10"]
 
 
 def test_saved_reports_are_shown_compared_and_downloaded_as_they_are_on_the_screen(
@@ -117,28 +148,12 @@ def test_saved_reports_are_shown_compared_and_downloaded_as_they_are_on_the_scre
         assert shown in text
 
 
-def test_a_deep_link_with_filters_is_followed_by_a_server_that_nobody_has_opened(
-    app: Dashboard, page: Page, comet_served: Served
-) -> None:
-    page.goto(app.url + LINK)
-    expect(page.get_by_text("Sources (")).to_be_visible(timeout=60 * SECONDS)
-    expect(page.get_by_role("textbox", name="Month (UTC)")).to_have_value("2026-10")
-    expect(page.get_by_role("textbox", name="Active within")).to_have_value("2w")
-    expect(page.get_by_test_id("stMultiSelect")).to_contain_text("vision")
-    expect(page.get_by_test_id("stMultiSelect")).to_contain_text("language")
-    assert card(page, "Workspaces") == "2"
-    assert page.get_by_test_id("stMetricDelta").count() > 4
-    for part in urlsplit(LINK).query.split("&"):
-        assert part in page.url
-    assert sorted(asked(comet_served[0])) == ["2026-08", "2026-10"]
-
-
 def test_a_server_that_never_answers_is_waited_for_until_stop(
     app: Dashboard, page: Page, comet_served: Served
 ) -> None:
     upstream: Starlette = comet_served[0]
     upstream.state.faults.hang = {"chargeback"}
-    page.goto(app.url + LINK)
+    page.goto(app.url + OTHER_MONTHS)
     expect(page.get_by_text(re.compile(r"\d of \d requests answered"))).to_be_visible(
         timeout=60 * SECONDS
     )
