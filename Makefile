@@ -5,7 +5,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Else every process that a test starts, and every test run, compiles the same files again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run hosted-demo check quick coverage test test-deep test-hosted bench lock
+.PHONY: setup run hosted-demo check quick coverage test test-deep test-hosted bench packages lock
 
 run: .venv/.run
 	$(BIN)/streamlit run app.py
@@ -26,9 +26,8 @@ check: .venv/.dev
 quick: .venv/.dev
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws -m "not dear" $(ARGS)
 
-test: setup
-	sh tests/system-packages.sh
-	$(MAKE) --no-print-directory check
+test:
+	$(MAKE) --no-print-directory -j2 packages check .venv/judges/.done
 	$(BIN)/python -m pytest --ignore=tests/hosting $(ARGS)
 
 # Branches of lib that tests without servers and browsers take; counting doubles their time, so not in `make test`.
@@ -40,13 +39,16 @@ test-deep: .venv/.dev
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/pure tests/laws tests/servers $(ARGS)
 
 # The hosted dashboard behind nginx: links, faults, replicas; then many people at once, who take both cores.
-test-hosted: .venv/.dev
-	sh tests/system-packages.sh
+test-hosted: .venv/.dev packages
 	$(BIN)/python -m pytest tests/hosting --ignore=tests/hosting/test_load.py $(ARGS)
 	$(BIN)/python -m pytest tests/hosting/test_load.py --numprocesses=0 $(ARGS)
 
 bench: .venv/.dev
 	$(BIN)/python -m bench $(ARGS)
+
+# After Python's own: two at once cannot install
+packages: .venv/bin/pip
+	sh tests/system-packages.sh
 
 # Renews all lock files from requirements*.txt. With extras: without them older pips ask PyPI which release has the
 # extra, find a newer one and refuse it for want of a hash.
