@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import stamina
+from anyio import CancelScope, fail_after
 from loguru import logger
 
 from lib.errors import (
@@ -246,8 +247,7 @@ class ApiClient:
 
     async def _ask_once(self, source: str, request: httpx.Request, seconds: float | None) -> bytes:
         try:
-            async with asyncio.timeout(seconds):
-                return await self._read(source, request)
+            return await self._exchange(source, request, seconds)
         except (httpx.TimeoutException, TimeoutError) as error:
             late = f"{self._place} did not answer in time."
             remedy = f"Try again in a minute; if it stays, check {self._set_by}."
@@ -265,11 +265,31 @@ class ApiClient:
                 f"Check {self._set_by}, and name service, proxy and firewall on the way there.",
             ) from error
         except httpx.DecodingError as error:
-            raise SourceReplyError(
-                source,
-                f"{self.host} sent a reply that cannot be unpacked.",
-                "Try again; if it stays, a proxy in between may damage answers.",
-            ) from error
+            said = f"{self.host} sent a reply that cannot be unpacked."
+            remedy = "Try again; if it stays, a proxy in between may damage answers."
+            raise SourceReplyError(source, said, remedy) from error
+
+    async def _exchange(self, source: str, request: httpx.Request, seconds: float | None) -> bytes:
+        """A request and its answer, in a task of its own that anyio alone cancels.
+
+        httpcore shields what it closes from anyio, not from asyncio: it would never get back the
+        connection of a request that asyncio cancels, and without connections nobody is answered.
+        """
+        scope = CancelScope()
+
+        async def exchange() -> bytes:
+            with scope, fail_after(seconds):
+                return await self._read(source, request)
+            raise asyncio.CancelledError
+
+        task = asyncio.create_task(exchange())
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            scope.cancel()
+            await asyncio.wait([task])
+            raise
 
     async def _read(self, source: str, request: httpx.Request) -> bytes:
         """The body, read no further than the bound."""
@@ -299,16 +319,11 @@ class ApiClient:
             ) from error
         except ValueError as error:
             if content.lstrip()[:1] == b"<":
-                raise SourceReplyError(
-                    source,
-                    f"{self.host} answered with a web page instead of data.",
-                    self._in_between,
-                ) from error
-            raise SourceReplyError(
-                source,
-                f"{self.host} sent JSON that breaks off or is malformed.",
-                "Try again; if it stays, a proxy in between may cut long answers.",
-            ) from error
+                said = f"{self.host} answered with a web page instead of data."
+                raise SourceReplyError(source, said, self._in_between) from error
+            said = f"{self.host} sent JSON that breaks off or is malformed."
+            remedy = "Try again; if it stays, a proxy in between may cut long answers."
+            raise SourceReplyError(source, said, remedy) from error
 
     def _failure(self, source: str, reply: httpx.Response, content: bytes) -> SourceError:
         """The error for a status other than 200."""
@@ -360,10 +375,8 @@ def _error_body(content: bytes) -> tuple[str, str, str]:
     except ValueError:
         return "", "", ""
     error = body.get("error", body) if isinstance(body, dict) else body
-    if isinstance(error, dict):
-        fields = (error.get("message") or error.get("msg"), error.get("param"), error.get("code"))
-    else:
-        fields = (error, None, None)
+    told = error if isinstance(error, dict) else {"message": error}
+    fields = (told.get("message") or told.get("msg"), told.get("param"), told.get("code"))
     # Masked before it is cut: half a key is not recognised any more.
     message, parameter, code = (redact(str(field))[:500] if field else "" for field in fields)
     return message, parameter, code
