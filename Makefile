@@ -24,7 +24,7 @@ check: .venv/.dev
 
 # The inner loop: what needs no server or browser and no second for itself, and a few examples of each law.
 quick: .venv/.dev
-	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws -m "not dear" $(ARGS)
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws --dist=worksteal -m "not dear" $(ARGS)
 
 test:
 	$(MAKE) --no-print-directory -j2 packages check .venv/judges/.done
@@ -32,7 +32,7 @@ test:
 
 # Branches of lib that tests without servers and browsers take; counting doubles their time, so not in `make test`.
 coverage: .venv/.dev
-	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws -m "not dear" --cov=lib --cov-branch $(ARGS)
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws --dist=worksteal -m "not dear" --cov=lib --cov-branch $(ARGS)
 
 # Twenty times the examples of each law, for the night.
 test-deep: .venv/.dev

@@ -25,9 +25,6 @@ TESTS = Path(__file__).parent
 FOLDERS = ("hosting", "browser", "judges", "servers", "pages", "laws", "pure")
 """Of tests, what takes longest first: what is left for the end should be small."""
 
-ALONE = ("laws", "pure")
-"""Folders whose tests share nothing that is dear to start, so that any process may take each."""
-
 GIVEN = ("USAGE_TEST_REDIS_URL", "USAGE_TEST_POSTGRES_URL")
 ONE_STACK = ("test_cookies", "test_front", "test_uploads")
 """Files whose tests leave the hosted dashboard as it was, and so share one."""
@@ -43,8 +40,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: FOLDERS.index(folder_of(item)))
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """Keeps in one process the tests that share a server or a browser."""
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Keeps in one process the tests that share a server or a browser, unless told otherwise."""
+    if config.getvalue("dist") != "loadscope":
+        return None
     return Together(config, log)
 
 
@@ -59,8 +58,6 @@ def group_of(nodeid: str) -> str:
     """What must stay together has one name."""
     path = Path(nodeid.partition("::")[0])
     folder = path.relative_to("tests").parts[0]
-    if folder in ALONE:
-        return nodeid
     # A database that was given is one for all, and tests empty it
     if folder in ("servers", "pages") and any(os.environ.get(name) for name in GIVEN):
         return "given"

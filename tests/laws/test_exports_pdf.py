@@ -32,6 +32,8 @@ from tests.support.report_strategies import (
     table,
 )
 
+pytestmark = pytest.mark.dear  # fonts are read, and pages are read back
+
 # Shrinking would render hundreds of documents; the report that failed is printed as it is
 quick = settings(examples(25), phases=[Phase.explicit, Phase.generate])
 
@@ -48,7 +50,6 @@ def without_space(text: str) -> str:
     return re.sub(r"\s", "", text)
 
 
-@pytest.mark.dear
 @quick
 @given(reports)
 def test_the_pdf_carries_the_same_numbers_as_the_report(made):
@@ -67,7 +68,6 @@ def test_the_pdf_carries_the_same_numbers_as_the_report(made):
         assert without_space(formats.figure(figure)) in text
 
 
-@pytest.mark.dear
 @quick
 @given(reports)
 def test_every_page_says_where_it_belongs_and_what_it_is(made):
@@ -105,7 +105,6 @@ def test_every_hostile_name_leaves_a_trace_and_its_own_row():
     assert "م" in text or "ﻡ" in text
 
 
-@pytest.mark.dear
 def test_names_in_many_scripts_are_drawn_as_they_are():
     names = [
         "東京プロジェクト",
@@ -130,7 +129,6 @@ def test_names_in_many_scripts_are_drawn_as_they_are():
         assert "??" not in plain
 
 
-@pytest.mark.dear
 def test_names_in_scripts_without_a_glyph_stay_apart():
     names = ["ไทย", "ลาว", "தமிழ்"]
     text = without_space(text_of(report(tables=(table([row(name) for name in names]),))))
@@ -164,7 +162,6 @@ def test_a_dash_stands_for_what_is_missing():
     assert text_of(made).count("—") == 3
 
 
-@pytest.mark.dear
 def test_a_long_table_stops_at_the_limit_and_says_where_the_rest_is():
     many = [row(f"name {at}", at) for at in range(MAX_ROWS + 7)]
     made = report(tables=(table(many, brief=("name", "requests")),))

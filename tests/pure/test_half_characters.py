@@ -44,6 +44,7 @@ def stands(report: Report, whole: Report, *names: str) -> None:
     assert report.complete == whole.complete
 
 
+@pytest.mark.dear
 async def test_openai(stand_in: Starlette) -> None:
     asked = ask(LAST, endpoints=("completions", "costs"))
     whole = await report_of(stand_in, asked)

@@ -41,6 +41,7 @@ def renderings(report: Report) -> dict[str, str]:
     }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", NAMES)
 def test_no_rendering_names_anybody(name: str) -> None:
     shown = renderings(make_report())
@@ -74,6 +75,7 @@ def test_one_person_has_one_pseudonym_everywhere() -> None:
     assert len({ann, bob, long}) == 3
 
 
+@pytest.mark.dear
 def test_the_report_itself_is_left_as_it_was() -> None:
     report = make_report()
     before = renderings(report)

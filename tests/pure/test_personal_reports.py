@@ -151,6 +151,7 @@ def test_a_field_that_nobody_documented_may_name_whoever_created_something() -> 
     assert {(place, one) for one in names for place, text in hidden.items() if one in text} == set()
 
 
+@pytest.mark.dear
 def test_a_workspace_that_is_named_after_a_person_is_hidden_with_the_person() -> None:
     rows = [
         run(ms(2024, 1, day), user=user, workspace=user, project="churn")
