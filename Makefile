@@ -22,7 +22,7 @@ check: .venv/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# The inner loop: what needs no server or browser and no second for itself, and a few examples of each law.
+# The inner loop: tests without server or browser that take less than a second, with a few examples of each law.
 quick: .venv/.dev
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws --dist=worksteal -m "not dear" $(ARGS)
 
@@ -46,7 +46,7 @@ test-hosted: .venv/.dev packages
 bench: .venv/.dev
 	$(BIN)/python -m bench $(ARGS)
 
-# After Python's own: two at once cannot install
+# .venv/bin/pip comes first: it may call apt-get too, which cannot run twice at once.
 packages: .venv/bin/pip
 	sh tests/system-packages.sh
 

@@ -12,14 +12,13 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from starlette.applications import Starlette
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
-from lib.demo.comet_faults import CometFaults, CometShape
 from lib.demo.comet_server import create_comet_app
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
 from tests.support import comet_page, comet_usage_page, profiles
 from tests.support.pages import VisitedPages
 from tests.support.replies import NOW
-from tests.support.servers import CHROMIUM_FLAGS, NOTHING, chromium, serve
+from tests.support.servers import CHROMIUM_FLAGS, NOTHING, chromium
 
 TESTS = Path(__file__).parent
 FOLDERS = ("hosting", "browser", "judges", "servers", "pages", "laws", "pure")
@@ -125,12 +124,8 @@ def _one_comet_server() -> Starlette:
 @pytest.fixture
 def comet_served(_one_comet_server: Starlette) -> Iterator[comet_page.Served]:
     """A healthy Comet server at an address that no other test has asked, and no settings of it."""
-    state = _one_comet_server.state
-    vars(state.faults).update(vars(CometFaults()))
-    state.shape = CometShape()
-    with serve(_one_comet_server) as url:
-        state.requests.clear()
-        yield _one_comet_server, url
+    with comet_page.healthy(_one_comet_server) as served:
+        yield served
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 from starlette.applications import Starlette
 
-from lib.demo.comet_faults import CometFaults, CometShape
-from tests.support.comet_page import CANARY, FETCH, Served, asked, saved
-from tests.support.servers import Dashboard, dashboard, serve
+from tests.support.comet_page import CANARY, FETCH, Served, asked, healthy, saved
+from tests.support.servers import Dashboard, dashboard
 
 SECONDS = 1_000
 MONTHS = ("2026-08", "2026-10")
@@ -27,20 +26,14 @@ LINK = (
     "/comet_chargeback?cmc_month=2026-10&cmc_compare=2026-08&cmc_active=2w&cmc_window=2m"
     "&cmc_exclude=Z*&cmc_accounts=personal&cmc_workspaces=vision&cmc_workspaces=language"
 )
-
-
 OTHER_MONTHS = LINK.replace("2026-10", "2026-09").replace("2026-08", "2026-07")
 
 
 @pytest.fixture(scope="module")
 def comet_served(_one_comet_server: Starlette) -> Iterator[Served]:
     """A healthy Comet server at an address that no other file has asked."""
-    state = _one_comet_server.state
-    vars(state.faults).update(vars(CometFaults()))
-    state.shape = CometShape()
-    with serve(_one_comet_server) as url:
-        state.requests.clear()
-        yield _one_comet_server, url
+    with healthy(_one_comet_server) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """What the tests of the chargeback page share: a link opened, a report saved, what was asked."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +9,9 @@ import httpx
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
+from lib.demo.comet_faults import CometFaults, CometShape
 from tests.support.pages import open_link
+from tests.support.servers import serve
 
 PAGE = "comet_chargeback"
 NOW = datetime(2026, 11, 21, 13, 40, tzinfo=UTC)
@@ -17,6 +21,16 @@ FETCH = "Fetch chargeback report"
 
 Served = tuple[Starlette, str]
 """A stand-in and its address."""
+
+
+@contextmanager
+def healthy(app: Starlette) -> Iterator[Served]:
+    """The stand-in without faults, without memory of requests, at an address of its own."""
+    vars(app.state.faults).update(vars(CometFaults()))
+    app.state.shape = CometShape()
+    with serve(app) as url:
+        app.state.requests.clear()
+        yield app, url
 
 
 def open_page(**link: Any) -> AppTest:

@@ -1,6 +1,6 @@
 """What of OpenAI's answer passes the filters, and its sums: made once, read by tables, charts and figures."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -94,18 +94,18 @@ class OpenAISelection:
             return values.where(self.usage["start_time"] == self.last)
         return values
 
-    def sums_by(self, column: str) -> Mapping[str, Sums]:
-        """Every metric by the ids of a column; empty where its total is unknown."""
+    def sums_by(self, column: str, metrics: Collection[str]) -> Mapping[str, Sums]:
+        """These metrics by the ids of a column; empty where the total of one is unknown."""
         usage = self.usage
-        known = [metric for metric in METRICS if metric in usage and not self.failed(metric)]
-        sums: dict[str, Sums] = {metric: {} for metric in METRICS}
+        known = [metric for metric in metrics if metric in usage and not self.failed(metric)]
+        sums: dict[str, Sums] = {metric: {} for metric in metrics}
         if known:
-            nobody = pd.Series(None, index=usage.index, dtype="str")
+            ids = usage.get(column, pd.Series(None, index=usage.index, dtype="str"))
             counted = pd.DataFrame({metric: addable(self._counted(metric)) for metric in known})
-            groups = counted.groupby(usage.get(column, nobody), dropna=False).sum(min_count=1)
+            by_id = counted.groupby(ids, dropna=False).sum(min_count=1)
             for metric in known:
-                known_sums = groups[metric].dropna().items()
-                sums[metric] = {_id(key): int(value) for key, value in known_sums}
+                values = by_id[metric].dropna().items()
+                sums[metric] = {_id(key): int(value) for key, value in values}
         return sums
 
     def count(self, column: str) -> int | None:

@@ -173,8 +173,7 @@ def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
     """
     key = breakdown.dimension
     split = key in chosen.query.dimensions
-    sums = chosen.sums_by(key)
-    parts = {metric: sums[metric] for metric in BREAKDOWN_METRICS}
+    parts = chosen.sums_by(key, BREAKDOWN_METRICS)
     money = chosen.money_by(breakdown.cost_column)
     currency = chosen.currency_by(breakdown.cost_column) or chosen.currency
     ids = dict.fromkeys([*(identity for part in parts.values() for identity in part), *money])
