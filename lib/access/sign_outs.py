@@ -23,6 +23,9 @@ KEPT_SECONDS = (LONGEST_HOURS + 1) * 3_600
 
 RETRY_SECONDS = 5
 
+_JUMP_SECONDS = 3_600
+"""A clock of the day that has gained or lost more than this on the monotonic one was set."""
+
 _MOST = 100_000
 _NAME = re.compile(r"[0-9a-f]{64}")
 
@@ -36,11 +39,19 @@ class SignOuts:
     Args:
         place: folder that the replicas share and that outlives them; empty: memory of the process.
         clock: seconds, for how often an unwritten sign-out is tried again.
+        today: seconds since 1970, for which files are old. It may be set, the other one may not.
     """
 
-    def __init__(self, place: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        place: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        today: Callable[[], float] = time.time,
+    ) -> None:
         self._folder = Path(place) if place else None
-        self._clock = clock
+        self._clock, self._today = clock, today
+        self._clocks_apart = today() - clock()
         self._known_here: TTLCache[object, bool] = TTLCache(_MOST, KEPT_SECONDS)
         self._unwritten: TTLCache[str, bool] = TTLCache(_MOST, KEPT_SECONDS)
         self._next_try = 0.0
@@ -160,8 +171,13 @@ class SignOuts:
             logger.info("Sign-outs written late to DASHBOARD_STATE_DIR: {}.", len(written))
 
     def _forget_old(self, folder: Path) -> None:
-        """Removes our files of sign-ins that are over anyway."""
-        oldest = time.time() - KEPT_SECONDS
+        """Removes our files of sign-ins that are over anyway; none while the clock of the day may be wrong.
+
+        A sign-in that is over by a clock put forward lives again once that is put right.
+        """
+        if abs(self._today() - self._clock() - self._clocks_apart) > _JUMP_SECONDS:
+            return
+        oldest = self._today() - KEPT_SECONDS
         try:
             for path in folder.iterdir():
                 if not _NAME.fullmatch(path.name):

@@ -2,6 +2,7 @@
 
 import os
 import time
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -62,6 +63,26 @@ def test_files_go_once_no_sign_in_can_be_that_old_and_others_files_stay(tmp_path
         ended.add(SOMEBODY_ELSE)
         assert (tmp_path / WHO).exists() is there
     assert {path.name for path in tmp_path.iterdir()} == {SOMEBODY_ELSE, "somebody's notes"}
+
+
+def test_a_clock_put_forward_and_back_lets_nobody_in_who_has_signed_out(tmp_path: Path) -> None:
+    ahead = [0.0]
+    sign_outs = SignOuts(str(tmp_path), today=lambda: time.time() + ahead[0])
+    sign_outs.add(WHO)
+    for jump in (2 * KEPT_SECONDS, -2 * KEPT_SECONDS, 0):
+        ahead[0] = jump
+        sign_outs.add(SOMEBODY_ELSE)
+        now = NOW + timedelta(seconds=jump)
+        decided = decide(claims(), SETTINGS, now=now, signed_out=SignOuts(str(tmp_path)))
+        assert isinstance(decided, Refusal)
+        assert decided.sentence == "You have signed out."
+
+
+def test_a_clock_put_forward_and_back_ends_a_sign_in_for_that_time_only() -> None:
+    judged = [
+        decide(claims(), SETTINGS, now=NOW + timedelta(hours=hours)) for hours in (0, 24, -24, 0)
+    ]
+    assert [isinstance(judgement, Visitor) for judgement in judged] == [True, False, False, True]
 
 
 @pytest.mark.parametrize("kind", ["missing", "a file", "a link to nowhere"])
