@@ -18,7 +18,10 @@ SIGNS = {"USD": "$"}
 """Currencies written with a sign in front; every other one is written as a code behind."""
 
 BYTE_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
-"""Steps of 1,000, as the tables on the screen write them."""
+"""Steps of 1,000: the one system of sizes in every rendering for people."""
+
+SIZES = {"bytes": 1, "MB": 1_000_000}
+"""Units that people read as a scaled size, with their bytes."""
 
 COMPACT_STEPS = ((Decimal(10) ** 12, "tn"), (Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "M"))
 """Below a million a number stays whole: ``999,999`` is as short as its abbreviation."""
@@ -62,13 +65,14 @@ def _visible(character: str) -> str:
 
 
 def cell(value: object, kind: ColumnKind = "text", unit: str = "", missing: str = "") -> str:
-    """One table cell.
+    """One table cell: money with two decimals (``<$0.01`` below a cent), megabytes as a scaled size.
 
-    Money has two decimals. An amount below one cent has four to six instead of ``< $0.01``: in a
-    column of costs a reader compares and adds the rows, and forty rows of ``< $0.01`` allow neither.
+    Every digit stands in the files for programs.
     """
     if is_missing(value):
         return missing or MISSING
+    if kind in ("decimal", "float") and (unit in SIZES or is_currency(unit)):
+        return quantity(_decimal(value), unit)
     return CELLS[kind](value, unit)
 
 
@@ -80,6 +84,7 @@ def _number(value: object, _: str) -> str:
 
 
 def _amount(value: object, unit: str) -> str:
+    """With two decimals; a small one that is no money with four to six."""
     number = _decimal(value)
     size = abs(number)
     if size == 0 or size >= CENT:
@@ -93,7 +98,7 @@ def _amount(value: object, unit: str) -> str:
 def _percent(value: object, _: str) -> str:
     number = _decimal(value)
     if 0 < abs(number) < Decimal("0.05"):
-        return f"{'>' if number < 0 else '<'} {'-' if number < 0 else ''}0.1 %"
+        return f"{'>' if number < 0 else '<'}{'-' if number < 0 else ''}0.1 %"
     return f"{_grouped(number, 1)} %"
 
 
@@ -114,12 +119,12 @@ def _duration(value: object, _: str) -> str:
     if round(seconds, 1) < 60:
         return f"{sign}{seconds:.1f} s"
     if round(seconds) < 3_600:
-        return f"{sign}{round(seconds) // 60} min {round(seconds) % 60:02} s"
+        return f"{sign}{round(seconds) // 60} min {round(seconds) % 60} s"
     minutes = round(seconds / 60)
     if minutes < 1_440:
-        return f"{sign}{minutes // 60} h {minutes % 60:02} min"
+        return f"{sign}{minutes // 60} h {minutes % 60} min"
     hours = round(seconds / 3_600)
-    return f"{sign}{hours // 24:,} d {hours % 24:02} h"
+    return f"{sign}{hours // 24:,} d {hours % 24} h"
 
 
 def _date(value: object, _: str) -> str:
@@ -173,7 +178,7 @@ CELLS: Mapping[ColumnKind, Callable[[object, str], str]] = {
 
 
 def quantity(value: Number | None, unit: str = "") -> str:
-    """A headline number with every digit: ``1,234,567``, ``$1,234.57``, ``1.4 GB``, ``12.5 %``, ``< $0.01``.
+    """A headline number with every digit: ``1,234,567``, ``$1,234.57``, ``1.4 GB``, ``12.5 %``, ``<$0.01``.
 
     Units that only name what is counted (``tokens``) are left to the label; see ``figure``.
     """
@@ -182,6 +187,8 @@ def quantity(value: Number | None, unit: str = "") -> str:
     if unit in UNIT_KINDS:
         return CELLS[UNIT_KINDS[unit]](value, "")
     number = _decimal(value)
+    if unit in SIZES:
+        return _bytes(number * SIZES[unit], "")
     if is_currency(unit):
         if 0 < abs(number) < CENT:
             return _below(number, CENT, unit)
@@ -190,7 +197,6 @@ def quantity(value: Number | None, unit: str = "") -> str:
 
 
 UNIT_KINDS: Mapping[str, ColumnKind] = {
-    "bytes": "bytes",
     "seconds": "duration",
     "percent": "percent",
     "%": "percent",
@@ -213,7 +219,7 @@ def compact(shown: Figure) -> str:
 
     The exact value belongs beside it, in a tooltip or a second line.
     """
-    if shown.value is None or is_missing(shown.value) or shown.unit in UNIT_KINDS:
+    if shown.value is None or is_missing(shown.value) or _says_unit(shown.unit):
         return figure(shown)
     number = _decimal(shown.value)
     short = _compact(abs(number))
@@ -246,8 +252,14 @@ def _signed(value: Number | None, unit: str) -> str:
 
 
 def heading(label: str, unit: str) -> str:
-    """A column's label with its unit, said once: ``Size (MB)``, whether or not the label says it."""
-    return label if not unit or _says(label, unit) else f"{label} ({visible(unit)})"
+    """A column's label with the unit that its cells leave out, said once: ``GPU time (hours)``."""
+    told = not unit or _says_unit(unit) or is_currency(unit) or _says(label, unit)
+    return label if told else f"{label} ({visible(unit)})"
+
+
+def _says_unit(unit: str) -> bool:
+    """Whether what is written of a number says its unit: ``48.5 GB``, ``12.5 %``."""
+    return unit in UNIT_KINDS or unit in SIZES
 
 
 def _says(label: str, unit: str) -> bool:
@@ -256,7 +268,7 @@ def _says(label: str, unit: str) -> bool:
 
 def _labelled(text: str, shown: Figure) -> str:
     unit = visible(shown.unit)
-    plain = shown.unit in UNIT_KINDS or is_currency(shown.unit) or not unit or text == MISSING
+    plain = _says_unit(shown.unit) or is_currency(shown.unit) or not unit or text == MISSING
     return text if plain or unit.lower() in shown.label.lower() else f"{text} {unit}"
 
 
@@ -280,7 +292,7 @@ def _with_unit(number: Decimal, size: str, unit: str) -> str:
 
 
 def _below(number: Decimal, limit: Decimal, unit: str) -> str:
-    return f"{'>' if number < 0 else '<'} {_with_unit(number, format(limit, 'f'), unit)}"
+    return f"{'>' if number < 0 else '<'}{_with_unit(number, format(limit, 'f'), unit)}"
 
 
 def provenance(report: Report) -> tuple[tuple[str, str], ...]:

@@ -130,14 +130,15 @@ def test_saved_reports_are_shown_compared_and_downloaded_as_they_are_on_the_scre
     assert report["totals"]["users"] == len(users)
     assert report["totals"]["experiments"] == experiments
     size = Decimal(str(report["totals"]["total_size_mb"]))
-    assert card(page, "Total size (MB)") == f"{size:,.2f}"
+    in_words = f"{size / 1_000:,.1f} GB"
+    assert card(page, "Total size") == in_words
     with zipfile.ZipFile(archive) as files:
         listed = rows(files.read("workspaces.csv"))
         changes = rows(files.read("changes.csv"))
     assert sum(Decimal(one["totalSizeInMb"]) for one in listed) == size
     assert len(changes) == len(report["tables"]["changes"]) > 0
     text = "\n".join(leaf.extract_text() for leaf in PdfReader(paper).pages)
-    for shown in (f"{experiments:,}", f"{size:,.2f}", "2026-10-31 23:59 UTC"):
+    for shown in (f"{experiments:,}", in_words, "2026-10-31 23:59 UTC"):
         assert shown in text
 
 

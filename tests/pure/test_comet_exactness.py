@@ -64,10 +64,11 @@ def test_a_comparison_of_the_largest_numbers_is_exact_in_every_file() -> None:
 
 
 def test_a_heading_says_its_unit_once() -> None:
-    assert heading("Size", "MB") == "Size (MB)"
-    assert heading("Size (MB)", "MB") == "Size (MB)"
-    assert heading("MB before", "MB") == "MB before"
-    assert heading("Combs", "MB") == "Combs (MB)"
+    assert heading("GPU time", "hours") == "GPU time (hours)"
+    assert heading("GPU hours", "hours") == "GPU hours"
+    assert heading("Wishes", "s") == "Wishes (s)"
+    assert heading("Size", "MB") == "Size", "its cells say it"
+    assert heading("Cost", "USD") == "Cost", "its cells say it"
     assert heading("Users", "") == "Users"
 
 

@@ -27,7 +27,7 @@ class Compared:
 AMOUNTS = (
     Compared(
         "size_mb",
-        "MB",
+        "Size",
         "decimal",
         {"workspace": "totalSizeInMb", "project": "totalSizeInMb", "user": "dataLoggedMb"},
     ),

@@ -172,7 +172,7 @@ _COUNTS = (
     ),
     _Count("projects", "Projects", "projects", _PROJECTS[0], cells=_PROJECTS[1]),
     _Count("experiments", "Experiments", "experiments", _EXPERIMENTS[0], cells=_EXPERIMENTS[1]),
-    _Count("total_size_mb", "Total size (MB)", "MB", _SIZE[0], cells=_SIZE[1]),
+    _Count("total_size_mb", "Total size", "MB", _SIZE[0], cells=_SIZE[1]),
     _Count(
         "licensed_users",
         "Licensed users",

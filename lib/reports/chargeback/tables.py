@@ -189,14 +189,14 @@ _COLUMNS: Mapping[str, Mapping[str, Column]] = {
             Column("emLastUsedAt", "EM last used", "epoch_ms", help="Experiment management; UTC"),
             Column("opikLastUsedAt", "Opik last used", "epoch_ms", help="UTC"),
             Column("experimentCount", "Experiments", "int"),
-            Column("dataLoggedMb", "Data logged (MB)", "decimal", "MB"),
+            Column("dataLoggedMb", "Data logged", "decimal", "MB"),
             Column("opikSpanCount", "Opik spans", "int", help="Missing means no Opik."),
         ),
         "workspaces": (
             Column("name", "Workspace"),
             Column("numberOfMembers", "Members", "int"),
             Column("numberOfExperiments", "Experiments", "int"),
-            Column("totalSizeInMb", "Size (MB)", "decimal", "MB"),
+            Column("totalSizeInMb", "Size", "decimal", "MB"),
             Column("numberOfProjects", "Projects", "int"),
         ),
         "members": (
@@ -204,13 +204,13 @@ _COLUMNS: Mapping[str, Mapping[str, Column]] = {
             Column("userName", "User", personal=True),
             Column("email", "E-mail", personal=True),
             Column("numberOfExperiments", "Experiments", "int"),
-            Column("totalSizeInMb", "Size (MB)", "decimal", "MB"),
+            Column("totalSizeInMb", "Size", "decimal", "MB"),
         ),
         "projects": (
             Column("workspace", "Workspace"),
             Column("name", "Project"),
             Column("numberOfExperiments", "Experiments", "int"),
-            Column("totalSizeInMb", "Size (MB)", "decimal", "MB"),
+            Column("totalSizeInMb", "Size", "decimal", "MB"),
         ),
     }.items()
 }
