@@ -71,7 +71,7 @@ def percent_change(now: Exact, before: Exact) -> float | None:
     return percent_of(exact_sum([now, -before]), before)
 
 
-def percent_of(part: Exact, whole: Exact) -> float | None:
+def percent_of(part: Exact | float, whole: Exact | float) -> float | None:
     """A part in percent of its whole; None unless the whole is positive."""
     if whole <= 0:
         return None

@@ -1,0 +1,355 @@
+"""Two tables of the same columns side by side: what was before, the change, and what is new or gone."""
+
+import math
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import pandas as pd
+
+from lib.reports.report import Column, ColumnKind, Number, Table
+from lib.usage.exact import Exact, exactly, fits_int64, percent_of, total, values_of
+
+PREVIOUS, CHANGE, PERCENT = "previous", "change", "percent"
+"""What stands beside an amount: ``cost_previous``, ``cost_change``, ``cost_percent``."""
+
+MARK = "compared"
+"""The column that says ``new``, ``gone`` or ``both``."""
+
+Key = tuple[Hashable, ...]
+Parts = Mapping[Key, Mapping[str, Exact]]
+"""Of each row, its parts and by how much each of them changed."""
+
+_HELP = {
+    PREVIOUS: ("before", "In the period compared with."),
+    CHANGE: ("change", "After less before."),
+    PERCENT: ("change %", "Of what was before; none where nothing was."),
+}
+
+
+@dataclass(frozen=True)
+class Amount:
+    """One column that is compared.
+
+    Args:
+        empty: what a missing value counts as: ``nothing``, as in the total; ``absent``: nothing only
+            where its table has no such row; ``unknown`` in any case.
+        adds_up: the rows of a table sum to its total; if they do not, nothing is said of changes.
+    """
+
+    key: str
+    empty: Literal["nothing", "absent", "unknown"] = "nothing"
+    adds_up: bool = True
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Both tables, and where each row of the result stands in them; None where it does not."""
+
+    now: Table
+    before: Table
+    places: Sequence[tuple[int | None, int | None]]
+
+    def cells(self, key: str) -> tuple[list[Any], list[Any]]:
+        """The values of a column on both sides, None where missing."""
+        now, before = (_known_values(table.frame[key]) for table in (self.now, self.before))
+        return (
+            [None if at is None else now[at] for at, _ in self.places],
+            [None if at is None else before[at] for _, at in self.places],
+        )
+
+
+def side_by_side(
+    now: Table,
+    before: Table,
+    keys: Sequence[str],
+    amounts: Sequence[Amount],
+    *,
+    names: Collection[str] = (),
+    doubtful: Collection[str] = (),
+) -> Table:
+    """The table with previous, change and percent beside each amount; rows that are gone come last.
+
+    A row is new or gone by its amounts: one that is merely listed has none. Where a source is
+    behind an amount that did not answer in full, a row that one side lacks is neither.
+
+    Args:
+        now, before: the same columns.
+        keys: columns that tell rows apart, on either side; ids, since names change.
+        names: further columns that hold for a row in both periods; the others are empty where it is gone.
+        doubtful: amounts of which one side may lack a part: nothing is compared of them.
+
+    Raises:
+        ValueError: two rows of a table have the same keys.
+    """
+    sides = _Sides(now, before, _matched(keys_of(now, keys), keys_of(before, keys)))
+    table = _beside(sides, amounts, {*keys, *names}, doubtful)
+    marks = _marks(sides, amounts, sure=not doubtful)
+    place = min(_place(table, amount.key) for amount in amounts)
+    return _with_column(
+        table,
+        place,
+        Column(MARK, "Compared", help="Whether it has usage now, before, or both."),
+        pd.Series(marks, dtype="str"),
+        brief=MARK,
+    )
+
+
+def step_by_step(
+    now: Table,
+    before: Table,
+    step: str,
+    amounts: Sequence[Amount],
+    *,
+    doubtful: Collection[str] = (),
+) -> Table:
+    """The table of steps of time beside that of the other period, the first with the first.
+
+    Steps beyond the end of a shorter period stand last, under no name of their own.
+
+    Args:
+        step: the column that names the step; one more says with which it is compared.
+        doubtful: as in ``side_by_side``.
+    """
+    both = min(len(now.frame), len(before.frame))
+    places: list[tuple[int | None, int | None]] = [(at, at) for at in range(both)]
+    places += [(at, None) for at in range(both, len(now.frame))]
+    places += [(None, at) for at in range(both, len(before.frame))]
+    sides = _Sides(now, before, places)
+    table = _beside(sides, amounts, (), doubtful)
+    column = next(column for column in now.columns if column.key == step)
+    against = replace(
+        column,
+        key=f"{step}_{PREVIOUS}",
+        label="Compared with",
+        help="At the same place.",
+        json_path=(),
+    )
+    place = _place(table, step) + 1
+    cells = typed(sides.cells(step)[1], column.kind)
+    return _with_column(table, place, against, cells, brief=against.key)
+
+
+def parts_of(
+    now: Iterable[tuple[Key, str, Exact]], before: Iterable[tuple[Key, str, Exact]]
+) -> Parts:
+    """By how much each part of each row changed.
+
+    Args:
+        now, before: key of the row, name of the part, amount.
+    """
+    changes: dict[Key, dict[str, Exact]] = {}
+    with exactly():
+        for sign, amounts in ((1, now), (-1, before)):
+            for key, part, amount in amounts:
+                parts = changes.setdefault(key, {})
+                parts[part] = parts.get(part, 0) + sign * amount
+    return changes
+
+
+def is_compared(table: Table, amount: str) -> bool:
+    """Whether the table says by how much the whole of an amount changed."""
+    return (table.totals or {}).get(f"{amount}_{CHANGE}") is not None
+
+
+def change_of(now: Number | None, before: Number | None) -> Number | None:
+    """After less before, exact for whole numbers and money; None where one is unknown."""
+    if now is None or before is None:
+        return None
+    if isinstance(now, float) or isinstance(before, float):
+        return round(float(now) - float(before), 6)  # beyond that lies noise of binary fractions
+    with exactly():
+        return now - before
+
+
+def _known_values(cells: "pd.Series[Any]") -> list[Any]:
+    return [
+        None if isinstance(value, float) and math.isnan(value) else value
+        for value in values_of(cells)
+    ]
+
+
+def keys_of(table: Table, keys: Sequence[str]) -> list[Key]:
+    """What tells the rows of a table apart, None where missing."""
+    return [*zip(*(_known_values(table.frame[key]) for key in keys), strict=True)]
+
+
+def _matched(now: Sequence[Key], before: Sequence[Key]) -> list[tuple[int | None, int | None]]:
+    at_now = {key: at for at, key in enumerate(now)}
+    at_before = {key: at for at, key in enumerate(before)}
+    if len(at_now) < len(now) or len(at_before) < len(before):
+        raise ValueError("two rows have the same keys")
+    matched: list[tuple[int | None, int | None]] = [
+        (at, at_before.get(key)) for key, at in at_now.items()
+    ]
+    return matched + [(None, at) for key, at in at_before.items() if key not in at_now]
+
+
+def _beside(
+    sides: _Sides, amounts: Sequence[Amount], names: Collection[str], doubtful: Collection[str]
+) -> Table:
+    """The columns of the present with three more behind each amount."""
+    of_key = {amount.key: amount for amount in amounts}
+    totals = dict(sides.now.totals or {})
+    columns: list[Column] = []
+    cells: dict[str, pd.Series[Any]] = {}
+    for column in sides.now.columns:
+        now, before = sides.cells(column.key)
+        if column.key in names:
+            pairs = zip(sides.places, now, before, strict=True)
+            now = [was if at[0] is None else value for at, value, was in pairs]
+        columns.append(column)
+        cells[column.key] = typed(now, column.kind)
+        if amount := of_key.get(column.key):
+            known = column.key not in doubtful
+            columns += _columns_beside(column)
+            cells |= _cells_beside(sides, amount, column, known=known)
+            totals |= _totals_beside(sides, column, known=known)
+    brief = sides.now.brief
+    headline = next((key for key in brief if key in of_key), None)
+    if headline:
+        at = brief.index(headline) + 1
+        brief = (*brief[:at], *(f"{headline}_{part}" for part in _HELP), *brief[at:])
+    kept = {key: value for key, value in totals.items() if key in cells}
+    return replace(
+        sides.now,
+        frame=pd.DataFrame(cells),
+        columns=tuple(columns),
+        totals=kept or None,
+        brief=brief,
+    )
+
+
+def _columns_beside(column: Column) -> Iterable[Column]:
+    for part, (words, explained) in _HELP.items():
+        if part == PERCENT and column.kind == "percent":
+            continue  # the change of a percentage is told in points
+        path = (
+            (*column.json_path[:-1], f"{column.json_path[-1]}_{part}") if column.json_path else ()
+        )
+        key, label = f"{column.key}_{part}", f"{column.label} {words}"
+        if part == PERCENT:
+            yield Column(key, label, "percent", "", explained, path)
+        else:
+            yield replace(column, key=key, label=label, help=explained, json_path=path)
+
+
+def _cells_beside(
+    sides: _Sides, amount: Amount, column: Column, *, known: bool
+) -> dict[str, "pd.Series[Any]"]:
+    now, before = sides.cells(amount.key)
+    whole = [
+        known and (not amount.adds_up or _adds_up(side, amount.key))
+        for side in (sides.now, sides.before)
+    ]
+    changes: list[Number | None] = [None] * len(now)
+    if all(whole):
+        filled = [
+            _filled(amount, [at[side] for at in sides.places], cells)
+            for side, cells in enumerate((now, before))
+        ]
+        pairs = zip(now, before, *filled, strict=True)
+        changes = [
+            None if after is None and was is None else change_of(*amounts)
+            for after, was, *amounts in pairs
+        ]
+    shown = before if whole[1] else [None] * len(before)
+    percents = [_percent(change, was) for change, was in zip(changes, shown, strict=True)]
+    made = {
+        PREVIOUS: typed(shown, column.kind),
+        CHANGE: typed(changes, column.kind),
+        PERCENT: typed(percents, "percent"),
+    }
+    return {
+        f"{amount.key}_{part}": values
+        for part, values in made.items()
+        if part != PERCENT or column.kind != "percent"
+    }
+
+
+def _filled(amount: Amount, places: Sequence[int | None], cells: Sequence[Any]) -> list[Any]:
+    """The cells with nothing where a missing one means that."""
+    if amount.empty == "unknown":
+        return [*cells]
+    return [
+        0 if value is None and (at is None or amount.empty == "nothing") else value
+        for at, value in zip(places, cells, strict=True)
+    ]
+
+
+def _totals_beside(sides: _Sides, column: Column, *, known: bool) -> dict[str, Number | None]:
+    if column.key not in (sides.now.totals or {}):
+        return {}
+    now, before = ((side.totals or {}).get(column.key) for side in (sides.now, sides.before))
+    before = before if known else None
+    change = change_of(now, before)
+    return {
+        f"{column.key}_{PREVIOUS}": before,
+        f"{column.key}_{CHANGE}": change,
+        f"{column.key}_{PERCENT}": _percent(change, before),
+    }
+
+
+def _adds_up(table: Table, key: str) -> bool:
+    """Whether the rows sum to a total that is known: else a part of it is in no row."""
+    whole = (table.totals or {}).get(key)
+    rows = total(table.frame[key]) or 0
+    if whole is None:
+        return False
+    if isinstance(whole, float) or isinstance(rows, float):
+        return math.isclose(whole, rows, rel_tol=1e-9, abs_tol=1e-6)
+    return whole == rows
+
+
+def _percent(change: Number | None, before: Number | None) -> float | None:
+    if change is None or before is None:
+        return None
+    with exactly():
+        return percent_of(change, before)
+
+
+def _marks(sides: _Sides, amounts: Sequence[Amount], *, sure: bool) -> list[str | None]:
+    has = [[False] * len(sides.places) for _ in range(2)]
+    for amount in amounts:
+        for used, cells in zip(has, sides.cells(amount.key), strict=True):
+            used[:] = [before or bool(value) for before, value in zip(used, cells, strict=True)]
+    only = {(True, True): "both"} | ({(True, False): "new", (False, True): "gone"} if sure else {})
+    return [only.get(pair) for pair in zip(*has, strict=True)]
+
+
+def _place(table: Table, key: str) -> int:
+    return [column.key for column in table.columns].index(key)
+
+
+def _with_column(
+    table: Table, place: int, column: Column, cells: "pd.Series[Any]", *, brief: str
+) -> Table:
+    frame = table.frame.copy(deep=False)
+    frame.insert(place, column.key, cells)
+    columns = (*table.columns[:place], column, *table.columns[place:])
+    shown = table.brief
+    if shown:
+        named = [key for key in shown if [*frame].index(key) < place]
+        shown = (*named, brief, *shown[len(named) :])
+    return replace(table, frame=frame, columns=columns, brief=shown)
+
+
+_DTYPES: Mapping[ColumnKind, Any] = {
+    "text": "str",
+    "list": "str",
+    "bool": "boolean",
+    "int": "Int64",
+    "bytes": "Int64",
+    "epoch_ms": "Int64",
+    "float": "Float64",
+    "duration": "Float64",
+    "percent": "float64",
+    "datetime": "datetime64[s, UTC]",
+}
+
+
+def typed(values: Sequence[Any], kind: ColumnKind) -> "pd.Series[Any]":
+    """Cells as a report holds a kind of column; whole numbers beyond Int64 stay objects."""
+    cells = pd.Series([*values], dtype=object)
+    dtype = _DTYPES.get(kind, object)
+    return cells if dtype == "Int64" and not fits_int64(cells) else cells.astype(dtype)
