@@ -3,6 +3,9 @@
 from math import ceil, floor, log10
 
 _MOST = 5
+_LEAST_SPAN = 1e-300
+"""What spans less is one point to a chart, and its tenth may be no number any more."""
+
 _SIGNS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -14,7 +17,7 @@ def ticks(low: float, high: float, *, whole: bool = False) -> list[float]:
         whole: what is counted has no mark between 0 and 1.
     """
     span = high - low
-    rough = span / _MOST if span > 0 else max(abs(high), 1.0)
+    rough = span / _MOST if span > _LEAST_SPAN else max(abs(high), 1.0)
     power = 10.0 ** floor(log10(rough))
     step = next(times * power for times in (1, 2, 5, 10) if times * power >= rough * (1 - 1e-9))
     if whole:

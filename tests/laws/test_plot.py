@@ -7,7 +7,7 @@ from math import isclose
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
@@ -40,6 +40,7 @@ def frame_of(points: dict[tuple[str, str], float]) -> pd.DataFrame:
     )
 
 
+@example(0.0, 5e-324, False)  # the least number there is
 @given(sizes, sizes, st.booleans())
 def test_marks_are_evenly_apart_and_enclose_what_is_drawn(
     one: float, other: float, whole: bool
