@@ -76,7 +76,10 @@ def tenant_upstream(settings: Settings) -> "TenantSource":
     from lib.demo import in_process
 
     url = in_process.control_database_url()
-    return TenantSource("demo", "demo.localhost", url, in_process.connect_redis, demo=True)
+    host = "demo.localhost"
+    return TenantSource(
+        "demo", host, account("tenants", host), url, in_process.connect_redis, demo=True
+    )
 
 
 def comet_upstream(

@@ -206,7 +206,7 @@ class _Load:
                     last = self.caches.last_names.get((self.client.scope, kind, key))
                     if (kind, key) in directory.names:
                         names[kind, key] = directory.names[kind, key]
-                    elif kind in directory.listed:
+                    elif kind in directory.answered:
                         mark = last + DELETED if last else f"{key} (deleted or unknown)"
                         names[kind, key] = mark
                     elif last:

@@ -26,7 +26,7 @@ def check_filters(query: OpenAIQuery, answer: OpenAIAnswer, directory: Directory
     names = dict(directory.names)
     for period in _periods(answer):
         names |= period.names
-    known = directory.listed if _is_whole(answer) else frozenset()
+    known = directory.answered if _is_whole(answer) else frozenset()
     return replace(answer, notes=(*answer.notes, *_notes(query, names, known)))
 
 

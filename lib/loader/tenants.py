@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from lib.api_client import fingerprint
 from lib.cache import OPEN_SECONDS, Caches, Document
 from lib.errors import DashboardError, InputError, SettingsError, SourceError
+from lib.loader.api_source import account
 from lib.loader.progress import Progress
 from lib.settings import Settings
 from lib.sources.tenants.answer import TenantAnswer
@@ -40,12 +41,14 @@ class TenantSource:
     Args:
         scope: fingerprint of the addresses and credentials; starts the keys of what is shared.
         host: shown as the source.
+        account: whose data it is, and the same when a password is exchanged.
         control_url: of the control database, or None.
         demo: the data is made up.
     """
 
     scope: str
     host: str
+    account: str
     control_url: str | None = field(repr=False)
     connect: Connect = field(repr=False, compare=False)
     demo: bool = False
@@ -71,6 +74,7 @@ def tenant_source(settings: Settings) -> TenantSource:
     return TenantSource(
         fingerprint(address, url or ""),
         host_of(endpoint),
+        account("tenants", f"{endpoint.host}/{endpoint.options.get('db', 0)}"),
         url,
         lambda in_flight: connect(endpoint, max_parallel=in_flight),
     )

@@ -62,3 +62,14 @@ def test_an_account_of_comet_is_its_server() -> None:
     assert source("key-one") == source("key-two")
     assert source("key-one") != source("key-one", "https://comet.other.example")
     assert source("sk-admin-a", "https://api.openai.com") != openai_upstream(SERVER).account
+
+
+def test_an_account_of_tenants_is_their_redis_whoever_asks_it() -> None:
+    def source(address: str) -> str:
+        settings = Settings(dashboard_demo="off", redis_primary_endpoint=SecretStr(address))
+        return tenant_upstream(settings).account
+
+    ours = source("redis://reader:one@redis.acme.example:6380/2")
+    assert source("rediss://auditor:two@redis.acme.example:6380/2") == ours
+    others = ("redis://redis.acme.example:6380/3", "redis://redis.other.example:6380/2")
+    assert len({ours, *map(source, others), tenant_upstream(Settings()).account}) == 4

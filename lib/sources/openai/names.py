@@ -39,14 +39,14 @@ class Names:
     ``fetched_at`` is set by whoever keeps them: names from a cache are older than the load.
     """
 
-    found: dict[tuple[Kind, str], str] = field(default_factory=dict)
+    by_id: dict[tuple[Kind, str], str] = field(default_factory=dict)
     project_ids: list[str] = field(default_factory=list)
     fetched_at: datetime | None = None
 
     def add(self, kind: Kind, key: object, name: object, mark: str = "") -> None:
         """Adds a name unless a better source gave one before."""
         if isinstance(key, str) and key:
-            self.found.setdefault((kind, key), (str(name) if name else key) + mark)
+            self.by_id.setdefault((kind, key), (str(name) if name else key) + mark)
 
 
 Cached = Callable[[str, Callable[[], Awaitable[Names]]], Awaitable[Names]]
@@ -59,14 +59,14 @@ class Directory:
 
     Args:
         names: kind and id to name.
-        listed: kinds whose look-ups all answered: an id that is missing there is deleted or unknown.
+        answered: kinds whose look-ups all answered: an id that is missing there is deleted or unknown.
         failures: look-up to its error.
         rows: look-up to the number of names it gave.
         as_of: look-up to when the oldest of its names were fetched, where that is known.
     """
 
     names: Mapping[tuple[Kind, str], str]
-    listed: frozenset[Kind]
+    answered: frozenset[Kind]
     failures: Mapping[str, SourceError]
     rows: Mapping[str, int]
     as_of: Mapping[str, datetime]
@@ -119,13 +119,13 @@ async def fetch_directory(client: ApiClient, cached: Cached) -> Directory:
     merged = Names()
     for part in LOOKUPS:
         for names in parts[part]:
-            for entry, name in names.found.items():
-                merged.found.setdefault(entry, name)
+            for entry, name in names.by_id.items():
+                merged.by_id.setdefault(entry, name)
     return Directory(
-        merged.found,
+        merged.by_id,
         frozenset(kind for kind, needs in _NEEDED.items() if not failures.keys() & {*needs}),
         failures,
-        {part: sum(len(names.found) for names in parts[part]) for part in LOOKUPS},
+        {part: sum(len(names.by_id) for names in parts[part]) for part in LOOKUPS},
         {
             part: min(times)
             for part in LOOKUPS
