@@ -109,7 +109,7 @@ async def test_the_best_source_of_a_name_wins_and_gaps_are_filled() -> None:
         ("api_key", "key-5"): "odd",
         ("api_key", "key-admin"): "root",
     }
-    assert found.listed == {"project", "user", "api_key"}
+    assert found.answered == {"project", "user", "api_key"}
     asked = b" ".join(lists.paths)
     assert b"include_archived=true" in asked
     assert b"owner_project_access=any" in asked
@@ -132,13 +132,13 @@ async def test_one_look_up_that_fails_costs_its_own_names_only() -> None:
     found = await directory(lists)
     assert found.failures.keys() == {"users"}
     assert found.names == {("project", "proj-1"): "One"}
-    assert found.listed == {"project", "api_key"}
+    assert found.answered == {"project", "api_key"}
 
 
 async def test_without_projects_their_keys_count_as_failed_too() -> None:
     found = await directory(Lists({"projects": httpx.Response(404), "users": people(1)}))
     assert found.failures.keys() == {"projects", "api_keys", "service_accounts"}
-    assert found.listed == frozenset()
+    assert found.answered == frozenset()
 
 
 @pytest.mark.parametrize("part", ["api_keys", "service_accounts"])
@@ -153,7 +153,7 @@ async def test_a_project_deleted_after_it_was_listed_costs_nobody_their_names(pa
     )
     found = await directory(lists)
     assert not found.failures
-    assert found.listed == {"project", "user", "api_key"}
+    assert found.answered == {"project", "user", "api_key"}
     assert found.names["api_key", "key-1"] == "prod"
     for status in (400, 403):
         lists.lists[f"projects/proj-2/{part}"] = httpx.Response(status)
