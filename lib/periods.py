@@ -18,7 +18,7 @@ MAX_DAYS = {"1m": 31, "1h": 366, "1d": 1_096}
 """The longest range each width may cover, in days; docs/decisions/0002 gives the reasons."""
 
 EARLIEST = date(2000, 1, 1)
-"""No upstream knows days before; it also leaves room for a preceding period."""
+"""No upstream knows days before."""
 
 
 CalendarUnit = Literal["month", "week", "day", "hour"]
@@ -67,6 +67,18 @@ class Period:
 def epoch(day: date) -> int:
     """Midnight UTC of a day, in Unix seconds."""
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+
+
+def months_before(day: date, months: int) -> date:
+    """The first day of the month that lies ``months`` before a day's month."""
+    index = day.year * 12 + day.month - 1 - months
+    return date(index // 12, index % 12 + 1, 1)
+
+
+def months_of(period: Period) -> int:
+    """How many months of the calendar a period touches."""
+    start, end = period.start, period.end
+    return (end.year - start.year) * 12 + end.month - start.month + 1
 
 
 def check_period(start: date, end: date, today: date, width: str | None = "1d") -> Period:

@@ -9,6 +9,7 @@ import typer
 from lib.cache import Caches
 from lib.checks import Check, check_openai
 from lib.cli.output import AnyFormat, AnyProfile, Output, Since, Until, given_day, write_report
+from lib.comparisons import NONE
 from lib.loader.openai import load_openai
 from lib.loader.progress import Progress
 from lib.reports.openai.build import build_openai_usage
@@ -55,7 +56,7 @@ def openai_command(
             projects=project or (),
             users=user or (),
             models=model or (),
-            compare=compare,
+            compare="preceding" if compare else NONE,
         )
         return await _load(settings, query, progress)
 

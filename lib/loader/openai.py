@@ -51,7 +51,7 @@ async def load_openai(
     now: datetime,
     progress: Progress | None = None,
 ) -> OpenAIAnswer:
-    """Usage, costs and names of a period, and of the one before when the query compares.
+    """Usage, costs and names of a period, and of the one it is compared with.
 
     Everything is asked at once; the client bounds what is in flight. A source that fails is listed
     in ``statuses`` beside the data of the others.
@@ -62,7 +62,9 @@ async def load_openai(
     """
     load = _Load(client, caches, now, progress or Progress())
     names = asyncio.create_task(load.directory())  # one for both periods
-    before = asyncio.create_task(load.preceding(query, names)) if query.compare else None
+    before = (
+        asyncio.create_task(load.compared(query, query.before, names)) if query.before else None
+    )
     try:
         answer = await load.period(query, query.period, names)
         earlier = await before if before else None
@@ -72,7 +74,7 @@ async def load_openai(
             before.cancel()
     if isinstance(earlier, SourceError):
         failed = SourceStatus(
-            NAME, "preceding_period", "failed", detail=earlier.detail, remedy=earlier.remedy
+            NAME, "compared_period", "failed", detail=earlier.detail, remedy=earlier.remedy
         )
         answer = replace(answer, statuses=(*answer.statuses, failed))
     else:
@@ -128,12 +130,12 @@ class _Load:
             self.client.host,
         )
 
-    async def preceding(
-        self, query: OpenAIQuery, names: asyncio.Task[Directory]
+    async def compared(
+        self, query: OpenAIQuery, before: Period, names: asyncio.Task[Directory]
     ) -> OpenAIAnswer | SourceError:
-        """The period before; its failure costs the comparison only."""
+        """The period compared with; its failure costs the comparison only."""
         try:
-            return await self.period(query, query.period.preceding(), names)
+            return await self.period(query, before, names)
         except SourceError as error:
             return error
 

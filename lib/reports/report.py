@@ -105,7 +105,7 @@ class Delta:
     previous: Number
     change: Number
     percent: float | None
-    against: str = "preceding period"
+    against: str
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from lib.comparisons import NONE
 from lib.loader.api_source import ApiSource
 from lib.periods import SECONDS
 from lib.reports.report import Report
@@ -113,7 +114,7 @@ def _form(draw: Draw, today: date) -> Callable[[], OpenAIQuery]:
             projects=chosen["oai_projects"],
             users=chosen["oai_users"],
             models=chosen["oai_models"],
-            compare=compare,
+            compare="preceding" if compare else NONE,
         )
 
     return question
@@ -133,7 +134,7 @@ def _controls(today: date) -> tuple[Control[OpenAIQuery, Any], ...]:
         toggle(
             "oai_compare",
             "Compare with the preceding period",
-            lambda query: query.compare,
+            lambda query: query.compare != NONE,
             help="The period of equal length that ends the day before this one starts.",
         ),
         several(

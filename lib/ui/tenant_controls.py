@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from lib.loader.tenants import TenantSource
+from lib.periods import months_before
 from lib.reports.report import Report
 from lib.sources.tenants.query import (
     MONTHS,
@@ -14,7 +15,6 @@ from lib.sources.tenants.query import (
     TenantQuery,
     check_tenant_query,
     last_days,
-    months_before,
 )
 from lib.ui.ask import Asked, Draw, ask
 from lib.ui.controls import Control, both_ends, choice, days, ids, known_names, whole

@@ -113,9 +113,12 @@ def test_a_figure_names_its_unit_unless_the_label_does():
 
 
 def test_a_change_shows_amount_and_percent_or_that_there_was_no_base():
-    assert formats.delta(Delta(100, 20, 20.0)) == "+20 (+20.0 %)"
-    assert formats.delta(Delta(Decimal(10), Decimal("-2.5"), -25.0), "USD") == "-$2.50 (-25.0 %)"
-    assert formats.delta(Delta(0, 5, None)) == "+5 (no base)"
+    assert formats.delta(Delta(100, 20, 20.0, "before")) == "+20 (+20.0 %)"
+    assert (
+        formats.delta(Delta(Decimal(10), Decimal("-2.5"), -25.0, "before"), "USD")
+        == "-$2.50 (-25.0 %)"
+    )
+    assert formats.delta(Delta(0, 5, None, "before")) == "+5 (no base)"
 
 
 @given(st.decimals(Decimal("-1e15"), Decimal("1e15"), places=8))

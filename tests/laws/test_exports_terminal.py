@@ -125,7 +125,7 @@ By name
 6 more columns: use --format zip.
 
 Statistics:
-• Requests: 1,234; +234 (+23.4 %) vs preceding period
+• Requests: 1,234; +234 (+23.4 %) vs September
 """
     )
 
@@ -170,7 +170,7 @@ def test_statistics_notes_and_failures_follow_the_tables():
     text = to_terminal(made, width=None, colour=False)
     parts = ["TOTAL", "Statistics:", "Notes:", "Sources that did not answer in full:"]
     assert sorted(parts, key=text.index) == parts
-    assert "• Requests: 1,234; +234 (+23.4 %) vs preceding period" in text
+    assert "• Requests: 1,234; +234 (+23.4 %) vs September" in text
     assert "• openai:images (failed): It answered 503. Try again." in text
     assert "INCOMPLETE; failed: openai:images" in text
 

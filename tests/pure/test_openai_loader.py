@@ -304,7 +304,7 @@ async def test_names_from_the_cache_are_as_old_as_when_they_were_fetched(
 async def test_a_comparison_asks_for_names_once_and_counts_each_request_once(
     stand_in: Starlette,
 ) -> None:
-    query, progress = ask(endpoints=("completions",), compare=True), Progress()
+    query, progress = ask(endpoints=("completions",), compare="preceding"), Progress()
     answer = await load_openai(connect(stand_in), Caches(), query, now=NOW, progress=progress)
     assert progress.done == progress.total == sum(asked_of(stand_in).values())
     assert answer.previous is not None

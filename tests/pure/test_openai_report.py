@@ -343,12 +343,27 @@ def test_a_change_has_a_percentage_only_where_there_was_a_base(
     def answer(value: int) -> OpenAIAnswer:
         return answer_of(one_row(num_model_requests=value), {MONDAY: [cost(value)]})
 
-    report = report_of(replace(answer(now), previous=answer(before)), query(compare=True))
+    report = report_of(replace(answer(now), previous=answer(before)), query(compare="preceding"))
     for key in ("requests", "cost"):
         (figure,) = [one for one in report.figures if one.key == key]
         assert figure.delta is not None
         assert (figure.delta.previous, figure.delta.change) == (before, change)
         assert figure.delta.percent == percent
+
+
+@pytest.mark.parametrize(
+    ("compare", "days"),
+    [
+        ("preceding", "2026-11-12 to 2026-11-15 (UTC)"),
+        ("year-before", "2025-11-16 to 2025-11-19 (UTC)"),
+    ],
+)
+def test_a_change_says_against_which_days(compare: str, days: str) -> None:
+    answer = answer_of(one_row(num_model_requests=9))
+    report = report_of(replace(answer, previous=answer), query(compare=compare))
+    assert {figure.delta.against for figure in report.figures if figure.delta} == {days}
+    assert f"Changes are against {days}, day for day." in report.notes
+    assert report.filters["compare"] == days
 
 
 @pytest.mark.parametrize(
@@ -365,7 +380,7 @@ def test_a_change_has_a_percentage_only_where_there_was_a_base(
 )
 def test_no_change_is_shown_against_what_is_not_known_in_full(earlier: OpenAIAnswer) -> None:
     current = answer_of(one_row(num_model_requests=9), {MONDAY: []})
-    report = report_of(replace(current, previous=earlier), query(compare=True))
+    report = report_of(replace(current, previous=earlier), query(compare="preceding"))
     (figure,) = [one for one in report.figures if one.key == "requests"]
     assert (figure.value, figure.delta) == (9, None)
 
@@ -374,7 +389,7 @@ def test_a_change_against_a_credit_has_no_percentage() -> None:
     earlier = answer_of({}, {MONDAY: [cost(-20)]})
     current = answer_of({}, {MONDAY: [cost(10)]}, previous=earlier)
     (figure,) = [
-        one for one in report_of(current, query(compare=True)).figures if one.key == "cost"
+        one for one in report_of(current, query(compare="preceding")).figures if one.key == "cost"
     ]
     assert figure.delta is not None
     assert (figure.delta.change, figure.delta.percent) == (30, None)
@@ -383,6 +398,6 @@ def test_a_change_against_a_credit_has_no_percentage() -> None:
 def test_costs_in_another_currency_are_not_compared() -> None:
     earlier = answer_of({}, {MONDAY: [cost(5, "eur")]})
     current = answer_of({}, {MONDAY: [cost(6, "usd")]})
-    report = report_of(replace(current, previous=earlier), query(compare=True))
+    report = report_of(replace(current, previous=earlier), query(compare="preceding"))
     (figure,) = [one for one in report.figures if one.key == "cost"]
     assert (figure.value, figure.delta) == (6, None)

@@ -173,14 +173,14 @@ def test_a_filter_takes_an_id_or_a_name_with_or_without_its_mark(asked: str) -> 
     assert list(report.table("by_project").frame["project_id"]) == ["p1"]
 
 
-def test_a_source_that_failed_for_the_preceding_period_only_is_named() -> None:
+def test_a_source_that_failed_for_the_period_compared_with_only_is_named() -> None:
     before = answer_of(
         {}, None, statuses=(SourceStatus("openai", "images", "failed", detail="down"),)
     )
     current = answer_of({"completions": {MONDAY: rows("proj-x")}}, {}, previous=before)
-    report = build(current, compare=True)
+    report = build(current, compare="preceding")
     assert [one.name for one in report.sources if one.status == "failed"] == [
-        "openai:images (preceding period)"
+        "openai:images (compared period)"
     ]
     assert not report.complete
 

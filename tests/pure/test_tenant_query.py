@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.errors import InputError
-from lib.sources.tenants.query import check_tenant_query, last_days, months_before
+from lib.periods import months_before
+from lib.sources.tenants.query import check_tenant_query, last_days
 
 TODAY = date(2026, 11, 21)
 days = st.dates(date(2000, 1, 1), TODAY)

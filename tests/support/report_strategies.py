@@ -111,7 +111,13 @@ def report(**changes: object) -> Report:
         "sources": (OK,),
         "totals": {"requests": 1_234, "cost": Decimal("56.78"), "currency": "USD", "users": None},
         "figures": (
-            Figure("requests", "Requests", 1_234, "requests", delta=Delta(1_000, 234, 23.4)),
+            Figure(
+                "requests",
+                "Requests",
+                1_234,
+                "requests",
+                delta=Delta(1_000, 234, 23.4, "September"),
+            ),
         ),
         "charts": (),
         "tables": (table([row()]),),

@@ -39,7 +39,7 @@ def build_openai_usage(
         period=query.period,
         filters=query.described(),
         generated_at=now,
-        sources=(*answer.statuses, *_preceding_trouble(answer)),
+        sources=(*answer.statuses, *_compared_trouble(answer)),
         totals=totals,
         figures=tuple(openai_figures(totals, chosen, previous)),
         charts=tuple(openai_charts(chosen, breakdowns)),
@@ -51,11 +51,11 @@ def build_openai_usage(
     )
 
 
-def _preceding_trouble(answer: OpenAIAnswer) -> Iterable[SourceStatus]:
-    """Sources that failed for the preceding period only: without them there is no change to show."""
+def _compared_trouble(answer: OpenAIAnswer) -> Iterable[SourceStatus]:
+    """Sources that failed for the period compared with only: without them there is no change to show."""
     if answer.previous is None:
         return
     for status in answer.previous.statuses:
         counted = status.part in (*ENDPOINTS, COSTS, COSTS_BY_USER)
         if status.status in ("failed", "partial") and counted:
-            yield replace(status, part=f"{status.part} (preceding period)")
+            yield replace(status, part=f"{status.part} (compared period)")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from lib.periods import Period
 from lib.reports.openai.select import OpenAISelection
 from lib.reports.report import Delta, Figure, Number
 from lib.sources.openai import NAME
@@ -88,7 +89,7 @@ def openai_figures(
     """One figure per total that was asked for.
 
     Args:
-        previous: the preceding period, when asked for.
+        previous: the period compared with, when asked for.
     """
     query = chosen.query
     before = openai_totals(previous) if previous else {}
@@ -102,7 +103,7 @@ def openai_figures(
         comparable = previous is not None and not incomplete and not _troubled(sources, previous)
         if row.key == "cost":
             comparable = comparable and before.get("currency") in (None, totals["currency"])
-        delta = _delta(value, before.get(row.key)) if comparable else None
+        delta = _delta(value, before.get(row.key), query.before) if comparable else None
         number = None if isinstance(value, str) else value
         label, unit = row.label, row.unit
         if row.key == "cost":
@@ -127,8 +128,8 @@ def _troubled(parts: set[str], chosen: OpenAISelection) -> bool:
     )
 
 
-def _delta(value: object, previous: object) -> Delta | None:
+def _delta(value: object, previous: object, days: Period | None) -> Delta | None:
     if not isinstance(value, int | Decimal) or not isinstance(previous, int | Decimal):
         return None
     change = exact_sum([value, -previous])
-    return Delta(previous, change, percent_change(value, previous))
+    return Delta(previous, change, percent_change(value, previous), str(days))

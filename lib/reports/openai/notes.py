@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from lib.comparisons import days_compared
 from lib.reports.openai.select import OpenAISelection
 from lib.reports.openai.tables import BREAKDOWNS
 from lib.sources.openai.tables import COSTS, DIMENSIONS, ENDPOINTS, METRICS
@@ -16,9 +17,9 @@ def openai_notes(chosen: OpenAISelection, now: datetime) -> Iterable[str]:
     running = query.period.end == now.date()
     if running:
         yield f"{now.date()} (UTC) is still running: its numbers grow until midnight UTC."
-    if query.compare:
+    if query.before:
         part = f", although {now.date()} has only run until {now:%H:%M} UTC" if running else ""
-        yield f"Changes are against {query.period.preceding()}, day for day{part}."
+        yield f"Changes are against {days_compared(query.period, query.before)}{part}."
     if chosen.costs is not None and (now.date() - query.period.end).days < 3:
         yield "Costs follow usage with a delay; those of the last three days are provisional."
     if None in chosen.currencies:

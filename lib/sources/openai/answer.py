@@ -25,7 +25,7 @@ class OpenAIAnswer:
         statuses: one per source.
         notes: sentences a reader must know to read the numbers right.
         host: where the data came from.
-        previous: the preceding period, when asked for.
+        previous: the period compared with, when asked for.
     """
 
     usage: pd.DataFrame

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 
+from lib.comparisons import NONE, check_comparison, compared
 from lib.errors import InputError, check_given
 from lib.periods import SECONDS, Period, check_period
 from lib.sources.openai.tables import (
@@ -32,7 +33,7 @@ class OpenAIQuery:
     Args:
         period: inclusive UTC days.
         width: ``1d``, ``1h`` or ``1m``; costs always come by day.
-        compare: also load the preceding period of equal length.
+        compare: what else is loaded to compare with, see ``lib.comparisons``.
         projects: project ids or names; users: ids, e-mails or names; models: exact names.
     """
 
@@ -43,7 +44,12 @@ class OpenAIQuery:
     projects: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
-    compare: bool = False
+    compare: str = NONE
+
+    @property
+    def before(self) -> Period | None:
+        """The days compared with."""
+        return compared(self.compare, self.period)
 
     @property
     def dimensions(self) -> frozenset[str]:
@@ -76,7 +82,7 @@ class OpenAIQuery:
             "projects": list(self.projects),
             "users": list(self.users),
             "models": list(self.models),
-            "compare": str(self.period.preceding()) if self.compare else False,
+            "compare": str(self.before) if self.before else False,
         }
 
 
@@ -91,7 +97,7 @@ def check_query(
     projects: Iterable[str] = (),
     users: Iterable[str] = (),
     models: Iterable[str] = (),
-    compare: bool = False,
+    compare: str = NONE,
 ) -> OpenAIQuery:
     """A question that can be asked.
 
@@ -116,7 +122,7 @@ def check_query(
         check_given("project", projects),
         check_given("user", users),
         check_given("model", models),
-        compare,
+        check_comparison(compare, period),
     )
 
 

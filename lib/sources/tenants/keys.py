@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from lib.sources.tenants.query import months_before
+from lib.periods import months_before
 from lib.sources.tenants.tables import PREFIX
 
 LARGEST = 2**63 - 1

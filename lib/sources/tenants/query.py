@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
+from lib.comparisons import NONE, check_comparison, compared
 from lib.errors import InputError, check_given
-from lib.periods import Period, check_period
+from lib.periods import Period, check_period, months_before
 
 MONTHS = 6
 """Months shown by default, the current one included."""
 
 SORTS = ("total_tokens", "requests", "tenant_id")
+COMPARED_WITH = (NONE, "month-before", "year-before")
+"""Counters cover whole months, so days of a month compare with nothing."""
+
 Sort = Literal["total_tokens", "requests", "tenant_id"]
 
 
@@ -24,12 +28,19 @@ class TenantQuery:
         period: the days asked for, inclusive, UTC.
         tenants: ids; empty means all.
         top: most rows of the tenants table; None means all. Totals are always over all.
+        compare: one of ``COMPARED_WITH``.
     """
 
     period: Period
     tenants: tuple[str, ...] = ()
     sort: Sort = "total_tokens"
     top: int | None = None
+    compare: str = NONE
+
+    @property
+    def before(self) -> Period | None:
+        """The days compared with; their months count whole, too."""
+        return compared(self.compare, self.period)
 
     @property
     def first_month(self) -> str:
@@ -59,6 +70,7 @@ def check_tenant_query(
     tenants: Iterable[str] = (),
     sort: str = "total_tokens",
     top: int | None = None,
+    compare: str = NONE,
 ) -> TenantQuery:
     """A question that can be asked; by default the last six months including the current one.
 
@@ -73,7 +85,9 @@ def check_tenant_query(
     if top is not None and top < 1:
         raise InputError("top", f"{top} is not a number of tenants.", "Use 1 or more.")
     chosen = check_given("tenant", tenants)
-    return TenantQuery(check_period(first, last, today), chosen, sort, top)  # type: ignore[arg-type]
+    period = check_period(first, last, today)
+    check_comparison(compare, period, COMPARED_WITH)
+    return TenantQuery(period, chosen, sort, top, compare)  # type: ignore[arg-type]
 
 
 def last_days(days: int, today: date) -> tuple[date, date]:
@@ -85,9 +99,3 @@ def last_days(days: int, today: date) -> tuple[date, date]:
     if days < 1:
         raise InputError("days", f"{days} is not a number of days.", "Use 1 or more.")
     return today - timedelta(days=min(days, 3_660)), today
-
-
-def months_before(day: date, months: int) -> date:
-    """The first day of the month that lies ``months`` before a day's month."""
-    index = day.year * 12 + day.month - 1 - months
-    return date(index // 12, index % 12 + 1, 1)

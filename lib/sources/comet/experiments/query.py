@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from lib.comparisons import NONE, check_comparison, compared
 from lib.errors import InputError
 from lib.periods import CALENDAR_UNITS, CalendarUnit, Period, check_buckets, check_period
 
@@ -31,6 +32,7 @@ class CometUsageQuery:
         utilisation: of each GPU its mean or its largest sample.
         group: what a series is.
         max_series: most series of one chart.
+        compare: see ``lib.comparisons``.
     """
 
     targets: tuple[str, ...]
@@ -40,6 +42,12 @@ class CometUsageQuery:
     utilisation: Utilisation = "mean"
     group: Group = "project"
     max_series: int = MAX_SERIES
+    compare: str = NONE
+
+    @property
+    def before(self) -> Period | None:
+        """The days compared with; None of all time."""
+        return compared(self.compare, self.period)
 
     def described(self) -> dict[str, object]:
         """The filters as they stand in every rendering of the report."""
@@ -64,6 +72,7 @@ def check_usage_query(
     utilisation: str = "mean",
     group: str = "project",
     max_series: int = MAX_SERIES,
+    compare: str = NONE,
 ) -> CometUsageQuery:
     """A question that can be asked; without days it is about all time.
 
@@ -93,4 +102,14 @@ def check_usage_query(
         # Experiments are fetched whole whatever the range, so only its buckets are limited
         period = check_period(since, until or today, today, width=None)
         check_buckets(unit, period.start_epoch * 1_000, period.end_epoch * 1_000 - 1)  # type: ignore[arg-type]
-    return CometUsageQuery(chosen, period, unit, archived, utilisation, group, max_series)  # type: ignore[arg-type]
+    check_comparison(compare, period)
+    return CometUsageQuery(
+        chosen,
+        period,
+        unit,  # type: ignore[arg-type]
+        archived,
+        utilisation,  # type: ignore[arg-type]
+        group,  # type: ignore[arg-type]
+        max_series,
+        compare,
+    )

@@ -1,0 +1,97 @@
+"""Periods that have a name, and the step from a period to the one before or after it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from difflib import get_close_matches
+from typing import Literal
+
+from lib.errors import InputError
+from lib.periods import EARLIEST, Period, months_before
+
+Unit = Literal["days", "month", "quarter", "year"]
+"""What a period is one of; ``days`` is any number of them."""
+
+_MONTHS: dict[Unit, int] = {"month": 1, "quarter": 3, "year": 12}
+"""Units of the calendar, short to long, and their months."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A period relative to today.
+
+    Args:
+        label: as a choice on screen.
+        unit: what it is one of, and steps by.
+        back: how many of a calendar's unit it lies before the running one.
+        days: how many days it has, today included, where its unit is days.
+    """
+
+    label: str
+    unit: Unit
+    back: int = 0
+    days: int = 0
+
+
+PRESETS = {
+    "this-month": Preset("This month to date", "month"),
+    "last-month": Preset("Last month", "month", back=1),
+    "last-7-days": Preset("Last 7 days", "days", days=7),
+    "last-30-days": Preset("Last 30 days", "days", days=30),
+    "last-90-days": Preset("Last 90 days", "days", days=90),
+    "this-quarter": Preset("This quarter to date", "quarter"),
+    "last-quarter": Preset("Last quarter", "quarter", back=1),
+    "this-year": Preset("This year to date", "year"),
+    "last-year": Preset("Last year", "year", back=1),
+}
+"""Presets by the name they have in links and commands. One that runs ends today."""
+
+
+def resolve(name: str, today: date, *, parameter: str = "period") -> Period:
+    """The days that a preset means today.
+
+    Raises:
+        InputError: no such preset; it names near ones.
+    """
+    preset = PRESETS.get(name)
+    if preset is None:
+        near = get_close_matches(name, PRESETS, n=3, cutoff=0.5) or PRESETS
+        raise InputError(parameter, f"{name[:40]!r} is unknown.", f"Use {', '.join(near)}.")
+    if preset.unit == "days":
+        return Period(today - timedelta(days=preset.days - 1), today)
+    return _around(today, preset.unit, today, -preset.back)
+
+
+def preset_of(period: Period, today: date, among: Iterable[str] = tuple(PRESETS)) -> str | None:
+    """The first preset that means these days today."""
+    return next((name for name in among if resolve(name, today) == period), None)
+
+
+def unit_of(period: Period, today: date) -> Unit:
+    """The shortest unit of the calendar that a period is, whole or until today; else days."""
+    units = (unit for unit in _MONTHS if _around(period.start, unit, today) == period)
+    return next(units, "days")
+
+
+def step(period: Period, unit: Unit, by: Literal[-1, 1], today: date) -> Period | None:
+    """The period before (-1) or after (1): the calendar's, or as many days.
+
+    Args:
+        unit: of the period, see ``unit_of``.
+
+    Returns:
+        None where it would lie before ``EARLIEST`` or in the future.
+    """
+    if unit == "days":
+        move = timedelta(days=by * period.days)
+        moved = Period(period.start + move, period.end + move)
+        return moved if moved.start >= EARLIEST and moved.end <= today else None
+    moved = _around(period.start, unit, today, by)
+    return moved if EARLIEST <= moved.start <= today else None
+
+
+def _around(day: date, unit: Unit, today: date, by: int = 0) -> Period:
+    """The unit of the calendar that a day lies in, or one ``by`` units after; until today at most."""
+    months = _MONTHS[unit]
+    first = months_before(day, (day.month - 1) % months - by * months)
+    return Period(first, min(months_before(first, -months) - timedelta(days=1), max(first, today)))
