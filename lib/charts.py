@@ -48,11 +48,13 @@ class OverTime:
     Args:
         frame: as ``fold`` returns it.
         unit: of the values: ``tokens`` or an ISO currency code.
+        before: as ``ghost`` returns it, of the period compared with.
     """
 
     frame: pd.DataFrame
     step: Step
     unit: str
+    before: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class Stacks:
     Args:
         frame: ``bucket``, ``series`` text, ``value`` float; what is 0 may be left out.
         series: all of ``frame``, in the order to draw.
-        most: the tallest stack of all charts that share the scale.
+        most: the tallest stack of all charts that share the scale, and what was before.
+        before: ``bucket`` it is drawn at, ``own`` text, ``value`` float; of the period compared with.
     """
 
     frame: pd.DataFrame
@@ -103,6 +106,7 @@ class Stacks:
     series: tuple[str, ...]
     unit: str
     most: float
+    before: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,14 @@ class Levels:
     Args:
         frame: ``bucket``, ``series`` text, ``value`` float percent; null or absent is a gap.
         series: all of ``frame``, in the order to draw.
+        before: as of ``Stacks``; over all series.
     """
 
     frame: pd.DataFrame
     buckets: Buckets
     series: tuple[str, ...]
     unit: str = "%"
+    before: pd.DataFrame | None = None
 
 
 Chart = OverTime | Ranking | Stacks | Levels
@@ -153,13 +159,36 @@ def fold(frame: pd.DataFrame, step: Step, period: Period) -> pd.DataFrame:
         .groupby(["time", "series"], observed=True, as_index=False)["value"]
         .sum()
     )
-    steps = pd.period_range(str(period.start), f"{period.end} 23:59", freq=step.period)
+    steps = _steps(step, period)
     gaps = steps.start_time.difference(pd.DatetimeIndex(folded["time"]))
     empty = pd.DataFrame({"time": gaps, "series": order[0], "value": float("nan")})
     empty["series"] = pd.Categorical(empty["series"], order, ordered=True)
     filled = pd.DataFrame(pd.concat([folded, empty]) if len(gaps) else folded)
     filled["time"] = filled["time"].dt.tz_localize("UTC")
     return filled.sort_values(["time", "series"], ignore_index=True)
+
+
+def ghost(frame: pd.DataFrame, step: Step, period: Period, before: Period) -> pd.DataFrame:
+    """What was before, step by step at the same place of this period.
+
+    Args:
+        frame: ``time`` datetime64 UTC in the period before, ``value`` float.
+
+    Returns:
+        ``time`` where it is drawn, ``own`` when it was, ``value``, null where there is none; steps
+        beyond the end of this period have no place.
+    """
+    times = frame["time"].dt.tz_localize(None).dt.to_period(step.period)
+    sums = frame["value"].groupby(times).sum(min_count=1)
+    here, own = (_steps(step, days) for days in (period, before))
+    pairs = pd.DataFrame({"time": here[: len(own)], "own": own[: len(here)]})
+    pairs["value"] = sums.reindex(pairs["own"]).to_numpy("float64")
+    starts = {key: pairs[key].dt.start_time.dt.tz_localize("UTC") for key in ("time", "own")}
+    return pairs.assign(**starts)
+
+
+def _steps(step: Step, period: Period) -> pd.PeriodIndex:
+    return pd.period_range(str(period.start), f"{period.end} 23:59", freq=step.period)
 
 
 def is_fractional(unit: str) -> bool:

@@ -1,5 +1,6 @@
 """Draws charts in lines and rectangles: sharp at any size, and their words can be searched for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -76,7 +77,14 @@ def draw_plot(page: Paper, plot: Plot, box: Box) -> None:
     else:
         _draw_scale(page, plot, inner, beside)
         _draw_places(page, plot, inner)
-        (_draw_bars if plot.kind == "bars" else _draw_lines)(page, plot, inner)
+        if plot.kind == "bars":
+            _draw_bars(page, plot, inner)
+        else:
+            _draw_lines(page, plot, inner, plot.colours)
+        if plot.before is not None:
+            page.set_dash_pattern(dash=1.1, gap=0.9)
+            _draw_lines(page, plot.before, inner, [Paper.FAINT])
+            page.set_dash_pattern()
     if rows:
         legend = Box(box.left, inner.bottom + LINE + 1.6, box.width, LINE * rows)
         _draw_legend(page, plot, legend, columns)
@@ -123,10 +131,10 @@ def _draw_bars(page: Paper, plot: Plot, box: Box) -> None:
             page.rect(left, top, slot * _FILLED, (high - low) * box.height, style="F")
 
 
-def _draw_lines(page: Paper, plot: Plot, box: Box) -> None:
+def _draw_lines(page: Paper, plot: Plot, box: Box, colours: Sequence[str]) -> None:
     slot = box.width / max(len(plot.places), 1)
     page.set_line_width(0.35)
-    for series, colour in enumerate(plot.colours):
+    for series, colour in enumerate(colours):
         page.set_draw_color(colour)
         page.set_fill_color(colour)
         for run in plot.runs(series):

@@ -1,7 +1,7 @@
 """Charts as grids of numbers: what is drawn where on paper, before anything is drawn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Literal, NamedTuple
 
@@ -50,6 +50,7 @@ class Plot:
         marks: of the scale, from its lower to its upper end.
         caption: what is measured.
         wide: made for a page's whole width.
+        before: one line at the same places and on the same scale, of the period compared with.
     """
 
     kind: Literal["bars", "lines", "rows"]
@@ -59,6 +60,7 @@ class Plot:
     marks: Sequence[float]
     caption: str
     wide: bool = False
+    before: "Plot | None" = None
 
     @property
     def colours(self) -> list[str]:
@@ -107,7 +109,12 @@ def _over_time(chart: OverTime) -> Plot:
     values = _grid(rows, chart.frame["series"].cat.codes.to_numpy(), chart.frame["value"])
     caption = f"{chart.unit} by {chart.step.name} (UTC)"
     places = [*times.strftime(chart.step.form)]
-    return Plot("bars", places, series, values, _stack_marks(values, chart.unit), caption)
+    tallest = 0.0 if chart.before is None else chart.before["value"].max()
+    marks = _stack_marks(values, chart.unit, least=tallest)
+    plot = Plot("bars", places, series, values, marks, caption)
+    if chart.before is None:
+        return plot
+    return _with_line(plot, times.get_indexer(pd.DatetimeIndex(chart.before["time"])), chart.before)
 
 
 @plot_of.register
@@ -140,7 +147,18 @@ def _over_buckets(
     columns = _places(series, [*chart.frame["series"]])
     values = _grid(rows, columns, chart.frame["value"], (len(buckets.keys), len(series)))
     caption = f"{chart.unit} by {buckets.unit} (UTC)"
-    return Plot(kind, buckets.keys, series, values, marks, caption, buckets.wide)
+    plot = Plot(kind, buckets.keys, series, values, marks, caption, buckets.wide)
+    if chart.before is None:
+        return plot
+    return _with_line(plot, _places(buckets.keys, [*chart.before["bucket"]]), chart.before)
+
+
+def _with_line(plot: Plot, places: npt.NDArray[np.integer], before: pd.DataFrame) -> Plot:
+    """The plot with what was before at these places, as a dashed line."""
+    size = (len(plot.places), 1)
+    values = _grid(places, np.zeros(len(places), np.int64), before["value"], size)
+    line = replace(plot, kind="lines", series=("before",), values=values)
+    return replace(plot, before=line, caption=f"{plot.caption}; dashed: before")
 
 
 def _places(order: Sequence[str], names: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -163,8 +181,9 @@ def _grid(
     return values
 
 
-def _stack_marks(values: Grid, unit: str) -> list[float]:
+def _stack_marks(values: Grid, unit: str, least: float = 0.0) -> list[float]:
+    """The scale of stacks, up to at least this value."""
     known = np.nan_to_num(values)
     low = float(np.minimum(known, 0).sum(1).min(initial=0.0))
-    high = float(np.maximum(known, 0).sum(1).max(initial=0.0))
+    high = float(np.maximum(known, 0).sum(1).max(initial=np.nan_to_num(least)))
     return ticks(low, high if high > low else low + 1.0, whole=not is_fractional(unit))

@@ -17,8 +17,8 @@ MARK = "compared"
 """The column that says ``new``, ``gone`` or ``both``."""
 
 Key = tuple[Hashable, ...]
-Parts = Mapping[Key, Mapping[str, Exact]]
-"""Of each row, its parts and by how much each of them changed."""
+Parts = Mapping[Key, Mapping[Hashable, Exact]]
+"""Of each row, the ids of its parts and by how much each of them changed."""
 
 _HELP = {
     PREVIOUS: ("before", "In the period compared with."),
@@ -131,14 +131,14 @@ def step_by_step(
 
 
 def parts_of(
-    now: Iterable[tuple[Key, str, Exact]], before: Iterable[tuple[Key, str, Exact]]
+    now: Iterable[tuple[Key, Hashable, Exact]], before: Iterable[tuple[Key, Hashable, Exact]]
 ) -> Parts:
     """By how much each part of each row changed.
 
     Args:
-        now, before: key of the row, name of the part, amount.
+        now, before: key of the row, id of the part, amount.
     """
-    changes: dict[Key, dict[str, Exact]] = {}
+    changes: dict[Key, dict[Hashable, Exact]] = {}
     with exactly():
         for sign, amounts in ((1, now), (-1, before)):
             for key, part, amount in amounts:

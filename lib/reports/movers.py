@@ -1,7 +1,7 @@
 """The table of changes: what moved most between two periods in each dimension, and what made it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -39,6 +39,7 @@ class Dimension:
             holds anything does.
         nobody: the name of the row that has none.
         part: what the parts are, ``Model``.
+        parts: of a measure; name_part: of an id.
     """
 
     label: str
@@ -48,7 +49,8 @@ class Dimension:
     names: Mapping[str, Sequence[str]]
     nobody: str = ""
     part: str = ""
-    parts: Parts = field(default_factory=dict)
+    parts: Callable[[str], Parts] = lambda _: {}
+    name_part: Callable[[Hashable], str] = str
 
 
 def changes_table(
@@ -120,7 +122,7 @@ def _rows(dimension: Dimension, measure: str, most: int) -> Iterator[Row]:
     table = dimension.table
     change, previous = f"{measure}_{CHANGE}", f"{measure}_{PREVIOUS}"
     every = {key: values_of(table.frame[key]) for key in table.frame}
-    keys = keys_of(table, dimension.keys)
+    keys, parts = keys_of(table, dimension.keys), dimension.parts(measure)
     moved = [at for at, value in enumerate(every[change]) if value is not None and value != 0]
     moved.sort(key=lambda at: -abs(every[change][at]))  # of equal ones as in the table
     top = moved if len(moved) <= most + 1 else moved[:most]
@@ -132,7 +134,7 @@ def _rows(dimension: Dimension, measure: str, most: int) -> Iterator[Row]:
                 dimension.nobody or None,
             )
         row |= {f"{measure}{end}": every[f"{measure}{end}"][at] for end in _ENDS}
-        yield row | _made_by(dimension, keys[at], every[change][at])
+        yield row | _made_by(dimension, parts.get(keys[at], {}), every[change][at])
     others = len(keys) - len(top)
     if others:
         totals = table.totals or {}
@@ -158,11 +160,15 @@ def _rest(whole: Number | None, parts: Sequence[Number | None]) -> Number | None
     return round(rest, 6) if isinstance(rest, float) else rest
 
 
-def _made_by(dimension: Dimension, key: Any, change: Number) -> Row:
+def _made_by(dimension: Dimension, parts: Mapping[Hashable, Number], change: Number) -> Row:
     """The part that moved most the same way; a part of a rise may well have fallen."""
     way = 1 if change > 0 else -1
-    parts = {name: moved * way for name, moved in dimension.parts.get(key, {}).items()}
-    largest = max(parts, key=lambda name: parts[name], default=None)
-    if largest is None or parts[largest] <= 0:
+    moved = {part: change * way for part, change in parts.items() if change * way > 0}
+    if not moved:
         return {}
-    return {"part_of": dimension.part, "part": largest, "part_change": parts[largest] * way}
+    largest = max(moved, key=lambda part: moved[part])
+    return {
+        "part_of": dimension.part,
+        "part": dimension.name_part(largest),
+        "part_change": parts[largest],
+    }

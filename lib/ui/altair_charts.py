@@ -23,6 +23,9 @@ from lib.charts import (
 
 _HEIGHT = 380
 
+_BEFORE = "#7d848f"
+"""Of the line of what was before: seen on light and dark, and none of the series."""
+
 _TIME_UNITS = {
     "minute": alt.TimeUnitParams(unit="yearmonthdatehoursminutes", utc=True),
     "hour": alt.TimeUnitParams(unit="yearmonthdatehours", utc=True),
@@ -37,6 +40,8 @@ _LABELS = {"month": 10, "week": 9, "day": 7, "hour": 6}
 Drawing = tuple[pd.DataFrame, dict[str, Any]]
 """Data and what Vega-Lite shall make of them."""
 
+Drawn = alt.Chart | alt.LayerChart
+
 _drawings: dict[int, Drawing] = {}
 
 
@@ -49,7 +54,8 @@ def drawing(chart: Chart) -> Drawing:
     key = id(chart)
     if key not in _drawings:
         drawn = altair_chart(chart)
-        data, drawn.data = drawn.data, alt.Undefined
+        data: Any = drawn.data
+        drawn.data = alt.Undefined
         spec = drawn.to_dict(validate=False)
         for part in ("data", "datasets", "config"):  # none, and sizes that the page knows better
             spec.pop(part, None)
@@ -59,13 +65,13 @@ def drawing(chart: Chart) -> Drawing:
 
 
 @singledispatch
-def altair_chart(chart: Chart) -> alt.Chart:
+def altair_chart(chart: Chart) -> Drawn:
     """A chart for the screen, with the exact values of what the pointer is on."""
     raise TypeError(f"no drawing of {type(chart).__name__}")
 
 
 @altair_chart.register
-def _over_time(chart: OverTime) -> alt.Chart:
+def _over_time(chart: OverTime) -> Drawn:
     order = list(chart.frame["series"].cat.categories)
     rank = {name: place for place, name in enumerate(order)}
     data = chart.frame.assign(
@@ -74,7 +80,8 @@ def _over_time(chart: OverTime) -> alt.Chart:
     )
     unit = _TIME_UNITS[chart.step.name]
     axis = alt.Axis(format=chart.step.form, labelOverlap=True, labelAngle=0)
-    drawn: alt.Chart = (
+    when = alt.Tooltip("own:T", timeUnit=unit, title=f"{chart.step.name} before (UTC)")
+    bars: alt.Chart = (
         alt.Chart(data)
         .mark_bar()
         .encode(
@@ -90,7 +97,7 @@ def _over_time(chart: OverTime) -> alt.Chart:
         )
         .properties(height=_HEIGHT)
     )
-    return drawn
+    return _with_line(bars, chart, when)
 
 
 @altair_chart.register
@@ -121,11 +128,11 @@ def _ranking(chart: Ranking) -> alt.Chart:
 
 
 @altair_chart.register
-def _stacks(chart: Stacks) -> alt.Chart:
+def _stacks(chart: Stacks) -> Drawn:
     rank = {name: place for place, name in enumerate(chart.series)}
     data = chart.frame.assign(rank=chart.frame["series"].map(rank).astype("int64"))
     domain = [0, chart.most] if chart.most > 0 else [0, 1]
-    drawn: alt.Chart = (
+    bars: alt.Chart = (
         alt.Chart(data)
         .mark_bar()
         .encode(
@@ -142,12 +149,12 @@ def _stacks(chart: Stacks) -> alt.Chart:
         )
         .properties(height=_HEIGHT)
     )
-    return drawn
+    return _with_line(bars, chart, _own_bucket(chart.buckets))
 
 
 @altair_chart.register
-def _levels(chart: Levels) -> alt.Chart:
-    drawn: alt.Chart = (
+def _levels(chart: Levels) -> Drawn:
+    lines: alt.Chart = (
         alt.Chart(_broken_lines(chart.frame, chart.buckets.keys))
         .mark_line(point=alt.OverlayMarkDef(size=16), strokeWidth=1.5)
         .encode(
@@ -163,7 +170,35 @@ def _levels(chart: Levels) -> alt.Chart:
         )
         .properties(height=_HEIGHT)
     )
-    return drawn
+    return _with_line(lines, chart, _own_bucket(chart.buckets))
+
+
+def _with_line(drawn: alt.Chart, chart: OverTime | Stacks | Levels, own: alt.Tooltip) -> Drawn:
+    """What was before as a dashed line over the chart, each point with its own day."""
+    if chart.before is None:
+        return drawn
+    # One table for both: a drawing has one, which Streamlit sends apart from it
+    data = pd.concat([drawn.data.assign(is_before=False), chart.before.assign(is_before=True)])
+    drawn.data = alt.Undefined
+    encoding = drawn.encoding
+    form = _form(chart.unit) if chart.unit != "%" else ".1f"
+    line = (
+        alt.Chart()
+        .mark_line(
+            color=_BEFORE,
+            strokeDash=[5, 4],
+            strokeWidth=1.5,
+            point=alt.OverlayMarkDef(size=18, color=_BEFORE),
+        )
+        .encode(
+            x=encoding.x,
+            y=encoding.y,
+            tooltip=[own, alt.Tooltip("value:Q", title=f"{chart.unit} before", format=form)],
+        )
+        .transform_filter("datum.is_before")
+    )
+    bars = drawn.transform_filter("!datum.is_before")
+    return alt.LayerChart(data=data.reset_index(drop=True), layer=[bars, line], height=_HEIGHT)
 
 
 def _broken_lines(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -180,6 +215,10 @@ def _broken_lines(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     )
     lines = pd.concat([known, nulls]) if len(nulls) else known
     return lines.sort_values(["series", "at"], ignore_index=True)[["bucket", "series", "value"]]
+
+
+def _own_bucket(buckets: Buckets) -> alt.Tooltip:
+    return alt.Tooltip("own:O", title=f"{buckets.unit} before (UTC)")
 
 
 def _bucket_axis(buckets: Buckets) -> alt.X:

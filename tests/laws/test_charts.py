@@ -20,6 +20,7 @@ from lib.charts import (
     choose_step,
     distinct_labels,
     fold,
+    ghost,
 )
 from lib.periods import SECONDS, Period
 from lib.ui import altair_charts
@@ -233,3 +234,51 @@ def test_a_drawing_is_what_altair_makes_of_a_chart_with_its_data_apart() -> None
 
 
 _OF_DATA_AND_THEME = ("data", "datasets", "config")
+
+
+@given(
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.lists(st.tuples(st.integers(0, 59), st.floats(0, 1e6)), max_size=8),
+)
+def test_what_was_before_keeps_its_place_in_the_period_and_its_own_day(
+    days: int, days_before: int, values: list[tuple[int, float]]
+) -> None:
+    before = Period(START - timedelta(days=400), START - timedelta(days=401 - days_before))
+    inside = [(day, value) for day, value in values if day < days_before]
+    first = pd.Timestamp(before.start, tz="UTC")
+    frame = pd.DataFrame(
+        {
+            "time": pd.DatetimeIndex(
+                [first + pd.Timedelta(days=day) for day, _ in inside], tz="UTC"
+            ),
+            "value": pd.Series([value for _, value in inside], dtype="float64"),
+        }
+    )
+    line = ghost(frame, step_named("day"), period_of(days), before)
+    assert len(line) == min(days, days_before)
+    apart = pd.Timedelta(START - before.start)
+    assert ((line["time"] - line["own"]) == apart).all()
+    shown = sum(value for day, value in inside if day < days)
+    assert line["value"].sum() == pytest.approx(shown)
+    filled = {first + pd.Timedelta(days=day) for day, _ in inside if day < days}
+    assert {*line.dropna()["own"]} == filled
+
+
+def test_a_line_of_what_was_before_lies_over_the_bars_and_tells_its_own_day() -> None:
+    period, step = period_of(3), step_named("day")
+    before = period.preceding()
+    own = frame_of([(-86_400 * 3, "a", 5.0)])[["time", "value"]]
+    folded = fold(frame_of([(0, "a", 1.0), (90_000, "b", 2.0)]), step, period)
+    spec = spec_of(OverTime(folded, step, "tokens", ghost(own, step, period, before)))
+    bars, line = spec["layer"]
+    assert (bars["mark"]["type"], line["mark"]["type"]) == ("bar", "line")
+    assert [field["field"] for field in line["encoding"]["tooltip"]] == ["own", "value"]
+    (rows,) = spec["datasets"].values()
+    drawn = [row for row in rows if row["is_before"]]
+    assert [(row["time"][:10], row["own"][:10], row["value"]) for row in drawn] == [
+        ("2025-11-21", "2025-11-18", 5.0),
+        ("2025-11-22", "2025-11-19", None),
+        ("2025-11-23", "2025-11-20", None),
+    ]
+    assert {row["series"] for row in rows if not row["is_before"]} == {"a", "b"}

@@ -199,3 +199,15 @@ def test_screen_and_paper_draw_the_same_numbers(points: dict[tuple[str, str], fl
         for place, series in np.argwhere(np.nan_to_num(plot.values))
     }
     assert paper == screen
+
+
+def test_what_was_before_is_a_line_on_the_scale_of_the_bars() -> None:
+    frame = pd.DataFrame({"bucket": [KEYS[0]], "series": ["a"], "value": [1.0]})
+    before = pd.DataFrame({"bucket": KEYS[:2], "own": ["2025-01", "2025-02"], "value": [9.0, 4.0]})
+    plot = plot_of(Stacks(frame, MONTHS, ("a",), "hours", 9.0, before))
+    assert plot.before is not None
+    assert plot.before.values[:3, 0].tolist()[:2] == [9.0, 4.0]
+    assert plot.before.runs(0) == [[0, 1]]
+    assert plot.marks[-1] >= 9
+    assert plot.before.marks == plot.marks
+    assert "dashed: before" in text_of(Stacks(frame, MONTHS, ("a",), "hours", 9.0, before))

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from lib.reports.openai.charts import openai_charts
+from lib.reports.openai.comparison import changes, compared_breakdowns
 from lib.reports.openai.figures import openai_figures, openai_totals
 from lib.reports.openai.notes import openai_notes
 from lib.reports.openai.select import select
 from lib.reports.openai.tables import BREAKDOWNS, breakdown_table, costs_table, usage_table
-from lib.reports.report import Report, SourceStatus
+from lib.reports.report import Report, SourceStatus, Table
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import COSTS, COSTS_BY_USER, ENDPOINTS
@@ -32,7 +33,13 @@ def build_openai_usage(
     chosen = select(answer, query)
     previous = None if answer.previous is None else select(answer.previous, query)
     totals = openai_totals(chosen)
-    breakdowns = tuple(breakdown_table(row, chosen) for row in BREAKDOWNS)
+    before = query.period.preceding() if query.compare else None
+    if previous is None:
+        breakdowns = tuple(breakdown_table(row, chosen) for row in BREAKDOWNS)
+        moved: tuple[Table, ...] = ()
+    else:
+        breakdowns = compared_breakdowns(chosen, previous)
+        moved = tuple(changes(breakdowns, chosen, previous, str(before)))
     return Report(
         kind=KIND,
         title=TITLE,
@@ -42,8 +49,8 @@ def build_openai_usage(
         sources=(*answer.statuses, *_compared_trouble(answer)),
         totals=totals,
         figures=tuple(openai_figures(totals, chosen, previous)),
-        charts=tuple(openai_charts(chosen, breakdowns)),
-        tables=(*breakdowns, *costs_table(chosen), usage_table(chosen)),
+        charts=tuple(openai_charts(chosen, breakdowns, previous, before)),
+        tables=(*breakdowns, *moved, *costs_table(chosen), usage_table(chosen)),
         notes=(*openai_notes(chosen, now), *chosen.notes, *answer.notes),
         host=answer.host,
         demo=demo,

@@ -14,12 +14,12 @@ from lib.charts import (
     choose_step,
     distinct_labels,
     fold,
+    ghost,
 )
-from lib.periods import SECONDS
+from lib.periods import SECONDS, Period
 from lib.reports.openai.select import Names, OpenAISelection
 from lib.reports.openai.tables import UNALLOCATED
 from lib.reports.report import ChartSpec, Table
-from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import COSTS_WIDTH, Kind
 from lib.usage.exact import may_share
 
@@ -76,45 +76,63 @@ _RANKINGS = (
 )
 
 
-def openai_charts(chosen: OpenAISelection, breakdowns: Iterable[Table]) -> Iterator[ChartSpec]:
+def openai_charts(
+    chosen: OpenAISelection,
+    breakdowns: Iterable[Table],
+    previous: OpenAISelection | None = None,
+    before: Period | None = None,
+) -> Iterator[ChartSpec]:
     """Cost and tokens over time, then the largest projects, users, keys and models.
 
     A chart whose data is missing is left out, not drawn empty.
+
+    Args:
+        previous: of the period ``before``, which is drawn as a line where nothing of it is missing.
     """
-    query, costs = chosen.query, chosen.costs
-    tokens = _tokens(chosen)
+    query = chosen.query
+    measured = {"costs": _money(chosen), "usage": _tokens(chosen)}
+    earlier = {} if previous is None else {"costs": _money(previous), "usage": _tokens(previous)}
     for row in _OVER_TIME:
-        if row.needs and row.needs not in query.dimensions:
+        values = measured[row.data]
+        if values is None or (row.needs and row.needs not in query.dimensions):
             continue
-        if row.data == "costs":
-            told_apart = not row.needs or chosen.splits_costs(row.column)
-            if costs is not None and chosen.currency and not costs.empty and told_apart:
-                money = costs["amount"].map(float, na_action="ignore").astype("float64")
-                yield from _over_time(
-                    row,
-                    frame=costs,
-                    values=money,
-                    unit=chosen.currency,
-                    names=chosen.names,
-                    query=query,
-                    width=COSTS_WIDTH,
-                )
-        elif tokens is not None:
-            yield from _over_time(
-                row,
-                frame=chosen.usage,
-                values=tokens,
-                unit="tokens",
-                names=chosen.names,
-                query=query,
-                width=query.width,
-            )
+        if row.data == "costs" and row.needs and not chosen.splits_costs(row.column):
+            continue
+        was = earlier.get(row.data)
+        if was is not None and (was.doubtful or values.doubtful or was.unit != values.unit):
+            was = None
+        yield from _over_time(row, values, chosen, was, before)
     tables = {table.key: table for table in breakdowns}
     for ranking in _RANKINGS:
         yield from _ranking(ranking, tables[ranking.table], chosen.currency, chosen.names)
 
 
-def _tokens(chosen: OpenAISelection) -> "pd.Series[Any] | None":
+@dataclass(frozen=True)
+class _Measured:
+    """What a chart over time shows of one period.
+
+    Args:
+        values: one each row of ``frame``.
+        doubtful: a source behind it failed or answered in part.
+    """
+
+    frame: pd.DataFrame
+    values: "pd.Series[Any]"
+    unit: str
+    width: str
+    doubtful: bool
+
+
+def _money(chosen: OpenAISelection) -> _Measured | None:
+    """Costs per row; None where none are known, or where they are in several currencies."""
+    costs = chosen.costs
+    if costs is None or costs.empty or not chosen.currency:
+        return None
+    values = costs["amount"].map(float, na_action="ignore").astype("float64")
+    return _Measured(costs, values, chosen.currency, COSTS_WIDTH, chosen.doubts_costs())
+
+
+def _tokens(chosen: OpenAISelection) -> _Measured | None:
     """Input and output tokens per row. Cached and audio tokens lie inside them.
 
     None where none are known, or where an endpoint that counts them failed.
@@ -123,36 +141,43 @@ def _tokens(chosen: OpenAISelection) -> "pd.Series[Any] | None":
     columns = [key for key in _TOKENS if key in usage]
     if any(map(chosen.failed, _TOKENS)) or not usage[columns].notna().any(axis=None):
         return None
-    return usage[columns].astype("float64").sum(axis=1, min_count=1)
+    values = usage[columns].astype("float64").sum(axis=1, min_count=1)
+    doubtful = any(map(chosen.doubts, _TOKENS))
+    return _Measured(usage, values, "tokens", chosen.query.width, doubtful)
 
 
 def _over_time(
     row: _OverTime,
-    *,
-    frame: pd.DataFrame,
-    values: "pd.Series[Any]",
-    unit: str,
-    names: Names,
-    query: OpenAIQuery,
-    width: str,
+    measured: _Measured,
+    chosen: OpenAISelection,
+    was: _Measured | None,
+    before: Period | None,
 ) -> Iterator[ChartSpec]:
-    known = values.notna()
+    frame, unit, period = measured.frame, measured.unit, chosen.query.period
+    known = measured.values.notna()
     if row.column not in frame or not known.any():
         return
-    labels = _labels(frame.loc[known, row.column], row.kind, names)
-    step = choose_step(SECONDS[width], query.period.days)
+    labels = _labels(frame.loc[known, row.column], row.kind, chosen.names)
+    step = choose_step(SECONDS[measured.width], period.days)
     tidy = pd.DataFrame(
         {
             "time": frame.loc[known, "start_time"],
             "series": frame.loc[known, row.column].map(labels).astype("str").fillna(UNALLOCATED),
-            "value": values[known],
+            "value": measured.values[known],
         }
     )
-    folded = fold(tidy, step, query.period)
+    folded = fold(tidy, step, period)
     group = f"{row.group} per {step.name}"
     title = f"{group} by {row.by}"
-    sentence = f"{title}, {query.period}: {_trend(folded, step, unit)}"
-    yield ChartSpec(row.key, title, OverTime(folded, step, unit), sentence, group=group, by=row.by)
+    sentence = f"{title}, {period}: {_trend(folded, step, unit)}"
+    line = None
+    if was is not None and before is not None:
+        values = pd.DataFrame({"time": was.frame["start_time"], "value": was.values})
+        line = ghost(values, step, period, before)
+        whole = _amount(float(was.values.sum()), unit)
+        sentence += f" The dashed line is {before}, {whole} in all."
+    chart = OverTime(folded, step, unit, line)
+    yield ChartSpec(row.key, title, chart, sentence, group=group, by=row.by)
 
 
 def _trend(folded: pd.DataFrame, step: Step, unit: str) -> str:

@@ -1,6 +1,6 @@
 """What of OpenAI's answer passes the filters, and its sums: made once, read by tables, charts and figures."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -20,7 +20,7 @@ from lib.sources.openai.tables import (
     Kind,
 )
 from lib.status import SourceStatus
-from lib.usage.exact import addable, exactly, total
+from lib.usage.exact import Exact, addable, exactly, total, values_of
 
 Names = Mapping[tuple[Kind, str], str]
 Sums = Mapping[str | None, Any]
@@ -73,6 +73,15 @@ class OpenAISelection:
     def failed(self, metric: str) -> list[str]:
         """The endpoints that count a metric and failed."""
         return [name for name in self._counting(metric) if self._any_is([name], "failed")]
+
+    def doubts(self, metric: str) -> bool:
+        """Whether an endpoint that counts a metric failed or answered in part."""
+        return self._any_is(self._counting(metric), "failed", "partial")
+
+    def doubts_costs(self, column: str = "") -> bool:
+        """Whether the costs, or those told apart by a column, failed or came in part."""
+        by_user = column == "user_id" and self.costs_by_user is not None
+        return self._any_is([COSTS_BY_USER if by_user else self.paid_by], "failed", "partial")
 
     def _counting(self, metric: str) -> list[str]:
         return [
@@ -172,6 +181,25 @@ class OpenAISelection:
             if amount is not None:
                 amounts.setdefault(_id(key), []).append(amount)
         return {key: sum_money(group) for key, group in amounts.items()}
+
+    def by_both(
+        self, column: str, part: str, measure: str
+    ) -> Iterator[tuple[str | None, str | None, Exact]]:
+        """The ids of two columns and an amount, a metric or ``cost``; ids may come repeatedly."""
+        frame, amount = self.usage, measure
+        if measure == "cost":
+            costs = self._costs_by(column)
+            if costs is None or costs is self.costs_by_user or not self.splits_costs(part):
+                return
+            frame, amount = costs, "amount"
+        if {column, part, amount} <= {*frame.columns}:
+            rows = (values_of(frame[key]) for key in (column, part, amount))
+            yield from (row for row in zip(*rows, strict=True) if row[2] is not None)
+
+    def name_of(self, column: str, identity: object) -> str | None:
+        """The name of an id, where it has one."""
+        kind = _KINDS.get(column)
+        return self.names.get((kind, str(identity))) if kind else None
 
     def _costs_by(self, column: str) -> pd.DataFrame | None:
         if column == "user_id" and self.costs_by_user is not None:

@@ -18,7 +18,7 @@ UNALLOCATED = "Unallocated"
 NOT_SPLIT = "(not split)"
 """The one row of a breakdown that was not asked for."""
 
-_NAMED: dict[str, tuple[str, Kind, str]] = {
+NAMED: dict[str, tuple[str, Kind, str]] = {
     "api_key_id": ("api_key_name", "api_key", "API key"),
     "project_id": ("project_name", "project", "Project"),
     "user_id": ("user_email", "user", "User"),
@@ -71,7 +71,7 @@ BREAKDOWNS = (
 def with_names(frame: pd.DataFrame, names: Names) -> pd.DataFrame:
     """The frame with a name column for every id column; null where an id is null or has no name."""
     named = frame.copy(deep=False)
-    for column, (name_column, kind, _) in _NAMED.items():
+    for column, (name_column, kind, _) in NAMED.items():
         if column in frame:
             known = {
                 key: names[kind, key]
@@ -181,15 +181,15 @@ def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
     rows = []
     for identity in ids:
         row: dict[str, Any] = {key: identity}
-        if key in _NAMED:
-            name_column, kind, _ = _NAMED[key]
+        if key in NAMED:
+            name_column, kind, _ = NAMED[key]
             row[name_column] = chosen.names.get((kind, identity)) if identity else nobody
         row |= {metric: part.get(identity) for metric, part in parts.items()}
         rows.append(row | {"cost": money.get(identity), "currency": currency})
     rows.sort(key=_weight, reverse=True)
     columns = (
-        *((_column(_NAMED[key][0]),) if key in _NAMED else ()),
-        _column(key) if key in _NAMED else replace(_column(key), missing=nobody),
+        *((_column(NAMED[key][0]),) if key in NAMED else ()),
+        _column(key) if key in NAMED else replace(_column(key), missing=nobody),
         Column("cost", "Cost", "decimal", currency or ""),
         Column("currency", "Currency"),
         *(_column(metric) for metric in BREAKDOWN_METRICS),
@@ -262,7 +262,7 @@ _KNOWN: dict[str, Column] = {
         Column("endpoint_type", "Endpoint"),
         Column("start_time", "Bucket start", "datetime", help="UTC"),
         *(Column(d.key, d.label, "bool" if d.boolean else "text") for d in DIMENSIONS.values()),
-        *(Column(name, label, personal=kind == "user") for name, kind, label in _NAMED.values()),
+        *(Column(name, label, personal=kind == "user") for name, kind, label in NAMED.values()),
         *(
             Column(m.key, m.label, "bytes" if m.unit == "bytes" else "int", m.unit)
             for m in METRICS.values()
