@@ -20,6 +20,7 @@ from lib.cli.output import (
     write_file,
     write_report,
 )
+from lib.comparisons import NONE
 from lib.errors import InputError
 from lib.loader.chargeback import load_chargeback, load_chargeback_files
 from lib.loader.progress import Progress
@@ -31,9 +32,13 @@ from lib.sources.comet.chargeback.files import LARGEST_FILE
 from lib.sources.comet.chargeback.query import (
     ACCOUNTS,
     ACTIVE_WINDOW,
+    COMPARED_WITH,
+    MONTH_PRESETS,
     WINDOW,
     ChargebackQuery,
     check_chargeback_query,
+    compared_month,
+    named_month,
 )
 from lib.upstreams import comet_upstream
 
@@ -42,7 +47,13 @@ _SPAN = "a number and d, w, m (30 days) or y (365 days)"
 
 def chargeback_command(
     month: Annotated[str, typer.Option(help="YYYY-MM, for servers that keep months.")] = "",
+    period: Annotated[
+        str, typer.Option(help=f"The month by name: {', '.join(MONTH_PRESETS)}.")
+    ] = "",
     compare: Annotated[str, typer.Option(help="An earlier month to compare with.")] = "",
+    compare_with: Annotated[
+        str, typer.Option(help=f"The same by name: {', '.join(COMPARED_WITH)}.")
+    ] = NONE,
     host: Annotated[str, typer.Option(help="The server, instead of the configured one.")] = "",
     input: Annotated[
         list[Path] | None,
@@ -73,9 +84,12 @@ def chargeback_command(
     """Users, workspaces, projects and sizes of a Comet server, or of saved reports."""
 
     def query() -> ChargebackQuery:
+        today = datetime.now(UTC).date()
+        chosen = _either("--month", month, "--period", named_month(period, today))
+        before = compared_month(compare_with, chosen, today)
         return check_chargeback_query(
-            month=month or None,
-            compare=compare or None,
+            month=chosen or None,
+            compare=_either("--compare", compare, "--compare-with", before) or None,
             window=window,
             active_window=active_window,
             workspaces=workspace or (),
@@ -84,13 +98,16 @@ def chargeback_command(
         )
 
     if raw:
-        if input or format or compare or workspace or exclude or table:
-            typer.echo("Error: --raw goes with --month, --host and --output only.", err=True)
+        if input or format or compare or compare_with != NONE or workspace or exclude or table:
+            typer.echo(
+                "Error: --raw goes with --month, --period, --host and --output only.", err=True
+            )
             raise typer.Exit(MISUSED)
-        month_part = f"-{month}" if month else ""
+        asked = or_exit(lambda _: query())
+        month_part = f"-{asked.month}" if asked.month else ""
         file = output or Path(f"comet-chargeback-report{month_part}.json")
         check_folder(file)
-        data, demo = or_exit(lambda settings: asyncio.run(_raw(settings, query(), host)))
+        data, demo = or_exit(lambda settings: asyncio.run(_raw(settings, asked, host)))
         write_file(file, data)
         said = ", as the server gave it." if not demo else ": made-up demo data."
         typer.echo(f"Saved {file} ({len(data):,} bytes){said}", err=True)
@@ -102,6 +119,17 @@ def chargeback_command(
         return await _of_server(settings, query(), host, progress)
 
     write_report(load, format, output, profile, table)
+
+
+def _either(option: str, given: str, by_name: str, named: str) -> str:
+    """What one of two options gives; the second names it.
+
+    Raises:
+        InputError: both are given.
+    """
+    if given and named:
+        raise InputError(by_name, f"{option} says it already.", "Leave out one of the two.")
+    return given or named
 
 
 async def _raw(settings: Settings, query: ChargebackQuery, host: str) -> tuple[bytes, bool]:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from lib.cache import Caches
-from lib.cli.output import AnyFormat, AnyProfile, Output, given_day, write_report
+from lib.cli.days import PeriodName, given_days
+from lib.cli.output import AnyFormat, AnyProfile, Output, write_report
 from lib.loader.progress import Progress
 from lib.reports.deferred import DeferredReport
 from lib.settings import Settings
@@ -33,6 +34,7 @@ def comet_usage_command(
     until: Annotated[
         str, typer.Option(help="Last day, inclusive; goes with --since. Default: today (UTC).")
     ] = "",
+    period: PeriodName = "",
     include_archived: Annotated[
         bool, typer.Option("--include-archived", help="Count archived experiments, too.")
     ] = False,
@@ -55,10 +57,11 @@ def comet_usage_command(
         from lib.loader.experiments import load_comet_usage  # noqa: PLC0415  # after the printer
 
         now = datetime.now(UTC)
+        first, last = given_days(period, since, until, now.date())
         query = check_usage_query(
             targets=target,
-            since=given_day("--since", since),
-            until=given_day("--until", until),
+            since=first,
+            until=last,
             today=now.date(),
             unit=units,
             archived=include_archived,

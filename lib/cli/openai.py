@@ -8,7 +8,8 @@ import typer
 
 from lib.cache import Caches
 from lib.checks import Check, check_openai
-from lib.cli.output import AnyFormat, AnyProfile, Output, Since, Until, given_day, write_report
+from lib.cli.days import CompareWith, PeriodName, given_comparison, given_days
+from lib.cli.output import AnyFormat, AnyProfile, Output, Since, Until, write_report
 from lib.comparisons import NONE
 from lib.loader.openai import load_openai
 from lib.loader.progress import Progress
@@ -25,6 +26,7 @@ _DAYS = 7
 def openai_command(
     since: Since = "",
     until: Until = "",
+    period: PeriodName = "",
     endpoint: Annotated[
         list[str] | None, typer.Option(help=f"Repeat for several: {', '.join(CHOICES)}.")
     ] = None,
@@ -35,7 +37,10 @@ def openai_command(
     project: Annotated[list[str] | None, typer.Option(help="Only this id or name. Repeat.")] = None,
     user: Annotated[list[str] | None, typer.Option(help="Only this id or e-mail. Repeat.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="Only this model. Repeat.")] = None,
-    compare: Annotated[bool, typer.Option("--compare", help="With the preceding period.")] = False,
+    compare_with: CompareWith = NONE,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="The same as --compare-with preceding.")
+    ] = False,
     format: AnyFormat = None,
     output: Output = None,
     table: Annotated[str, typer.Option(help="Table of a CSV. Default: usage.")] = "",
@@ -45,9 +50,10 @@ def openai_command(
 
     async def load(settings: Settings, progress: Progress) -> Report:
         today = datetime.now(UTC).date()
-        last = given_day("--until", until) or today
+        first, given_last = given_days(period, since, until, today)
+        last = given_last or today
         query = check_query(
-            since=given_day("--since", since) or last - timedelta(days=_DAYS - 1),
+            since=first or last - timedelta(days=_DAYS - 1),
             until=last,
             today=today,
             endpoints=endpoint or (),
@@ -56,7 +62,7 @@ def openai_command(
             projects=project or (),
             users=user or (),
             models=model or (),
-            compare="preceding" if compare else NONE,
+            compare=given_comparison(compare_with, compare=compare),
         )
         return await _load(settings, query, progress)
 

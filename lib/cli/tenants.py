@@ -8,7 +8,8 @@ import typer
 
 from lib.cache import Caches
 from lib.checks import Check, check_tenants
-from lib.cli.output import AnyFormat, AnyProfile, Output, Until, given_day, write_report
+from lib.cli.days import PeriodName, given_days
+from lib.cli.output import AnyFormat, AnyProfile, Output, Until, write_report
 from lib.loader.progress import Progress
 from lib.loader.tenants import DEFAULT_ENDPOINT, IN_FLIGHT, load_tenants
 from lib.reports.report import Report
@@ -36,6 +37,7 @@ def report_command(
         str, typer.Option(help="First day, YYYY-MM-DD (UTC); its month counts whole.")
     ] = "",
     until: Until = "",
+    period: PeriodName = "",
     tenant: Tenant = None,
     sort: Annotated[str, typer.Option(help=f"{', '.join(SORTS)}.")] = SORTS[0],
     top: Annotated[int | None, typer.Option(help="Most rows; totals are over all.")] = None,
@@ -48,10 +50,12 @@ def report_command(
     """Usage per tenant, by default of the last six months including the current one."""
 
     async def load(settings: Settings, progress: Progress) -> Report:
+        today = datetime.now(UTC).date()
+        first, last = given_days(period, since, until, today)
         query = check_tenant_query(
-            since=given_day("--since", since),
-            until=given_day("--until", until),
-            today=datetime.now(UTC).date(),
+            since=first,
+            until=last,
+            today=today,
             tenants=tenant or (),
             sort=sort,
             top=top,

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from lib.cli.commands import app
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
+from lib.periods import months_before
 
 ROOT = Path(__file__).parents[2]
 CANARY = "sk-admin-canary-Zx81Lq77"
@@ -55,6 +56,12 @@ def run(*arguments: str) -> Result:
         (["openai", "--since", "2026-02-01", "--until", "2026-01-01"], "Swap"),
         (["openai", "--until", "2999-01-01"], "future"),
         (["openai", "--since", "0001-01-02", "--until", "0001-01-03", "--compare"], "before"),
+        (["openai", "--period", "last-week"], "Use last-"),
+        (["openai", "--period", "last-month", "--until", YESTERDAY], "the days are given twice"),
+        (["tenants", "report", "--period", "this-month", "--since", YESTERDAY], "given twice"),
+        (["comet-usage", "vision", "--period", "this-year", "--since", YESTERDAY], "given twice"),
+        (["openai", "--compare-with", "same-day"], "Use same-days"),
+        (["openai", "--compare", "--compare-with", "same-days"], "Leave out --compare"),
         (["openai", "--output", "report.xlsx"], "--format"),
         (["openai", "--format", "xlsx"], "xlsx"),
         (["openai", "--profile", "lotus"], "lotus"),
@@ -104,6 +111,23 @@ def test_json_stands_alone_on_stdout_and_the_demo_note_on_stderr() -> None:
     assert report["period"] == {"start": YESTERDAY, "end": YESTERDAY, "timezone": "UTC"}
     assert report["totals"]["input_tokens"] > 0
     assert done.stderr == "Note: this report is made-up demo data.\n", "and no progress"
+
+
+def test_a_period_and_what_it_is_compared_with_can_be_named() -> None:
+    done = run(
+        *("openai", "--period", "last-month", "--compare-with", "month-before"),
+        *("--endpoint", "embeddings", "--format", "json"),
+    )
+    today = datetime.now(UTC).date()
+    first, before = months_before(today, 1), months_before(today, 2)
+    one_day = timedelta(days=1)
+    report = json.loads(done.stdout)
+    assert report["period"] == {
+        "start": first.isoformat(),
+        "end": (today.replace(day=1) - one_day).isoformat(),
+        "timezone": "UTC",
+    }
+    assert report["filters"]["compare"] == f"{before} to {first - one_day} (UTC)"
 
 
 @pytest.mark.parametrize(

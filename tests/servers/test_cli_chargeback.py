@@ -1,6 +1,7 @@
 """The command ``chargeback``: its options, its files, its exit codes, and no key in any of them."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from lib.cli.commands import app
 from lib.demo.comet_server import create_comet_app
+from lib.periods import months_before
 from lib.sources.comet.chargeback.files import LARGEST_FILE
 from tests.support.comet_page import CANARY, NOW, Served, asked, saved
 from tests.support.servers import serve
@@ -167,6 +169,25 @@ def test_the_server_and_its_saved_files_give_the_same_figures(
 
 
 @pytest.mark.parametrize(
+    ("words", "months"),
+    [
+        (("--period", "last-month", "--compare-with", "month-before"), (1, 2)),
+        (("--period", "this-month", "--compare-with", "year-before"), (0, 12)),
+        (("--compare-with", "month-before"), (None, 1)),
+    ],
+)
+def test_months_can_be_named_and_the_current_report_compared_with_one(
+    comet_upstream: Starlette, words: tuple[str, ...], months: tuple[int | None, int]
+) -> None:
+    today = datetime.now(UTC).date()
+    named = [None if back is None else f"{months_before(today, back):%Y-%m}" for back in months]
+    report = json.loads(run(*words, *JSON).stdout)
+    assert [report["filters"]["month"], report["filters"]["compare"]] == named
+    assert "changes" in report["tables"] or not report["complete"]
+    assert sorted(asked(comet_upstream)) == sorted(month or "" for month in named)
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [(None, "No such file"), (b"\x00\xff", "is no"), (b"[1]", "JSON"), (b'{"days": []}', "JSON")],
 )
@@ -196,7 +217,11 @@ def test_a_file_that_is_too_large_is_refused_without_being_read_whole(tmp_path: 
     ("words", "said"),
     [
         (("--month", "October"), "'October' is not a month"),
-        (("--compare", "2026-08"), "no month to compare it with"),
+        ((*OCTOBER, "--period", "last-month"), "--month says it already"),
+        (("--period", "last-week"), "Use this-month or last-month"),
+        ((*OCTOBER, "--compare", "2026-08", "--compare-with", "year-before"), "says it already"),
+        (("--compare-with", "same-days"), "Use none, month-before, year-before"),
+        (("--raw", "--compare-with", "month-before"), "--raw goes with"),
         ((*OCTOBER, "--compare", "2026-10"), "both months are the same"),
         (("--window", "7 days"), "'7 days' is not a span"),
         (("--active-window", "0d"), "'0d' is not a span"),

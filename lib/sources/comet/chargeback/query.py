@@ -3,14 +3,23 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
+from lib.comparisons import NONE, check_comparison, compared
 from lib.errors import InputError, check_given
+from lib.periods import Period
+from lib.presets import resolve
 
 WINDOW, ACTIVE_WINDOW = "7d", "60d"
 EVERY_ACCOUNT = "both"
 ACCOUNTS = ("both", "personal", "service")
 """Which accounts are shown: people, programs, or both."""
+
+MONTH_PRESETS = ("this-month", "last-month")
+"""Presets that are a month."""
+
+COMPARED_WITH = (NONE, "month-before", "year-before")
+"""Comparisons of a month that are a month."""
 
 _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
 _SPAN = re.compile(r"(\d{1,5})([dwmy])")
@@ -25,7 +34,7 @@ class ChargebackQuery:
 
     Args:
         month: ``2024-09`` for servers that keep months; None means what the server gives without.
-        compare: an earlier month to compare with.
+        compare: another month to compare with.
         window: days within which users and workspaces are new.
         active_window: days within which a user must have been seen to be active.
         workspaces: names; empty means all.
@@ -85,8 +94,6 @@ def check_chargeback_query(
     """
     check_month("month", month, now)
     check_month("compare", compare, now)
-    if compare and not month:
-        raise InputError("compare", "there is no month to compare it with.", "Choose a month, too.")
     if compare and compare == month:
         raise InputError("compare", "both months are the same.", "Choose another one.")
     for parameter, value in (("window", window), ("active-window", active_window)):
@@ -116,6 +123,34 @@ def check_month(parameter: str, text: str | None, now: datetime | None = None) -
         raise InputError(
             parameter, f"{text} lies in the future.", f"Choose {this_month} or an earlier month."
         )
+
+
+def named_month(preset: str, today: date) -> str:
+    """The month that a preset means today; nothing for nothing.
+
+    Raises:
+        InputError: no preset, or of another length.
+    """
+    if not preset:
+        return ""
+    if preset not in MONTH_PRESETS:
+        raise InputError(
+            "period", f"{preset[:40]!r} is not a month.", f"Use {' or '.join(MONTH_PRESETS)}."
+        )
+    return f"{resolve(preset, today).start:%Y-%m}"
+
+
+def compared_month(comparison: str, month: str, today: date) -> str:
+    """The month that a month is compared with, nothing for ``none``; the current report is of this one.
+
+    Raises:
+        InputError: no such comparison, or no month.
+    """
+    check_month("month", month)
+    first = date.fromisoformat(f"{month}-01") if month else today.replace(day=1)
+    name = check_comparison(comparison, Period(first, first), COMPARED_WITH)
+    before = compared(name, Period(first, first))
+    return f"{before.start:%Y-%m}" if before else ""
 
 
 def days_of(span: str, parameter: str) -> int:
