@@ -21,6 +21,7 @@ from tests.support.report_strategies import HOSTILE
 quick = settings(examples(25), phases=[Phase.explicit, Phase.generate])
 slow = settings(examples(8), phases=[Phase.explicit, Phase.generate])
 
+USES = ("never seen", "inactive", "unknown")
 ACCOUNTS = st.sampled_from([None, frozenset(), frozenset({"ada"})])
 
 
@@ -63,7 +64,8 @@ def test_totals_are_the_sums_of_what_the_server_gave(made, service):
 @given(documents)
 def test_the_totals_of_tables_are_those_of_their_records(made):
     report = build(made)
-    for table in report.tables:
+    for name in ("users", "workspaces", "members", "projects"):
+        table = report.table(name)
         for key, total in (table.totals or {}).items():
             if key == "numberOfProjects":
                 continue
@@ -85,6 +87,63 @@ def test_accounts_and_workspaces_split_the_report_without_loss(made):
     each = [build(made, workspaces=[name]).totals for name in names]
     for key in ("workspaces", "projects"):
         assert sum(part[key] or 0 for part in each) == (whole[key] or 0)
+
+
+@quick
+@given(documents, st.sampled_from(["1d", "60d", "1y"]))
+def test_inactive_active_and_unknown_are_all_licensed_users(made, window):
+    report = build(made, active_window=window)
+    totals = report.totals
+    rows = json.loads(to_json(report))["tables"]["reclaim"]
+    number = {use: sum(row["use"] == use for row in rows) for use in USES}
+    assert len(rows) == sum(number.values())
+    assert totals["unknown_use_users"] == number["unknown"]
+    if totals["active_by"] is None:
+        assert (totals["inactive_users"], totals["never_seen_users"]) == (None, None)
+        assert number["unknown"] == totals["licensed_users"]
+        return
+    assert totals["inactive_users"] == number["inactive"] + number["never seen"]
+    assert totals["never_seen_users"] == number["never seen"]
+    parts = ("inactive_users", "active_users", "unknown_use_users")
+    assert sum(totals[key] for key in parts) == totals["licensed_users"]
+    for row in rows:
+        assert (row["days_since_use"] is None) == (row["use"] != "inactive")
+        assert (row["days_since_use"] or 400) >= {"1d": 1, "60d": 60, "1y": 365}[window]
+
+
+@quick
+@given(documents)
+def test_by_workspace_no_user_is_lost_and_totals_count_each_once(made):
+    report = build(made)
+    members = {}
+    for place in made["workspaces"]:
+        for one in place.get("members", []):
+            members.setdefault(one.get("userName"), set()).add(place["name"])
+    table = report.table("reclaim_by_workspace")
+    licensed = {
+        place: sum(
+            not one.get("suspended") and not one.get("deletedAt")
+            for one in made["users"]["licensedUsers"]
+            if place in members.get(one["username"], {None})
+        )
+        for place in (None, *(place["name"] for place in made["workspaces"]))
+    }
+    rows = json.loads(to_json(report))["tables"]["reclaim_by_workspace"]
+    counted = {row["workspace"]: row["licensed"] for row in rows}
+    clean = {
+        name and name.encode("utf-16", "surrogatepass").decode("utf-16", "replace"): count
+        for name, count in licensed.items()
+    }
+    assert {name: count for name, count in counted.items() if count} == {
+        name: count for name, count in clean.items() if count
+    }
+    assert table.totals["licensed"] == report.totals["licensed_users"]
+    assert table.totals["inactive"] == report.totals["inactive_users"]
+    for row in rows:
+        if row["inactive"] is not None:
+            assert row["active"] + row["inactive"] + row["unknown"] == row["licensed"]
+            share = row["inactive"] * 100 / row["licensed"] if row["licensed"] else None
+            assert row["inactive_percent"] == (share if share is None else pytest.approx(share))
 
 
 @quick

@@ -89,7 +89,7 @@ def test_any_table_can_be_had_as_csv(comet_upstream: Starlette, tmp_path: Path) 
     assert path.read_text("utf-8-sig").startswith("workspace,userName,email,")
     done = run(*OCTOBER, "--table", "planets", "--output", str(path))
     assert done.exit_code == 2
-    assert "users, workspaces, members, projects" in done.stderr
+    assert "users, reclaim, reclaim_by_workspace, workspaces, members" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from lib.reports.chargeback.charts import chargeback_charts
 from lib.reports.chargeback.comparison import Comparison, changes_table, compare
 from lib.reports.chargeback.figures import control_totals, figures
 from lib.reports.chargeback.notes import chargeback_notes
+from lib.reports.chargeback.reclaim import reclaim_tables
 from lib.reports.chargeback.select import Side, as_of, select
 from lib.reports.chargeback.tables import (
     members_table,
@@ -59,7 +60,7 @@ def build_comet_chargeback(
         totals=control_totals(side),
         figures=(*figures(side, earlier, query, answer.statuses),),
         charts=charts,
-        tables=_tables(side, earlier, comparison),
+        tables=_tables(side, query, earlier, comparison),
         notes=(
             *chargeback_notes(
                 answer, query, side, earlier=earlier, comparison=comparison, undrawn=undrawn
@@ -84,8 +85,16 @@ def _side(
     return select(report, query, answer.service_accounts, at=at, at_words=at_words)
 
 
-def _tables(side: Side, earlier: Side | None, comparison: Comparison | None) -> tuple[Table, ...]:
-    tables = (users_table(side), workspaces_table(side), members_table(side), projects_table(side))
+def _tables(
+    side: Side, query: ChargebackQuery, earlier: Side | None, comparison: Comparison | None
+) -> tuple[Table, ...]:
+    tables = (
+        users_table(side),
+        *reclaim_tables(side, query),
+        workspaces_table(side),
+        members_table(side),
+        projects_table(side),
+    )
     if earlier is None or comparison is None:
         return tables
     return (*tables, changes_table(comparison, earlier.report.label))

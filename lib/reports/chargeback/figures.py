@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.reports.chargeback.reclaim import licences
 from lib.reports.chargeback.select import Side
 from lib.reports.report import Delta, Figure, Number, SourceStatus
 from lib.sources.comet.chargeback.query import ChargebackQuery
@@ -52,6 +53,14 @@ def _active(side: Side) -> int | None:
     return int(side.marks["active"].sum())
 
 
+def _seen_by(side: Side) -> object:
+    return side.seen_by and side.seen_by.key
+
+
+def _licences(side: Side) -> object:
+    return _seen_by(side), side.has("users", "suspended")
+
+
 def _accounts(side: Side, *, service: bool) -> int | None:
     return _users(side, (side.marks["service"] == service) & ~side.marks["deleted"])
 
@@ -93,10 +102,6 @@ def _sum(key: str) -> tuple[Callable[[Side], Number | None], Callable[[Side], "p
     return added, lambda side: side.workspaces[key]
 
 
-def _seen_by(side: Side) -> object:
-    return side.seen_by and side.seen_by.key
-
-
 _PROJECTS, _EXPERIMENTS, _SIZE = map(
     _sum, ("numberOfProjects", "numberOfExperiments", "totalSizeInMb")
 )
@@ -118,6 +123,14 @@ _COUNTS = (
         lambda side: _percent(_active(side), _users(side, side.marks["licensed"])),
         same=None,
         help="Active users in percent of licensed ones.",
+    ),
+    _Count(
+        "inactive_users",
+        "Inactive licensed users ({active})",
+        "users",
+        lambda side: licences(side)["inactive"],
+        same=_licences,
+        help="Licensed, and last seen before the last {active} or never, by {seen_by}.",
     ),
     _Count(
         "new_users",
@@ -180,6 +193,30 @@ _COUNTS = (
         lambda side: _users(side, side.marks["licensed"]),
         same=lambda side: side.has("users", "suspended"),
         help="Neither suspended nor deleted.",
+    ),
+    _Count(
+        "inactive_users_percent",
+        "Inactive share of licensed users",
+        "percent",
+        lambda side: _percent(licences(side)["inactive"], _users(side, side.marks["licensed"])),
+        same=None,
+        help="Inactive licensed users in percent of licensed ones; those of unknown use are not among them.",
+    ),
+    _Count(
+        "never_seen_users",
+        "Licensed users never seen",
+        "users",
+        lambda side: licences(side)["never_seen"],
+        same=_licences,
+        help="Part of the inactive ones: every time of use that the server tells is 0.",
+    ),
+    _Count(
+        "unknown_use_users",
+        "Licensed users of unknown use",
+        "users",
+        lambda side: licences(side)["unknown"],
+        same=_licences,
+        help="No time of last use that counts: neither active nor inactive.",
     ),
     _Count(
         "suspended_users",

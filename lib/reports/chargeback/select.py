@@ -46,6 +46,10 @@ SEEN_BY = (
 )
 """Best first. One measure holds for all users of a report: a share over two would mean nothing."""
 
+ACTIVE, INACTIVE, NEVER, UNKNOWN = "active", "inactive", "never seen", "unknown"
+"""What is known of a licensed user's use. Never: every time of use that the server tells is 0;
+unknown: it tells none that can be, or one after the moment that the report speaks of."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -56,7 +60,8 @@ class Side:
         users, workspaces, members, projects: the server's columns; rows under the filters.
         marks: per row of ``users`` bool ``suspended``, ``deleted``, ``licensed``, ``service``, ``em``,
             ``opik``, ``new`` (created within the window) and ``older`` (before it); boolean ``active``, null where nothing tells; Int64 ``created`` and
-            ``seen`` in epoch milliseconds, null for never or unknown.
+            ``seen`` in epoch milliseconds, null for never or unknown; ``use`` one of ``ACTIVE`` and the
+            words beside it.
         places: per row of ``workspaces`` Int64 ``created`` (the earliest of its members),
             ``active_members`` (null where nothing tells), bool ``new``, ``older``, ``em`` and ``opik``.
         seen_by: what tells whether a user is active; None where no user has any such time.
@@ -222,6 +227,7 @@ def _marks(
             "active": active,
             "created": created,
             "seen": seen,
+            "use": _use(users, active, seen, at),
             "new": within(created, at, query.window_days),
             "older": before(created, at, query.window_days),
             "em": _either(users, "experimentCount", "emLastUsedAt"),
@@ -229,6 +235,16 @@ def _marks(
         },
         index=users.index,
     )
+
+
+def _use(
+    users: pd.DataFrame, active: "pd.Series[Any]", seen: "pd.Series[Any]", at: datetime
+) -> "np.ndarray[Any, Any]":
+    latest = _latest(users, [key for measure in SEEN_BY for key in measure.columns])
+    before = (seen <= epoch_ms(at)).fillna(False).to_numpy(bool)
+    never = (latest == 0).fillna(False).to_numpy(bool)
+    cases = [active.fillna(False).to_numpy(bool), before, never]
+    return np.select(cases, [ACTIVE, INACTIVE, NEVER], UNKNOWN).astype(object)
 
 
 def possible(times: "pd.Series[Any]") -> "pd.Series[Any]":
