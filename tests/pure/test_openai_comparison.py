@@ -152,6 +152,17 @@ def test_a_chart_has_a_line_of_what_was_before_with_its_own_days():
     assert "The dashed line is 2026-11-12 to 2026-11-15 (UTC), 3.50 USD in all." in chart.alt
 
 
+def test_days_that_a_shorter_period_has_no_place_for_are_told():
+    now = answer_of({}, {MONDAY: [paid("proj-a", 9)]})
+    before = answer_of({}, {MONDAY - 20 * DAY: [paid("proj-b", 2)]})
+    answer = OpenAIAnswer(**{**vars(now), "previous": before})
+    report = build_openai_usage(answer, query(compare="month-before"), now=NOW)
+    chart = report.charts[0]
+    assert len(chart.chart.before) == 4
+    assert chart.alt.endswith("2.00 USD in all; its last 27 days have no place here.")
+    assert "31 days against 4" in report.table("changes").note
+
+
 def test_without_a_comparison_nothing_of_it_is_there():
     answer = answer_of({"completions": {MONDAY: [used("proj-a", 5)]}}, {MONDAY: []})
     report = build_openai_usage(answer, query(), now=NOW)

@@ -45,7 +45,8 @@ class Built:
 
 async def openai_usage() -> Built:
     app = create_openai_app(now=lambda: OPENAI_NOW)
-    asked = ask(LAST, endpoints=("completions", "costs"), group_by=("user_id", "project_id"))
+    split = ("user_id", "project_id")
+    asked = ask(LAST, endpoints=("completions", "costs"), group_by=split, compare="preceding")
     report = await report_of(app, asked)
     people = {text for one in make_organisation().users for text in (one.email, one.name) if text}
     return Built(report, frozenset(people))

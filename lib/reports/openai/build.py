@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from lib.comparisons import days_compared
 from lib.reports.openai.charts import openai_charts
 from lib.reports.openai.comparison import changes, compared_breakdowns
 from lib.reports.openai.figures import openai_figures, openai_totals
@@ -33,13 +34,14 @@ def build_openai_usage(
     chosen = select(answer, query)
     previous = None if answer.previous is None else select(answer.previous, query)
     totals = openai_totals(chosen)
-    before = query.period.preceding() if query.compare else None
-    if previous is None:
+    before = query.before
+    if previous is None or before is None:
         breakdowns = tuple(breakdown_table(row, chosen) for row in BREAKDOWNS)
         moved: tuple[Table, ...] = ()
     else:
         breakdowns = compared_breakdowns(chosen, previous)
-        moved = tuple(changes(breakdowns, chosen, previous, str(before)))
+        against = days_compared(query.period, before)
+        moved = tuple(changes(breakdowns, chosen, previous, against))
     return Report(
         kind=KIND,
         title=TITLE,

@@ -175,7 +175,9 @@ def _over_time(
         values = pd.DataFrame({"time": was.frame["start_time"], "value": was.values})
         line = ghost(values, step, period, before)
         whole = _amount(float(was.values.sum()), unit)
-        sentence += f" The dashed line is {before}, {whole} in all."
+        beyond = before.days - period.days
+        cut = f"; its last {beyond} days have no place here" if beyond > 0 else ""
+        sentence += f" The dashed line is {before}, {whole} in all{cut}."
     chart = OverTime(folded, step, unit, line)
     yield ChartSpec(row.key, title, chart, sentence, group=group, by=row.by)
 
