@@ -20,6 +20,7 @@ from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.connect import connect, host_of, parse_endpoint
 from lib.sources.tenants.control_db import check_url, fetch_tenants
 from lib.sources.tenants.control_failures import SOURCE as CONTROL
+from lib.sources.tenants.keys import months_between
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.reader import Counters, fetch_counters
 from lib.status import SourceStatus
@@ -141,12 +142,16 @@ class _Load:
     async def counters(self) -> tuple[Counters, datetime]:
         """The counters and when their reading began: none of them is older than that."""
 
+        earlier = self.query.earlier
+        further = months_between(earlier.first_month, earlier.last_month) if earlier else []
+
         async def fetch() -> Document:
             began = datetime.now(UTC)
             read = await fetch_counters(
                 self.client,
                 first_month=self.query.first_month,
                 last_month=self.query.last_month,
+                further=further,
                 tenants=self.query.tenants,
                 max_parallel=self.max_parallel,
                 progress=self._watch,
@@ -156,7 +161,7 @@ class _Load:
             return Document((read, began), size, OPEN_SECONDS)
 
         months = self.query.first_month, self.query.last_month
-        key = (self.source.scope, "counters", *months, self.query.tenants)
+        key = (self.source.scope, "counters", *months, *further, self.query.tenants)
         kept: tuple[Counters, datetime] = await self.caches.document(key, fetch, anew=self.anew)
         return kept
 

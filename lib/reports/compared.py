@@ -44,15 +44,25 @@ class Amount:
 
 @dataclass(frozen=True)
 class _Sides:
-    """Both tables, and where each row of the result stands in them; None where it does not."""
+    """Both tables, and where each row of the result stands in them; None where it does not.
+
+    Args:
+        unsure: rows of the result of which one side may lack a part.
+        whole: no side lacks a part of the totals.
+    """
 
     now: Table
     before: Table
     places: Sequence[tuple[int | None, int | None]]
+    unsure: frozenset[int] = frozenset()
+    whole: bool = True
 
     def cells(self, key: str) -> tuple[list[Any], list[Any]]:
         """The values of a column on both sides, None where missing."""
-        now, before = (_known_values(table.frame[key]) for table in (self.now, self.before))
+        now, before = (
+            _known_values(table.frame[key]) if key in table.frame else [None] * len(table.frame)
+            for table in (self.now, self.before)
+        )
         return (
             [None if at is None else now[at] for at, _ in self.places],
             [None if at is None else before[at] for _, at in self.places],
@@ -67,6 +77,7 @@ def side_by_side(
     *,
     names: Collection[str] = (),
     doubtful: Collection[str] = (),
+    unsure: Collection[Key] = (),
 ) -> Table:
     """The table with previous, change and percent beside each amount; rows that are gone come last.
 
@@ -74,15 +85,27 @@ def side_by_side(
     behind an amount that did not answer in full, a row that one side lacks is neither.
 
     Args:
-        now, before: the same columns.
+        now, before: the same columns, but for those of the present that are not compared.
         keys: columns that tell rows apart, on either side; ids, since names change.
+        amounts: the one that matters most first: paper and terminal show its changes.
         names: further columns that hold for a row in both periods; the others are empty where it is gone.
         doubtful: amounts of which one side may lack a part: nothing is compared of them.
+        unsure: keys of rows of which one side may lack a part: nothing is compared of them, nor of
+            the totals; of a row that is in no table, where it is not known whose the part is.
 
     Raises:
         ValueError: two rows of a table have the same keys.
     """
-    sides = _Sides(now, before, _matched(keys_of(now, keys), keys_of(before, keys)))
+    keys_of_now, keys_of_before = keys_of(now, keys), keys_of(before, keys)
+    places = _matched(keys_of_now, keys_of_before)
+    of_row = [
+        *keys_of_now,
+        *(keys_of_before[at] for here, at in places if here is None and at is not None),
+    ]
+    doubted = (
+        frozenset(row for row, key in enumerate(of_row) if key in unsure) if unsure else frozenset()
+    )
+    sides = _Sides(now, before, places, doubted, whole=not unsure)
     table = _beside(sides, amounts, {*keys, *names}, doubtful)
     marks = _marks(sides, amounts, sure=not doubtful)
     place = min(_place(table, amount.key) for amount in amounts)
@@ -147,11 +170,6 @@ def parts_of(
     return changes
 
 
-def is_compared(table: Table, amount: str) -> bool:
-    """Whether the table says by how much the whole of an amount changed."""
-    return (table.totals or {}).get(f"{amount}_{CHANGE}") is not None
-
-
 def change_of(now: Number | None, before: Number | None) -> Number | None:
     """After less before, exact for whole numbers and money; None where one is unknown."""
     if now is None or before is None:
@@ -206,8 +224,8 @@ def _beside(
             cells |= _cells_beside(sides, amount, column, known=known)
             totals |= _totals_beside(sides, column, known=known)
     brief = sides.now.brief
-    headline = next((key for key in brief if key in of_key), None)
-    if headline:
+    headline = amounts[0].key
+    if headline in brief:
         at = brief.index(headline) + 1
         brief = (*brief[:at], *(f"{headline}_{part}" for part in _HELP), *brief[at:])
     kept = {key: value for key, value in totals.items() if key in cells}
@@ -248,12 +266,14 @@ def _cells_beside(
             _filled(amount, [at[side] for at in sides.places], cells)
             for side, cells in enumerate((now, before))
         ]
-        pairs = zip(now, before, *filled, strict=True)
+        pairs = enumerate(zip(now, before, *filled, strict=True))
         changes = [
-            None if after is None and was is None else change_of(*amounts)
-            for after, was, *amounts in pairs
+            None if row in sides.unsure or (after is None and was is None) else change_of(*amounts)
+            for row, (after, was, *amounts) in pairs
         ]
-    shown = before if whole[1] else [None] * len(before)
+    shown = [
+        was if whole[1] and row not in sides.unsure else None for row, was in enumerate(before)
+    ]
     percents = [_percent(change, was) for change, was in zip(changes, shown, strict=True)]
     made = {
         PREVIOUS: typed(shown, column.kind),
@@ -281,7 +301,7 @@ def _totals_beside(sides: _Sides, column: Column, *, known: bool) -> dict[str, N
     if column.key not in (sides.now.totals or {}):
         return {}
     now, before = ((side.totals or {}).get(column.key) for side in (sides.now, sides.before))
-    before = before if known else None
+    before = before if known and sides.whole else None
     change = change_of(now, before)
     return {
         f"{column.key}_{PREVIOUS}": before,
@@ -314,7 +334,8 @@ def _marks(sides: _Sides, amounts: Sequence[Amount], *, sure: bool) -> list[str 
         for used, cells in zip(has, sides.cells(amount.key), strict=True):
             used[:] = [before or bool(value) for before, value in zip(used, cells, strict=True)]
     only = {(True, True): "both"} | ({(True, False): "new", (False, True): "gone"} if sure else {})
-    return [only.get(pair) for pair in zip(*has, strict=True)]
+    pairs = enumerate(zip(*has, strict=True))
+    return [None if row in sides.unsure else only.get(pair) for row, pair in pairs]
 
 
 def _place(table: Table, key: str) -> int:

@@ -12,7 +12,6 @@ from lib.reports.compared import (
     PERCENT,
     PREVIOUS,
     Parts,
-    is_compared,
     keys_of,
     typed,
 )
@@ -64,7 +63,8 @@ def changes_table(
 ) -> Table | None:
     """The biggest movers of each dimension by the first measure whose change is known.
 
-    The rows of a dimension, with the one of all others, sum to the change of the whole.
+    The rows of a dimension, with the one of all others, sum to the change of the whole; where that is
+    unknown, so is what the others sum to.
 
     Args:
         measures: columns of the tables, the one that matters most first.
@@ -95,6 +95,12 @@ def changes_table(
     )
     rows = [row for dimension in told for row in _rows(dimension, measure, most)]
     named = ", ".join(dimension.others for dimension in told)
+    whole = (told[0].table.totals or {}).get(f"{measure}_{CHANGE}")
+    sums = (
+        "The change of the whole is unknown"
+        if whole is None
+        else "The rows of each sum to the change of the whole"
+    )
     return Table(
         "changes",
         "Changes",
@@ -108,14 +114,12 @@ def changes_table(
         brief=tuple(
             column.key for column in shown if column not in ids and column.key != "part_of"
         ),
-        note=f"Against {against}: the biggest movers by {amounts[0].label.lower()} among {named}. "
-        "The rows of each sum to the change of the whole.",
+        note=f"Against {against}: the biggest movers by {amounts[0].label.lower()} among {named}. {sums}.",
     )
 
 
 def _is_told(table: Table, measure: str) -> bool:
-    known = is_compared(table, measure)
-    return known and bool(table.frame[f"{measure}_{CHANGE}"].notna().any())
+    return bool(table.frame[f"{measure}_{CHANGE}"].notna().any())
 
 
 def _rows(dimension: Dimension, measure: str, most: int) -> Iterator[Row]:
@@ -139,9 +143,9 @@ def _rows(dimension: Dimension, measure: str, most: int) -> Iterator[Row]:
     if others:
         totals = table.totals or {}
         now, was = (
-            _rest(totals[key], [every[key][at] for at in top]) for key in (measure, previous)
+            _rest(totals.get(key), [every[key][at] for at in top]) for key in (measure, previous)
         )
-        moves = _rest(totals[change], [every[change][at] for at in top])
+        moves = _rest(totals.get(change), [every[change][at] for at in top])
         yield {
             "dimension": f"{others:,} other {dimension.others}",
             measure: now,

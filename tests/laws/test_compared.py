@@ -140,6 +140,22 @@ def test_what_may_lack_a_part_is_not_compared_and_makes_no_row_new():
     assert compared.totals["cost_previous"] is None
 
 
+def test_a_row_that_may_lack_a_part_is_not_compared_nor_are_the_totals():
+    compared = side_by_side(
+        table({"a": (Decimal(3), 4), "b": (Decimal(1), 1)}),
+        table({"a": (Decimal(2), 4), "c": (Decimal(1), 1)}),
+        ["id"],
+        AMOUNTS,
+        unsure=[("b",)],
+    )
+    told = {key: (row["compared"], row["cost_change"]) for key, row in rows(compared).items()}
+    assert told == {"a": ("both", 1), "b": (None, None), "c": ("gone", -1)}
+    assert compared.totals["cost_change"] is None
+    changes = changes_table([dimension(compared)], ["cost"], [Column("name", "Name")], "it")
+    assert "The change of the whole is unknown." in changes.note
+    assert changes.frame["cost_change"].isna().tolist() == [False, False, True]
+
+
 def test_an_empty_cell_may_be_unknown_where_an_absent_row_is_nothing():
     amounts = (Amount("requests", empty="absent", adds_up=False),)
     sides = table({"a": (None, None), "b": (None, 2)}), table({"a": (None, 3)})

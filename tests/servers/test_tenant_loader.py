@@ -249,6 +249,21 @@ async def test_whoever_asks_again_gets_what_is_there_now_and_so_does_everybody_a
                 client.mset(COUNTERS)
 
 
+async def test_months_compared_with_come_in_the_same_pass(redis: Server, control: str) -> None:
+    november = {"since": TODAY.replace(day=1), "until": TODAY, "today": TODAY}
+    asked = check_tenant_query(**november, compare="month-before")
+    before = reads(redis)
+    alone = await report_of(redis.url, control, check_tenant_query(**november))
+    once = reads(redis) - before
+    report = await report_of(redis.url, control, asked)
+    assert reads(redis) - before == 2 * once
+    assert report.totals == alone.totals
+    october = {"since": date(2026, 10, 1), "until": date(2026, 10, 31), "today": TODAY}
+    other = await report_of(redis.url, control, check_tenant_query(**october))
+    totals = report.table("tenants").totals
+    assert totals["total_tokens_previous"] == other.totals["total_tokens"] > 0
+
+
 async def test_another_question_is_another_read(redis: Server, control: str) -> None:
     async with sessions(redis.url, control) as (load, _):
         assert len((await load()).counters) == len(COUNTERS)

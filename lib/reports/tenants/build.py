@@ -1,18 +1,24 @@
 """Usage of every tenant as one report."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
-from lib.reports.report import Report, SourceStatus
+from lib.reports.report import Report, SourceStatus, Table
 from lib.reports.tenants.charts import tenant_charts
-from lib.reports.tenants.figures import tenant_figures, tenant_totals
+from lib.reports.tenants.comparison import (
+    Selected,
+    against,
+    changes,
+    compared_tables,
+    selected,
+)
+from lib.reports.tenants.figures import Earlier, tenant_figures
 from lib.reports.tenants.notes import tenant_notes
-from lib.reports.tenants.select import TenantSelection, select
+from lib.reports.tenants.select import TenantSelection
 from lib.reports.tenants.tables import (
     by_month_table,
     data_quality_table,
-    month_rows,
-    tenant_rows,
     tenants_table,
 )
 from lib.sources.tenants.answer import TenantAnswer
@@ -33,30 +39,54 @@ def build_tenant_usage(
         now: the moment of building, UTC.
         demo: the data is made up.
     """
-    chosen = select(answer, query)
-    tenants, months = tenant_rows(chosen), month_rows(chosen)
-    totals = tenant_totals(tenants, chosen)
-    sources = (*answer.statuses, *_bad_counters(chosen, answer.statuses))
+    now_read = selected(answer, query)
+    chosen, totals = now_read.chosen, now_read.totals
+    before = selected(answer, query.earlier) if query.earlier else None
+    own = (*answer.statuses, *_bad_counters(chosen, answer.statuses))
+    trouble = () if before is None else _bad_counters(before.chosen, answer.statuses)
     return Report(
         kind=KIND,
         title=TITLE,
         period=query.period,
         filters=query.described(),
         generated_at=now,
-        sources=sources,
+        sources=(*own, *(replace(status, part="counters compared with") for status in trouble)),
         totals=totals,
-        figures=tuple(tenant_figures(totals, tenants, sources)),
-        charts=tuple(tenant_charts(tenants, months, query)),
-        tables=(
-            tenants_table(tenants, query, totals),
-            by_month_table(months, totals),
-            data_quality_table(chosen),
+        figures=tuple(
+            tenant_figures(totals, now_read.tenants, own, _earlier(now_read, before, now))
         ),
-        notes=tuple(tenant_notes(chosen, tenants, answer, query, now)),
+        charts=tuple(
+            tenant_charts(
+                now_read.tenants, now_read.months, query, before.months if before else None
+            )
+        ),
+        tables=(*_tables(now_read, before, now), data_quality_table(chosen)),
+        notes=tuple(tenant_notes(chosen, now_read.tenants, answer, query, now)),
         host=answer.host,
         demo=demo,
         main_table="tenants",
     )
+
+
+def _tables(now_read: Selected, before: Selected | None, now: datetime) -> tuple[Table, ...]:
+    """What moved most first, where two ranges are compared."""
+    query, totals = now_read.query, now_read.totals
+    if before is None:
+        return (
+            tenants_table(now_read.tenants, query, totals),
+            by_month_table(now_read.months, totals),
+        )
+    tenants, months = compared_tables(now_read, before)
+    moved = changes(tenants, now_read, before, against(query, now))
+    shown = tenants.frame if query.top is None else tenants.frame.head(query.top)
+    return *moved, replace(tenants, frame=shown), months
+
+
+def _earlier(now_read: Selected, before: Selected | None, now: datetime) -> Earlier | None:
+    if before is None:
+        return None
+    whole = not len(now_read.chosen.anomalies) and not len(before.chosen.anomalies)
+    return Earlier(before.totals, before.tenants, against(now_read.query, now), whole)
 
 
 def _bad_counters(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lib.charts import STEPS, OverTime, Ranking, choose_step, distinct_labels, fold
+from lib.charts import STEPS, OverTime, Ranking, choose_step, distinct_labels, fold, ghost
 from lib.reports.report import ChartSpec
 from lib.reports.tenants.figures import largest
 from lib.sources.tenants.query import TenantQuery
@@ -16,28 +16,44 @@ _MONTH_SECONDS = STEPS[-1].seconds
 
 
 def tenant_charts(
-    tenants: pd.DataFrame, months: pd.DataFrame, query: TenantQuery
+    tenants: pd.DataFrame,
+    months: pd.DataFrame,
+    query: TenantQuery,
+    earlier: pd.DataFrame | None = None,
 ) -> Iterator[ChartSpec]:
-    """Tokens and requests per month, then the largest tenants. What has no data is left out."""
+    """Tokens and requests per month, then the largest tenants. What has no data is left out.
+
+    Args:
+        months: as ``month_rows`` returns them; earlier: those compared with.
+    """
     for key, group, by, metrics in _PER_MONTH:
-        tidy = months.melt("month", metrics, "series", "value").dropna(subset="value")
+        tidy = _tidy(months, metrics)
         if tidy.empty:
             continue
-        tidy = pd.DataFrame(
-            {
-                "time": pd.to_datetime(tidy["month"], format="%Y-%m", utc=True),
-                "series": tidy["series"].map(lambda metric: METRICS[metric].label).astype("str"),
-                "value": tidy["value"].astype("float64"),
-            }
-        )
         step = choose_step(_MONTH_SECONDS, query.period.days)
         folded = fold(tidy, step, query.period)
         unit = METRICS[metrics[0]].unit
         title = f"{group} by {by}" if len(metrics) > 1 else group
         months_named = f"{query.first_month} to {query.last_month} (UTC)"
         sentence = f"{title}, {months_named}: {_trend(months, metrics, unit)}"
-        yield ChartSpec(key, title, OverTime(folded, step, unit), sentence, group, by)
+        line = None
+        if earlier is not None and query.before is not None and query.earlier is not None:
+            line = ghost(_tidy(earlier, metrics), step, query.period, query.before)
+            sentence += f" The dashed line is {query.earlier.months}."
+        yield ChartSpec(key, title, OverTime(folded, step, unit, line), sentence, group, by)
     yield from _ranking(tenants)
+
+
+def _tidy(months: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+    """``time``, ``series`` and ``value`` of the months that have a counter."""
+    tidy = months.melt("month", metrics, "series", "value").dropna(subset="value")
+    return pd.DataFrame(
+        {
+            "time": pd.to_datetime(tidy["month"], format="%Y-%m", utc=True),
+            "series": tidy["series"].map(lambda metric: METRICS[metric].label).astype("str"),
+            "value": tidy["value"].astype("float64"),
+        }
+    )
 
 
 _PER_MONTH = (

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from lib.reports.report import Figure, SourceStatus
+from lib.reports.report import Delta, Figure, SourceStatus
 from lib.reports.tenants.select import TenantSelection
 from lib.sources.tenants.tables import METRICS, TOKENS, TOTAL_TOKENS
-from lib.usage.exact import total
+from lib.usage.exact import percent_change, total
 
 Totals = Mapping[str, int | None]
 
@@ -87,18 +87,46 @@ _STATISTICS = (
 )
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """What figures are compared with.
+
+    Args:
+        against: which months that are, in words that follow "vs".
+        whole: every counter of both ranges could be read.
+    """
+
+    totals: Totals
+    tenants: pd.DataFrame
+    against: str
+    whole: bool
+
+    def delta(self, now: int | None, before: int | None) -> Delta | None:
+        """The change, where both numbers are known."""
+        if now is None or before is None or not self.whole:
+            return None
+        return Delta(before, now - before, percent_change(now, before), self.against)
+
+    def tokens_of(self, tenant: str) -> int | None:
+        """Total tokens of a tenant; one without a counter had none."""
+        rows = self.tenants.loc[self.tenants["tenant_id"] == tenant, "total_tokens"].dropna()
+        return int(rows.iloc[0]) if len(rows) else 0
+
+
 def tenant_figures(
-    totals: Totals, tenants: pd.DataFrame, sources: Iterable[SourceStatus]
+    totals: Totals,
+    tenants: pd.DataFrame,
+    sources: Iterable[SourceStatus],
+    earlier: Earlier | None = None,
 ) -> Iterator[Figure]:
     """The headline numbers; all are marked when a counter could not be read."""
     incomplete = any(
         source.source == "redis" and source.status in ("failed", "partial") for source in sources
     )
     for row in _STATISTICS:
-        value = totals[row.total]
-        if row.average:
-            value = _share(value, totals["tenants_with_usage"])
-        yield Figure(row.key, row.label, value, row.unit, row.help, incomplete=incomplete)
+        value = _value(row, totals)
+        delta = earlier.delta(value, _value(row, earlier.totals)) if earlier else None
+        yield Figure(row.key, row.label, value, row.unit, row.help, delta, incomplete)
     top = largest(tenants).head(1)
     if top.empty:
         yield Figure("top_tenant", "Top usage tenant", None, "tokens", incomplete=incomplete)
@@ -106,7 +134,13 @@ def tenant_figures(
     name, tokens = str(top["tenant_id"].iloc[0]), int(top["total_tokens"].iloc[0])
     help_text = f"{name}, by total tokens; of equal ones the first by id."
     label = f"Top usage tenant: {name}"
-    yield Figure("top_tenant", label, tokens, "tokens", help_text, incomplete=incomplete)
+    delta = earlier.delta(tokens, earlier.tokens_of(name)) if earlier else None
+    yield Figure("top_tenant", label, tokens, "tokens", help_text, delta, incomplete)
+
+
+def _value(row: _Statistic, totals: Totals) -> int | None:
+    value = totals[row.total]
+    return _share(value, totals["tenants_with_usage"]) if row.average else value
 
 
 def _share(total: int | None, tenants: int | None) -> int | None:

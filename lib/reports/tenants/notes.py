@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from lib.reports.tenants.comparison import against
 from lib.reports.tenants.select import TenantSelection
 from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.query import TenantQuery
@@ -29,8 +30,13 @@ def tenant_notes(
         f"Every counter whose period starts in {months} (UTC) is taken whole; "
         "counters cannot be split by day."
     )
+    if query.before is not None:
+        yield f"Changes are against {against(query, now)}."
+        if query.last_month == f"{now:%Y-%m}":
+            yield "A tenant without a counter in the running month stands as gone until it has one."
     horizon = (now - timedelta(days=EXPIRY_DAYS)).date()
-    if query.period.start.replace(day=1) < horizon:
+    starts = [days.start for days in (query.period, query.before) if days is not None]
+    if min(starts).replace(day=1) < horizon:
         yield (
             f"Counters expire about {EXPIRY_DAYS} days after their first write: "
             f"those first written before {horizon} may be gone, and their months blank or too low."

@@ -12,7 +12,7 @@ ANOMALY_COLUMNS = ("key", "tenant_id", "metric", "period", "problem", "value")
 
 @dataclass(frozen=True)
 class TenantAnswer:
-    """Counters of the months asked for.
+    """Counters of the months asked for, and of those compared with.
 
     Args:
         counters: one row per good counter. ``tenant_id``, ``metric``, ``period`` categorical text

@@ -1,7 +1,7 @@
 """What a person asks of the tenants' counters: checked once, then carried through unchanged."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -43,6 +43,12 @@ class TenantQuery:
         return compared(self.compare, self.period)
 
     @property
+    def earlier(self) -> "TenantQuery | None":
+        """The same question about what it is compared with, of all rows."""
+        before = self.before
+        return replace(self, period=before, compare=NONE, top=None) if before else None
+
+    @property
     def first_month(self) -> str:
         """``2025-09``."""
         return f"{self.period.start:%Y-%m}"
@@ -52,6 +58,12 @@ class TenantQuery:
         """``2025-11``."""
         return f"{self.period.end:%Y-%m}"
 
+    @property
+    def months(self) -> str:
+        """``2025-11``, or ``2025-09 to 2025-11``."""
+        first, last = self.first_month, self.last_month
+        return first if first == last else f"{first} to {last}"
+
     def described(self) -> dict[str, object]:
         """The filters as they stand in every rendering of the report."""
         return {
@@ -59,6 +71,7 @@ class TenantQuery:
             "tenants": list(self.tenants),
             "sort": self.sort,
             "top": self.top,
+            **({"compare": self.earlier.months} if self.earlier else {}),
         }
 
 

@@ -1,7 +1,7 @@
 """Reads the counters: one pass over the keys, then their values in bounded, parallel chunks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -41,6 +41,7 @@ async def fetch_counters(
     *,
     first_month: str,
     last_month: str,
+    further: Collection[str] = (),
     tenants: tuple[str, ...] = (),
     max_parallel: int = 4,
     progress: Watch | None = None,
@@ -54,6 +55,7 @@ async def fetch_counters(
     Args:
         client: of this event loop, made with ``decode_responses=False``; stays open.
         first_month: ``2025-09``; last_month: the same form, included.
+        further: months to compare with, read in the same pass.
         tenants: ids; empty means all.
         max_parallel: questions for values in flight at the most.
         progress: told chunks answered, chunks known so far, and what was read last.
@@ -62,7 +64,7 @@ async def fetch_counters(
     Raises:
         SourceDenied, SourceUnavailable, SourceReplyError: with the remedy; nothing is given then.
     """
-    months = months_between(first_month, last_month)
+    months = {*months_between(first_month, last_month), *further}
     for _ in range(TRIES):
         collected = Collected(frozenset(months), frozenset(tenants))
         reading = _Reading(client, collected, progress)
