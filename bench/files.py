@@ -27,9 +27,9 @@ def measure_files() -> Iterator[Row]:
     alone = replace(report, tables=(report.table("usage"),))
     json_seconds, text = _timed(lambda: to_json(alone), 3)
     paper = _paper(report)
-    first, _ = _timed(lambda: to_pdf(paper), 1)
-    pdf_seconds, pdf = _timed(lambda: to_pdf(paper), 3)
-    whole_pdf, _ = _timed(lambda: to_pdf(report), 1)
+    first, _ = _timed(lambda: to_pdf(paper, detail=True), 1)
+    pdf_seconds, pdf = _timed(lambda: to_pdf(paper, detail=True), 3)
+    whole_pdf, _ = _timed(lambda: to_pdf(report, detail=True), 1)
     whole_json, _ = _timed(lambda: to_json(report), 1)
     yield at_most(f"CSV of {ROWS:,} usage rows ({_mb(csv)})", writing, 2, " s")
     yield at_most(

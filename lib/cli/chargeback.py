@@ -14,6 +14,7 @@ from lib.cli.output import (
     MISUSED,
     AnyFormat,
     AnyProfile,
+    Detail,
     Output,
     check_folder,
     or_exit,
@@ -70,6 +71,7 @@ def chargeback_command(
     accounts: Annotated[str, typer.Option(help=f"{', '.join(ACCOUNTS)}.")] = ACCOUNTS[0],
     format: AnyFormat = None,
     output: Output = None,
+    detail: Detail = False,
     table: Annotated[str, typer.Option(help="Table of a CSV. Default: users.")] = "",
     profile: AnyProfile = "excel",
     raw: Annotated[
@@ -98,7 +100,8 @@ def chargeback_command(
         )
 
     if raw:
-        if input or format or compare or compare_with != NONE or workspace or exclude or table:
+        unfit = input or format or compare or compare_with != NONE or workspace or exclude or table
+        if unfit or detail:
             typer.echo(
                 "Error: --raw goes with --month, --period, --host and --output only.", err=True
             )
@@ -118,7 +121,7 @@ def chargeback_command(
             return _of_files(input, query(), host)
         return await _of_server(settings, query(), host, progress)
 
-    write_report(load, format, output, profile, table)
+    write_report(load, format, output, profile, table, detail)
 
 
 def _either(option: str, given: str, by_name: str, named: str) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from lib.cache import Caches
 from lib.cli.days import PeriodName, given_days
-from lib.cli.output import AnyFormat, AnyProfile, Output, write_report
+from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, write_report
 from lib.loader.progress import Progress
 from lib.reports.deferred import DeferredReport
 from lib.settings import Settings
@@ -48,6 +48,7 @@ def comet_usage_command(
     host: Annotated[str, typer.Option(help="The server, instead of the configured one.")] = "",
     format: AnyFormat = None,
     output: Output = None,
+    detail: Detail = False,
     table: Annotated[str, typer.Option(help="Table of a CSV. Default: by_bucket.")] = "",
     profile: AnyProfile = "excel",
 ) -> None:
@@ -79,4 +80,4 @@ def comet_usage_command(
             "lib.reports.experiments.build", "build_comet_usage", (answer, query), named
         )
 
-    write_report(load, format, output, profile, table)
+    write_report(load, format, output, profile, table, detail)

@@ -9,7 +9,7 @@ import typer
 from lib.cache import Caches
 from lib.checks import Check, check_openai
 from lib.cli.days import CompareWith, PeriodName, given_comparison, given_days
-from lib.cli.output import AnyFormat, AnyProfile, Output, Since, Until, write_report
+from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, Since, Until, write_report
 from lib.comparisons import NONE
 from lib.loader.openai import load_openai
 from lib.loader.progress import Progress
@@ -43,6 +43,7 @@ def openai_command(
     ] = False,
     format: AnyFormat = None,
     output: Output = None,
+    detail: Detail = False,
     table: Annotated[str, typer.Option(help="Table of a CSV. Default: usage.")] = "",
     profile: AnyProfile = "excel",
 ) -> None:
@@ -66,7 +67,7 @@ def openai_command(
         )
         return await _load(settings, query, progress)
 
-    write_report(load, format, output, profile, table)
+    write_report(load, format, output, profile, table, detail)
 
 
 async def _load(settings: Settings, query: OpenAIQuery, progress: Progress) -> Report:

@@ -42,6 +42,9 @@ Until = Annotated[str, typer.Option(help="Last day, inclusive. Default: today (U
 AnyFormat = Annotated[Format | None, typer.Option(help="Default: by --output, else table.")]
 Output = Annotated[Path | None, typer.Option(help="File to write; default: standard output.")]
 AnyProfile = Annotated[Profile, typer.Option(help="Kind of CSV.")]
+Detail = Annotated[
+    bool, typer.Option("--detail", help="A PDF with all charts and tables, not a summary.")
+]
 """Parameters that mean the same in every command; one that says more has its own."""
 
 OK, FAILED, MISUSED = 0, 1, 2
@@ -67,6 +70,7 @@ def write_report(
     output: Path | None,
     profile: Profile = "excel",
     table: str = "",
+    detail: bool = False,
 ) -> None:
     """Loads a report, writes it, and ends with the exit code that tells how complete it is.
 
@@ -74,12 +78,15 @@ def write_report(
         load: checks what was asked for, then asks for it; counts its requests.
     """
     form = _format_of(format, output)  # before anything is asked for
+    if detail and form != "pdf":
+        typer.echo("Error: --detail goes with a PDF; every other format has all tables.", err=True)
+        raise typer.Exit(MISUSED)
     if form == "pdf":
         printer.start()  # it gets ready while the sources are asked
 
     def made(settings: Settings) -> tuple[bytes, Standing]:
         loaded = _with_progress(lambda progress: load(settings, progress))
-        return _rendered(loaded, form, output, profile, table)
+        return _rendered(loaded, form, output, profile, table, detail)
 
     data, stands = or_exit(made)
     _write(data, stands, form, output)
@@ -187,28 +194,28 @@ def _rendered(
     output: Path | None,
     profile: Profile,
     table: str,
+    detail: bool,
 ) -> tuple[bytes, Standing]:
-    if isinstance(loaded, DeferredReport):
-        if form == "pdf":
-            return _built_there(loaded)
-        loaded = loaded.build()
-    return _data(loaded, form, output, profile, table), standing(loaded)
+    if form == "pdf":
+        return _printed(loaded, detail)
+    report = loaded.build() if isinstance(loaded, DeferredReport) else loaded
+    return _data(report, form, output, profile, table), standing(report)
 
 
-def _built_there(deferred: DeferredReport) -> tuple[bytes, Standing]:
+def _printed(loaded: "Report | DeferredReport", detail: bool) -> tuple[bytes, Standing]:
+    if not isinstance(loaded, DeferredReport):
+        return printer.print(loaded, detail=detail), standing(loaded)
     try:
-        return printer.build(deferred)
+        return printer.build(loaded, detail=detail)
     except RuntimeError:
-        deferred.build()  # a question that cannot be answered fails here, too, with its own words
+        loaded.build()  # a question that cannot be answered fails here, too, with its own words
         raise
 
 
 def _data(
     report: "Report", form: Format, output: Path | None, profile: Profile, table: str
 ) -> bytes:
-    """The report in its form. What makes the forms is imported late: the printer has a head start."""
-    if form == "pdf":
-        return printer.print(report)
+    """The report in its form, which is no PDF. What makes the forms is imported when needed."""
     if form == "table":
         from lib.exports.terminal import to_terminal  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ import typer
 from lib.cache import Caches
 from lib.checks import Check, check_tenants
 from lib.cli.days import PeriodName, given_days
-from lib.cli.output import AnyFormat, AnyProfile, Output, Until, write_report
+from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, Until, write_report
 from lib.loader.progress import Progress
 from lib.loader.tenants import DEFAULT_ENDPOINT, IN_FLIGHT, load_tenants
 from lib.reports.report import Report
@@ -43,6 +43,7 @@ def report_command(
     top: Annotated[int | None, typer.Option(help="Most rows; totals are over all.")] = None,
     format: AnyFormat = None,
     output: Output = None,
+    detail: Detail = False,
     table: Annotated[str, typer.Option(help="Table of a CSV. Default: tenants.")] = "",
     profile: AnyProfile = "excel",
     max_parallel: MaxParallel = IN_FLIGHT,
@@ -62,7 +63,7 @@ def report_command(
         )
         return await _load(settings, query, max_parallel, progress)
 
-    write_report(load, format, output, profile, table)
+    write_report(load, format, output, profile, table, detail)
 
 
 @tenants.command("summary")
@@ -73,6 +74,7 @@ def summary_command(
     tenant: Tenant = None,
     format: AnyFormat = None,
     output: Output = None,
+    detail: Detail = False,
     max_parallel: MaxParallel = IN_FLIGHT,
 ) -> None:
     """Usage per tenant of the months that the last days lie in."""
@@ -83,7 +85,7 @@ def summary_command(
         query = check_tenant_query(since=since, until=until, today=today, tenants=tenant or ())
         return await _load(settings, query, max_parallel, progress)
 
-    write_report(load, format, output)
+    write_report(load, format, output, detail=detail)
 
 
 async def _load(

@@ -6,8 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from lib.exports.formats import cell
+from lib.exports.formats import cell, visible
 from lib.reports.report import Column, Table
+
+MOST_NAMED = 8
+"""Columns without room that are named; a report of many metrics would fill the terminal with them."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +77,41 @@ def _shown(column: Column, table: Table, rows: int | None) -> Shown:
 def fitting(columns: Sequence[Shown], least: Sequence[float], room: float) -> list[int]:
     """Places of the columns that fit when each takes its least width; in order, at least one.
 
-    The first column is served first, then numbers, then the rest: a usage table that has lost its
-    numbers tells nothing.
+    The first column is served first; then those without which two rows are the same, out of half of
+    the room: a project's name without its workspace is another project's, too; then counts and
+    amounts, since a usage table that has lost its numbers tells nothing; then percentages; then the
+    rest.
     """
+    naming = _naming(columns)
+    for_numbers = room / 2
     kept: list[int] = []
-    ranked = sorted(
-        range(len(columns)), key=lambda place: (place > 0, not columns[place].is_number, place)
-    )
-    for place in ranked:
-        if not kept or least[place] <= room:
+    for place in sorted(range(len(columns)), key=lambda place: _rank(columns, place, naming)):
+        spared = for_numbers if place in naming else 0.0
+        if not kept or least[place] <= room - spared:
             kept.append(place)
             room -= least[place]
     return sorted(kept)
+
+
+def _rank(columns: Sequence[Shown], place: int, naming: Sequence[int]) -> tuple[int, int]:
+    shown = columns[place]
+    ranks = (
+        place == 0,
+        place in naming,
+        shown.is_number and shown.column.kind != "percent",
+        shown.is_number,
+    )
+    return ranks.index(True) if any(ranks) else len(ranks), place
+
+
+def _naming(columns: Sequence[Shown]) -> list[int]:
+    """Places of the first texts that tell the rows apart together; none if all together do not."""
+    texts = [place for place, shown in enumerate(columns) if not shown.is_number]
+    for last in range(1, len(texts) + 1):
+        rows = list(zip(*(columns[place].cells for place in texts[:last]), strict=True))
+        if len(set(rows)) == len(rows):
+            return texts[:last]
+    return []
 
 
 def heading_width(label: str, measure: Callable[[str], float]) -> float:
@@ -113,22 +139,35 @@ def shared_out(least: Sequence[float], wished: Sequence[float], room: float) -> 
     return widths
 
 
-def left_out(table: Table, *, columns: int, rows: int, place: str) -> list[str]:
+def left_out(
+    table: Table,
+    *,
+    shown: Sequence[str],
+    rows: int,
+    place: str,
+    rows_place: str = "",
+    named: bool = False,
+) -> list[str]:
     """What was not shown and where to find it, one line each.
 
     Args:
-        columns: how many columns were shown; ones without any value are not missed.
+        shown: keys of the columns that were; ones without any value are not missed.
         rows: how many rows were shown.
         place: ``see the CSV``.
+        rows_place: where the rows are, if not only there.
+        named: whether to name the columns, so many of them.
     """
-    more_columns = len(filled_columns(table)) - columns
+    by_key = {column.key: column for column in table.columns}
+    missed = [visible(by_key[key].label) for key in filled_columns(table) if key not in shown]
     more_rows = len(table.frame) - rows
     lines = []
     if more_rows > 0:
         whole = " TOTAL covers all rows." if table.totals else ""
-        lines.append(f"{_count(more_rows, 'more row')}: {place}.{whole}")
-    if more_columns > 0:
-        lines.append(f"{_count(more_columns, 'more column')}: {place}.")
+        lines.append(f"{_count(more_rows, 'more row')}: {rows_place or place}.{whole}")
+    if missed:
+        rest = [f"{len(missed) - MOST_NAMED:,} others"] if len(missed) > MOST_NAMED else []
+        names = f" ({', '.join([*missed[:MOST_NAMED], *rest])})" if named else ""
+        lines.append(f"{_count(len(missed), 'more column')}{names}: {place}.")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Charts on paper: two beside each other or one alone, each with its title and what it says."""
+"""Charts on paper: two or three beside each other or one alone, each with its title and what it says."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,12 @@ from lib.reports.report import ChartSpec
 
 GAP = 9.0
 MAX_HEIGHT = 69.0
-LEAST_HEIGHT = 55.0
-"""Charts are drawn this low at the least to stay on the page that has been begun."""
+LEAST_SHAPE = 0.42
+"""Height by width: so low are charts drawn at the least to stay on the page that has been begun."""
 
 TITLE_HEIGHT = 6.0
 CAPTION_SIZE = 7.5
 CAPTION_LINE = CAPTION_SIZE * POINT * LEADING
-BESIDE = TITLE_HEIGHT + 1 + 2 * CAPTION_LINE
-"""Millimetres of a title and a sentence of two lines."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +30,34 @@ class _Placed:
         return TITLE_HEIGHT + self.height + 1 + len(self.sentence) * CAPTION_LINE
 
 
-def draw_charts(page: Paper, charts: tuple[ChartSpec, ...]) -> None:
+def charts_in_detail(charts: Sequence[ChartSpec]) -> list[ChartSpec]:
     """All charts for paper."""
-    for row in _rows([chart for chart in charts if chart.place != "screen"]):
+    return [chart for chart in charts if chart.place != "screen"]
+
+
+def main_charts(charts: Sequence[ChartSpec]) -> list[ChartSpec]:
+    """Of each group the first chart, in the form of the screen: it has the largest series only."""
+    groups: dict[str, ChartSpec] = {}
+    for chart in charts:
+        if chart.place != "paper":
+            groups.setdefault(chart.group or chart.key, chart)
+    return list(groups.values())
+
+
+def draw_charts(page: Paper, charts: Sequence[ChartSpec], beside: int) -> None:
+    """Charts, so many beside each other at most."""
+    for row in _rows(charts, beside):
         alone = _is_wide(row[0])
-        width = page.epw if alone else (page.epw - GAP) / 2
-        most = page.eph - BESIDE if alone else MAX_HEIGHT
-        beside = page.left_over - BESIDE
-        tallest = min(beside, most) if beside >= LEAST_HEIGHT and not alone else most
-        placed = [_placed(page, chart, width, tallest) for chart in row]
+        width = page.epw if alone else (page.epw - GAP * (beside - 1)) / beside
+        sentences = [page.lines(chart.alt, width, size=CAPTION_SIZE) for chart in row]
+        words = TITLE_HEIGHT + 1 + max(map(len, sentences)) * CAPTION_LINE
+        most = page.eph - words if alone else MAX_HEIGHT
+        room = page.left_over - words
+        tallest = min(room, most) if room >= LEAST_SHAPE * width and not alone else most
+        placed = [
+            _placed(page, chart, sentence, width, tallest)
+            for chart, sentence in zip(row, sentences, strict=True)
+        ]
         height = max(chart.full_height for chart in placed)
         page.room_for(height)
         for place, chart in enumerate(placed):
@@ -48,11 +65,11 @@ def draw_charts(page: Paper, charts: tuple[ChartSpec, ...]) -> None:
         page.y += height + 5
 
 
-def _rows(charts: Sequence[ChartSpec]) -> Iterator[list[ChartSpec]]:
-    """Pairs; a chart made for the page's whole width stands alone."""
+def _rows(charts: Sequence[ChartSpec], beside: int) -> Iterator[list[ChartSpec]]:
+    """So many charts each; a chart made for the page's whole width stands alone."""
     row: list[ChartSpec] = []
     for chart in charts:
-        if row and (len(row) == 2 or _is_wide(chart) or _is_wide(row[0])):
+        if row and (len(row) == beside or _is_wide(chart) or _is_wide(row[0])):
             yield row
             row = []
         row.append(chart)
@@ -64,13 +81,15 @@ def _is_wide(spec: ChartSpec) -> bool:
     return plot_of(spec.chart).wide
 
 
-def _placed(page: Paper, chart: ChartSpec, width: float, tallest: float) -> _Placed:
+def _placed(
+    page: Paper, chart: ChartSpec, sentence: list[str], width: float, tallest: float
+) -> _Placed:
     plot = plot_of(chart.chart)
     height = max(
         min(plot_height(page, plot, width), tallest),
         least_height(page, plot, width),
     )
-    return _Placed(chart, plot, height, page.lines(chart.alt, width, size=CAPTION_SIZE))
+    return _Placed(chart, plot, height, sentence)
 
 
 def _draw(page: Paper, placed: _Placed, left: float, width: float) -> None:

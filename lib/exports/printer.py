@@ -48,27 +48,27 @@ class Printer:
         with self._lock:
             self._running(modules)
 
-    def print(self, report: "Report") -> bytes:
+    def print(self, report: "Report", *, detail: bool = False) -> bytes:
         """The report as PDF; see ``to_pdf``.
 
         Raises:
             RuntimeError: it could not be printed.
         """
-        return self._ask(report)[1]
+        return self._ask(report, detail)[1]
 
-    def build(self, deferred: DeferredReport) -> tuple[bytes, Standing]:
+    def build(self, deferred: DeferredReport, *, detail: bool = False) -> tuple[bytes, Standing]:
         """Builds a report there, too, and says how it stands.
 
         Raises:
             RuntimeError: it could not be built or printed.
         """
-        said, data = self._ask(deferred)
+        said, data = self._ask(deferred, detail)
         told = json.loads(said)
         return data, Standing(**{**told, "notes": tuple(told["notes"])})
 
-    def _ask(self, what: "Report | DeferredReport") -> tuple[bytes, bytes]:
+    def _ask(self, what: "Report | DeferredReport", detail: bool) -> tuple[bytes, bytes]:
         """How the report stands, as JSON, and its PDF."""
-        sent = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
+        sent = pickle.dumps((what, detail), pickle.HIGHEST_PROTOCOL)
         with self._lock:
             process = self._running()
             watchdog = threading.Timer(_LONGEST_SECONDS, process.kill)
@@ -151,7 +151,7 @@ def _serve() -> None:
     gc.disable()  # as in a command
     sys.modules["cryptography"] = None  # type: ignore[assignment]  # to sign and encrypt: 100 ms
     # Not at the top: who only sends reports needs none of it
-    from lib.exports import pdf_chart, pdf_table  # noqa: F401, PLC0415
+    from lib.exports import pdf_forms  # noqa: F401, PLC0415
     from lib.exports.pdf import to_pdf  # noqa: PLC0415
     from lib.exports.pdf_paper import Paper  # noqa: PLC0415
 
@@ -166,9 +166,9 @@ def _serve() -> None:
         except EOFError:
             return
         try:
-            asked = pickle.loads(sent)  # noqa: S301 - from the process that started this one
+            asked, detail = pickle.loads(sent)  # noqa: S301 - from the process that started this one
             report = asked.build() if isinstance(asked, DeferredReport) else asked
-            data = to_pdf(report, page)
+            data = to_pdf(report, page, detail=detail)
             said = json.dumps(asdict(standing(report))).encode()
         except Exception:  # noqa: BLE001 - told to the other side, whatever it is
             told = traceback.format_exc().encode("utf-8", "backslashreplace")

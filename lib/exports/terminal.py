@@ -91,7 +91,10 @@ def _table(table: Table, width: int | None, paint: Paint) -> list[str]:
     lines = [paint(visible(table.title), "title")]
     lines += _broken(visible(table.note), width) if table.note else []
     lines += _grid(columns, rows, paint) if rows else ["No rows."]
-    return lines + left_out(table, columns=len(columns), rows=rows, place=ELSEWHERE)
+    keys = [shown.column.key for shown, _ in columns]
+    for remark in left_out(table, shown=keys, rows=rows, place=ELSEWHERE, named=True):
+        lines += _broken(remark, width)
+    return lines
 
 
 def _placed(columns: Sequence[Shown], room: int | None) -> list[tuple[Shown, int]]:

@@ -83,6 +83,7 @@ class Table:
         totals: column key to its total; None where a total is unknown; absent where none makes sense.
         brief: keys of the columns for paper and terminal when all do not fit; empty means all.
         note: one sentence shown beneath the title.
+        records: its rows are the source's own, in order of time; no summary has them.
     """
 
     key: str
@@ -92,6 +93,7 @@ class Table:
     totals: Mapping[str, Number | None] | None = None
     brief: tuple[str, ...] = ()
     note: str = ""
+    records: bool = False
 
 
 @dataclass(frozen=True)

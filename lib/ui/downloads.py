@@ -23,7 +23,7 @@ _PROFILES: dict[str, Profile] = {
 
 
 def show_downloads(report: Report, prefix: str) -> None:
-    """Buttons for CSV, JSON and PDF; an incomplete report asks for an explicit choice first."""
+    """Buttons for CSV, JSON, a summary and all tables as PDF; an incomplete report asks for an explicit choice first."""
     page = opened()
     if not page.visitor.may("download"):
         return
@@ -57,7 +57,18 @@ def show_downloads(report: Report, prefix: str) -> None:
                 lambda: to_zip(report, profile),
             ),
             ("JSON", report.file_name("json"), "application/json", lambda: to_json(report)),
-            ("PDF", report.file_name("pdf"), "application/pdf", lambda: printer.print(report)),
+            (
+                "PDF summary",
+                report.file_name("pdf"),
+                "application/pdf",
+                lambda: printer.print(report),
+            ),
+            (
+                "PDF with all tables",
+                report.file_name("pdf", "detail"),
+                "application/pdf",
+                lambda: printer.print(report, detail=True),
+            ),
         )
         for label, name, mime, build in rows:
             st.download_button(
@@ -65,7 +76,7 @@ def show_downloads(report: Report, prefix: str) -> None:
                 _checked(page, report, name, build),
                 name,
                 mime,
-                key=f"{prefix}_download_{label.split()[0].strip(':').lower()}_{mime.split('/')[1]}",
+                key=f"{prefix}_download_{label.replace(' ', '_').lower()}",
                 on_click="ignore",
                 disabled=not agreed,
                 width="stretch",

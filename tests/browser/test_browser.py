@@ -32,7 +32,7 @@ INTERNAL = "usage.internal"
 SECONDS = 1_000
 
 
-FILES = ("CSV: usage table", "CSV: all tables (zip)", "JSON", "PDF")
+FILES = ("CSV: usage table", "CSV: all tables (zip)", "JSON", "PDF summary")
 
 
 @dataclass(frozen=True)
@@ -317,7 +317,7 @@ def test_the_tenant_page_opens_by_deep_link_and_its_files_agree_with_the_screen(
     page.get_by_role("button", name="Download", exact=True).click()
     table = download(page, "CSV: tenants table", tmp_path)
     record = download(page, "JSON", tmp_path)
-    paper = download(page, "PDF", tmp_path)
+    paper = download(page, "PDF summary", tmp_path)
     assert number(shown["Requests"]) == sum(range(1, 301))
     assert number(shown["Input Tokens"]) == 9_000
     rows = list(csv.DictReader(io.StringIO(table.read_bytes().decode("utf-8-sig"))))

@@ -120,7 +120,7 @@ def test_saved_reports_are_shown_compared_and_downloaded_as_they_are_on_the_scre
     page.get_by_role("button", name="Download", exact=True).click()
     table, archive, record, paper = (
         download(page, label, tmp_path)
-        for label in ("CSV: users table", "CSV: all tables (zip)", "JSON", "PDF")
+        for label in ("CSV: users table", "CSV: all tables (zip)", "JSON", "PDF summary")
     )
     assert table.name == "comet-chargeback_2026-10-31.csv"
     assert {one["username"] for one in rows(table.read_bytes())} == {

@@ -75,7 +75,7 @@ def test_from_choosing_to_files_and_a_link_that_shows_the_same(
 
     page.get_by_role("button", name="Download", exact=True).click()
     table, record, paper = (
-        download(page, label, tmp_path) for label in ("CSV: by_bucket table", "JSON", "PDF")
+        download(page, label, tmp_path) for label in ("CSV: by_bucket table", "JSON", "PDF summary")
     )
     weeks = [*csv.DictReader(io.StringIO(table.read_bytes().decode("utf-8-sig")))]
     assert sum(int(row["experiments"]) for row in weeks) == len(runs)

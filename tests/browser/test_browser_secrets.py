@@ -37,7 +37,13 @@ HEADER = {
     "COMET_ALLOW_HEADER_VALUE": "canary-header-value-0123",
 }
 DATABASE_PASSWORD = "canary-db-password"
-FORMATS = (re.compile(r"^CSV: \w+ table$"), "CSV: all tables (zip)", "JSON", "PDF")
+FORMATS = (
+    re.compile(r"^CSV: \w+ table$"),
+    "CSV: all tables (zip)",
+    "JSON",
+    "PDF summary",
+    "PDF with all tables",
+)
 CHOSEN = "cmu_workspaces=vision&cmu_period=2026-10-01&cmu_period=2026-10-31"
 
 

@@ -122,7 +122,7 @@ By name
 ├───────┼──────────┼─────────────┤
 │ TOTAL │    1,234 │           — │
 └───────┴──────────┴─────────────┘
-6 more columns: use --format zip.
+6 more columns (Share, Day, Seen at, Size, Run time, Batch): use --format zip.
 
 Statistics:
 • Requests: 1,234; +234 (+23.4 %) vs September
@@ -156,7 +156,51 @@ def test_a_narrow_terminal_keeps_the_numbers_and_says_what_is_missing():
     made = report(tables=(Table("t", "T", frame, columns),))
     text = to_terminal(made, width=40, colour=False)
     assert "1,234,567" in text
-    assert "5 more columns: use --format zip." in text
+    said = "5 more columns (text_1, text_2, text_3, text_4, text_5): use --format zip."
+    assert said in " ".join(text.split())
+
+
+def test_columns_that_tell_rows_apart_stay_beside_numbers_and_percentages_go_first():
+    frame = pd.DataFrame(
+        {
+            "place": ["vision", "vision"],
+            "name": ["a project", "another"],
+            "share": [12.5, 87.5],
+            "runs": [1_234, 2_345],
+            "hours": [7.5, 8.5],
+            "owner": ["somebody", "else"],
+        }
+    )
+    columns = (
+        Column("place", "Workspace"),
+        Column("name", "Project"),
+        Column("share", "Share of everything", "percent"),
+        Column("runs", "Runs", "int"),
+        Column("hours", "Hours", "float"),
+        Column("owner", "Owner"),
+    )
+    made = report(tables=(Table("t", "T", frame, columns),), figures=())
+    text = to_terminal(made, width=50, colour=False)
+    (heading,) = [line for line in text.splitlines() if "Workspace" in line and "│" in line]
+    assert [word.strip() for word in heading.strip("│").split("│")] == [
+        "Workspace",
+        "Project",
+        "Runs",
+        "Hours",
+    ]
+    assert "2 more columns (Share of everything, Owner)" in text
+
+
+def test_of_many_columns_without_room_some_are_named_and_the_others_counted():
+    keys = [f"t{place:02}" for place in range(30)]
+    frame = pd.DataFrame({key: ["some long name here"] for key in keys})
+    columns = tuple(Column(key, key) for key in keys)
+    text = to_terminal(report(tables=(Table("t", "T", frame, columns),)), width=200, colour=False)
+    (said,) = [line for line in text.splitlines() if "more columns" in line]
+    shown = len(set(re.findall(r"t\d\d", text.split("more columns")[0])))
+    assert said.startswith(f"{30 - shown} more columns (")
+    named = re.findall(r"t\d\d", said)
+    assert f"{30 - shown - len(named)} others)" in said
 
 
 def test_brief_columns_are_for_terminals_only():

@@ -29,7 +29,7 @@ MONTHS = Buckets(KEYS, "month")
 
 def text_of(*charts: Chart) -> str:
     specs = tuple(ChartSpec(f"c{at}", "A chart", one, "So.") for at, one in enumerate(charts))
-    pages = PdfReader(io.BytesIO(to_pdf(report(charts=specs, tables=())))).pages
+    pages = PdfReader(io.BytesIO(to_pdf(report(charts=specs, tables=()), detail=True))).pages
     return "\n".join(page.extract_text() for page in pages)
 
 

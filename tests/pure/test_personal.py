@@ -25,7 +25,9 @@ def renderings(report: Report) -> dict[str, str]:
     return {
         "csv": tables,
         "json": to_json(report).decode(),
-        "pdf": "\n".join(page.extract_text() for page in PdfReader(BytesIO(to_pdf(report))).pages),
+        "pdf": "\n".join(
+            page.extract_text() for page in PdfReader(BytesIO(to_pdf(report, detail=True))).pages
+        ),
         "terminal": to_terminal(report, width=400, colour=False),
         "charts": "\n".join(altair_chart(spec.chart).to_json() for spec in report.charts),
         "sentences": repr(

@@ -324,13 +324,15 @@ def test_hostile_names_reach_every_rendering(group: Any) -> None:
         assert to_csv(report, table)
     assert to_zip(report)
     assert f"Experiments: {len(names)}" in to_terminal(report, width=None, colour=False)
-    text = "\n".join(page.extract_text() for page in PdfReader(BytesIO(to_pdf(report))).pages)
+    text = "\n".join(
+        page.extract_text() for page in PdfReader(BytesIO(to_pdf(report, detail=True))).pages
+    )
     assert "(1 of 5)" in text
 
 
 def test_a_wide_chart_has_a_row_of_its_own() -> None:
     report = build(answer_of(many(20)))
-    reader = PdfReader(BytesIO(to_pdf(report)))
+    reader = PdfReader(BytesIO(to_pdf(report, detail=True)))
     pages = [page.extract_text() for page in reader.pages]
     with_charts = [page for page in pages if "Experiments by month" in page]
     assert len(with_charts) == 1

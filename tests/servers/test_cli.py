@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 import uvicorn
 from click.testing import Result
+from pypdf import PdfReader
 from starlette.applications import Starlette
 from typer.testing import CliRunner
 
 from lib.cli.commands import app
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
+from lib.exports.pdf_forms import PAGES
 from lib.periods import months_before
 
 ROOT = Path(__file__).parents[2]
@@ -149,6 +151,24 @@ def test_the_ending_of_the_file_decides_its_format(
     data = path.read_bytes()
     assert data.startswith(begins)
     assert len(data) > 200
+
+
+def test_a_pdf_is_a_summary_unless_details_are_asked_for(tmp_path: Path) -> None:
+    pages = {}
+    for words in ((), ("--detail",)):
+        path = tmp_path / "r.pdf"
+        assert run(*ONE_DAY, "--output", str(path), *words).exit_code == 0
+        text = [page.extract_text() for page in PdfReader(path).pages]
+        assert ("see the detailed PDF" in "".join(text)) == (not words)
+        pages[words] = len(text)
+    assert pages[()] <= PAGES
+    assert pages["--detail",] > pages[()]
+
+
+def test_details_of_what_is_no_pdf_are_refused() -> None:
+    done = run(*ONE_DAY, "--detail")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--detail goes with a PDF" in done.stderr
 
 
 def test_any_table_can_be_had_as_csv_and_an_unknown_one_is_named(tmp_path: Path) -> None:

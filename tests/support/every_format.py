@@ -19,7 +19,7 @@ def every_format(report: Report) -> dict[str, str]:
         for profile in ("excel", "machine")
     )
     assert to_zip(report)
-    pages = PdfReader(BytesIO(to_pdf(report))).pages
+    pages = PdfReader(BytesIO(to_pdf(report, detail=True))).pages
     terminal = to_terminal(report, width=None, colour=False)
     return {
         "csv": csv,

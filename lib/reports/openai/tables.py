@@ -115,6 +115,7 @@ def usage_table(chosen: OpenAISelection) -> Table:
             "output_tokens",
             "input_cached_tokens",
         ),
+        records=True,
     )
 
 
@@ -163,6 +164,7 @@ def costs_table(chosen: OpenAISelection) -> Iterable[Table]:
             "currency",
         ),
         note="Billed cost of all endpoints, whole UTC days; the last three days may still change.",
+        records=True,
     )
 
 
