@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 
 from lib.demo.catalogue import AUDIO_PRICES, TOKEN_PRICES, UNIT_PRICES
 from lib.demo.facts import TOKEN_DETAIL, Diary, Fact, Label
@@ -56,6 +57,7 @@ def price_list() -> dict[str, tuple[Decimal, ...]]:
 PRICES = price_list()
 
 
+@cache
 def unit_of(line_item: str) -> str | None:
     """The unit of a line item's quantity; None where OpenAI has no word for it."""
     if line_item == STORAGE:
@@ -64,6 +66,11 @@ def unit_of(line_item: str) -> str | None:
         if line_item == name or ("{model}, " in name and line_item.endswith(name[7:])):
             return unit
     return "tokens"
+
+
+_TOKEN_PLACES = tuple(
+    (line, tuple(PLACE[metric] for metric in metrics), price) for line, metrics, price in TOKEN_LINES
+)
 
 
 def cost_facts(diary: Diary, number: int) -> Iterator[Fact]:
@@ -83,10 +90,10 @@ def token_costs(fact: Fact) -> Iterator[Fact]:
     project, user, key, model, batch, tier, source = fact.labels
     factor = FACTORS[tier] / 2 if batch else FACTORS[tier]
     prices = PRICES[str(model)]
-    for line, metrics, place in TOKEN_LINES:
-        tokens = sum(fact.amounts[PLACE[metric]] for metric in metrics)
+    for line, places, price in _TOKEN_PLACES:
+        tokens = sum([fact.amounts[at] for at in places])
         if tokens:
-            amount = (tokens * prices[place] * factor).quantize(CENT_FRACTION)
+            amount = (tokens * prices[price] * factor).quantize(CENT_FRACTION)
             yield Fact(fact.at, (project, user, f"{model}, {line}", key, source), (amount, tokens))
 
 

@@ -176,11 +176,15 @@ class OpenAISelection:
         costs = self._costs_by(column)
         if costs is None or self.currency_by(column) is None:
             return {}
-        amounts: dict[str | None, list[Decimal]] = {}
-        for key, amount in zip(costs[column], costs["amount"], strict=True):
+        codes, ids = pd.factorize(costs[column])  # names that are read one by one take long
+        amounts: dict[int, list[Decimal]] = {}
+        for code, amount in zip(codes.tolist(), costs["amount"].tolist(), strict=True):
             if amount is not None:
-                amounts.setdefault(_id(key), []).append(amount)
-        return {key: sum_money(group) for key, group in amounts.items()}
+                amounts.setdefault(code, []).append(amount)
+        return {
+            _id(ids[code]) if code >= 0 else None: sum_money(group)
+            for code, group in amounts.items()
+        }
 
     def by_both(
         self, column: str, part: str, measure: str
