@@ -81,8 +81,8 @@ def side_by_side(
 ) -> Table:
     """The table with previous, change and percent beside each amount; rows that are gone come last.
 
-    A row is new or gone by its amounts: one that is merely listed has none. Where a source is
-    behind an amount that did not answer in full, a row that one side lacks is neither.
+    A row is new or gone by its amounts: one that is merely listed has none. Where the first amount
+    that is known on both sides is doubtful, no row is either.
 
     Args:
         now, before: the same columns, but for those of the present that are not compared.
@@ -107,7 +107,7 @@ def side_by_side(
     )
     sides = _Sides(now, before, places, doubted, whole=not unsure)
     table = _beside(sides, amounts, {*keys, *names}, doubtful)
-    marks = _marks(sides, amounts, sure=not doubtful)
+    marks = _marks(sides, amounts, sure=_tells(sides, amounts) not in {None, *doubtful})
     place = min(_place(table, amount.key) for amount in amounts)
     return _with_column(
         table,
@@ -326,6 +326,16 @@ def _percent(change: Number | None, before: Number | None) -> float | None:
         return None
     with exactly():
         return percent_of(change, before)
+
+
+def _tells(sides: _Sides, amounts: Sequence[Amount]) -> str | None:
+    """The first amount whose rows make up a known total on both sides."""
+    known = (
+        amount.key
+        for amount in amounts
+        if amount.adds_up and all(_adds_up(side, amount.key) for side in (sides.now, sides.before))
+    )
+    return next(known, None)
 
 
 def _marks(sides: _Sides, amounts: Sequence[Amount], *, sure: bool) -> list[str | None]:

@@ -138,6 +138,13 @@ def test_movers_go_by_requests_where_costs_are_in_two_currencies():
     assert report.table("by_project").totals["cost_change"] is None
 
 
+def test_a_period_without_costs_is_compared_in_the_currency_of_the_other():
+    report = compared(answer_of({}, {MONDAY: []}), answer_of({}, {BEFORE: [paid("proj-a", 9)]}))
+    (figure,) = [figure for figure in report.figures if figure.key == "cost"]
+    assert (figure.value, figure.delta.change, figure.unit) == (0, -9, "USD")
+    assert row_of(report, "by_project", "project_id", "proj-a")["cost_change"] == -9
+
+
 def test_a_chart_has_a_line_of_what_was_before_with_its_own_days():
     now = answer_of({}, {MONDAY: [paid("proj-a", 9)]})
     before = answer_of({}, {BEFORE + DAY: [paid("proj-b", 2), paid("proj-c", Decimal("1.5"))]})

@@ -5,6 +5,7 @@ import sys
 import zipfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from io import BytesIO
 
 import pytest
@@ -18,6 +19,7 @@ from lib.demo.organisation import make_organisation
 from lib.exports.csv import to_csv, to_zip
 from lib.exports.formats import visible
 from lib.loader.chargeback import load_chargeback
+from lib.periods import Period
 from lib.reports.chargeback.build import build_comet_chargeback
 from lib.reports.experiments.build import build_comet_usage
 from lib.reports.personal import hide_people, pseudonym
@@ -56,7 +58,13 @@ def comet_usage(group: str) -> Callable[[], Awaitable[Built]]:
     async def built() -> Built:
         app = create_comet_app(now=lambda: NOW, size=SIZE)
         answer = await load(app)
-        query = CometUsageQuery(("vision", "language"), group=group)  # type: ignore[arg-type]
+        since = NOW.date() - timedelta(days=200)
+        query = CometUsageQuery(
+            ("vision", "language"),
+            Period(since, NOW.date()),
+            group=group,  # type: ignore[arg-type]
+            compare="preceding",
+        )
         silent = ("sentences",) if group == "user" else ("sentences", "charts")
         return Built(build_comet_usage(answer, query, now=NOW), people_of(app), silent)
 

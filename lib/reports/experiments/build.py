@@ -1,18 +1,28 @@
 """Experiments, users, run time and GPU use of a Comet server as one report."""
 
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from lib.comparisons import NONE, days_compared
 from lib.reports.experiments.charts import usage_charts
-from lib.reports.experiments.figures import days_of, usage_figures, usage_sums, usage_totals
+from lib.reports.experiments.comparison import changes, compared_tables, doubts
+from lib.reports.experiments.figures import (
+    Earlier,
+    Sums,
+    days_of,
+    usage_figures,
+    usage_sums,
+    usage_totals,
+)
 from lib.reports.experiments.notes import usage_notes
-from lib.reports.experiments.select import buckets_of, select
+from lib.reports.experiments.select import ChosenRows, buckets_of, select
 from lib.reports.experiments.tables import (
     by_bucket_table,
     by_project_table,
     by_user_table,
     by_workspace_table,
 )
-from lib.reports.report import Report
+from lib.reports.report import Report, Table
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import CometUsageQuery
 from lib.sources.comet.experiments.tables import PROJECTS
@@ -27,7 +37,7 @@ def build_comet_usage(
     """Everything a person sees or downloads about experiments over time.
 
     Args:
-        answer: what the loader brought; experiments outside the question are left out.
+        answer: what the loader brought, of all time; experiments outside the question are left out.
         query: what was asked.
         now: the moment of building, UTC.
         demo: the data is made up.
@@ -36,12 +46,23 @@ def build_comet_usage(
         InputError: the range has too many buckets; it names a unit that fits.
     """
     now = now.astimezone(UTC)
-    rows = select(answer, query, now)
-    buckets = buckets_of(rows, query)
-    failed = _failed(answer)
-    unknown = not len(rows) and not _answered(answer)
-    sums = usage_sums(rows, unknown=unknown)
-    charts, coarser = usage_charts(rows, query)
+    read = _read(answer, query, now)
+    rows, tables, earlier = read.rows, read.tables, None
+    if query.period is not None and query.before is not None:
+        before = _read(answer, replace(query, period=query.before, compare=NONE), now)
+        against = days_compared(query.period, query.before)
+        unclear = doubts(answer, rows, before.rows)
+        tables = compared_tables(tables, before.tables, unclear)
+        tables = (*changes(tables, rows, before.rows, against), *tables)
+        earlier = Earlier(
+            before.rows,
+            before.query,
+            before.sums,
+            against,
+            doubtful=unclear.amounts,
+            whole=not unclear.projects,
+        )
+    charts, coarser = usage_charts(rows, query, earlier)
     filters = query.described()
     if query.period is None:
         filters = {"range": "all time", **filters}
@@ -52,15 +73,10 @@ def build_comet_usage(
         filters=filters,
         generated_at=now,
         sources=answer.statuses,
-        totals=usage_totals(sums, rows),
-        figures=tuple(usage_figures(sums, rows, query, buckets, answer)),
+        totals=usage_totals(read.sums, rows),
+        figures=tuple(usage_figures(read.sums, rows, query, read.buckets, answer, earlier=earlier)),
         charts=charts,
-        tables=(
-            by_bucket_table(rows, query, buckets, sums, unknown=unknown),
-            by_project_table(rows, query, sums, failed),
-            by_workspace_table(rows, query, sums, failed),
-            by_user_table(rows, query, sums),
-        ),
+        tables=tables,
         notes=tuple(
             usage_notes(
                 rows,
@@ -68,12 +84,39 @@ def build_comet_usage(
                 query,
                 coarser,
                 running_day=query.period is not None and query.period.end == now.date(),
+                against=earlier.against if earlier else "",
             )
         ),
         host=answer.host,
         demo=demo,
         main_table="by_bucket",
     )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What one period holds."""
+
+    query: CometUsageQuery
+    rows: ChosenRows
+    buckets: range
+    sums: Sums
+    tables: tuple[Table, ...]
+
+
+def _read(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> _Read:
+    rows = select(answer, query, now)
+    buckets = buckets_of(rows, query)
+    failed = _failed(answer)
+    unknown = not len(rows) and not _answered(answer)
+    sums = usage_sums(rows, unknown=unknown)
+    tables = (
+        by_bucket_table(rows, query, buckets, sums, unknown=unknown),
+        by_project_table(rows, query, sums, failed),
+        by_workspace_table(rows, query, sums, failed),
+        by_user_table(rows, query, sums),
+    )
+    return _Read(query, rows, buckets, sums, tables)
 
 
 def _failed(answer: CometUsageAnswer) -> list[tuple[str, str]]:

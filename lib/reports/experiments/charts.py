@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from lib.charts import (
     distinct_labels,
 )
 from lib.periods import CALENDAR_UNITS, CalendarUnit, bucket_key, bucket_range
+from lib.reports.experiments.figures import Earlier
 from lib.reports.experiments.select import ChosenRows, Floats, Ints, bucket_places, span_of
 from lib.reports.report import ChartSpec
 from lib.sources.comet.experiments.query import CometUsageQuery
@@ -97,12 +98,15 @@ class _Axis:
 
 
 def usage_charts(
-    rows: ChosenRows, query: CometUsageQuery
+    rows: ChosenRows, query: CometUsageQuery, earlier: Earlier | None = None
 ) -> tuple[tuple[ChartSpec, ...], tuple[CalendarUnit, ...]]:
     """Charts of what there is data for: experiments, GPU utilisation, GPU memory and GPU hours.
 
     More series than have a colour of their own are drawn twice: for the screen the largest and the
     rest as one, for paper all of them, ``query.max_series`` a chart on one scale.
+
+    Args:
+        earlier: drawn as a line over all series together.
 
     Returns:
         The charts, and the coarser units of those that cannot show as many buckets as were asked for.
@@ -119,8 +123,9 @@ def usage_charts(
         if measure.field and np.isnan(getattr(rows, measure.field)).all():
             continue
         every = _sums(rows, measure, codes, len(labels), paper)
+        line = partial(_line, earlier, measure)
         if len(labels) <= few:
-            specs.append(_spec(every, paper, labels, query, "both"))
+            specs.append(_spec(every, paper, labels, query, "both", before=line(paper)))
             continue
         sums = every
         if screen.unit != paper.unit:
@@ -128,8 +133,10 @@ def usage_charts(
         kept = _largest(sums, few)
         shown = [*(labels[place] for place in kept), OTHER]
         part = f"; {few} of {len(labels)} {query.group}s are shown by name"
-        specs.append(_spec(sums.folded(kept), screen, shown, query, "screen", part=part))
-        specs += _on_paper(every, paper, labels, query)
+        specs.append(
+            _spec(sums.folded(kept), screen, shown, query, "screen", part=part, before=line(screen))
+        )
+        specs += _on_paper(every, paper, labels, query, line(paper))
     units = {paper.unit, screen.unit if len(labels) > few else paper.unit} - {query.unit}
     return (*specs,), tuple(unit for unit in CALENDAR_UNITS if unit in units)
 
@@ -178,8 +185,27 @@ def _largest(sums: _Sums, count: int) -> list[int]:
     return sorted(np.argsort(-sizes, kind="stable")[:count].tolist())
 
 
+def _line(earlier: Earlier | None, measure: _Measure, axis: _Axis) -> pd.DataFrame | None:
+    """What was before at the same place of the axis; nothing of what is not known in full."""
+    if earlier is None or not earlier.knows(measure.key):
+        return None
+    rows = earlier.rows
+    own = _Axis(axis.unit, bucket_range(axis.unit, *span_of(rows, earlier.query)))
+    values = _sums(rows, measure, np.zeros(len(rows), np.int64), 1, own).values[:, 0]
+    if np.isnan(values).all():
+        return None
+    both = min(len(axis.keys), len(own.keys))
+    return pd.DataFrame(
+        {"bucket": axis.keys[:both], "own": own.keys[:both], "value": np.round(values[:both], 4)}
+    )
+
+
 def _on_paper(
-    sums: _Sums, axis: _Axis, labels: Sequence[str], query: CometUsageQuery
+    sums: _Sums,
+    axis: _Axis,
+    labels: Sequence[str],
+    query: CometUsageQuery,
+    before: pd.DataFrame | None,
 ) -> Iterator[ChartSpec]:
     """All series, so many a chart, on one scale."""
     starts = range(0, len(labels), query.max_series)
@@ -189,7 +215,7 @@ def _on_paper(
     for place, (chunk, part) in enumerate(zip(chunks, parts, strict=True), start=1):
         shown = labels[chunk]
         if len(chunks) == 1:
-            yield _spec(part, axis, shown, query, "paper", most=most)
+            yield _spec(part, axis, shown, query, "paper", most=most, before=before)
             return
         number, last = f"{place} of {len(chunks)}", chunk.start + len(shown)
         said = f"; these are {query.group}s {chunk.start + 1} to {last} of {len(labels)}"
@@ -210,6 +236,7 @@ def _spec(
     number: str = "",
     part: str = "",
     most: float | None = None,
+    before: pd.DataFrame | None = None,
 ) -> ChartSpec:
     measure = sums.measure
     how = f" ({query.utilisation})" if measure.is_level else ""
@@ -222,15 +249,19 @@ def _spec(
     tidy = _tidy(sums, axis, labels)
     chart: Chart
     if measure.is_level:
-        chart = Levels(tidy, buckets, (*labels,))
+        chart = Levels(tidy, buckets, (*labels,), before=before)
     else:
         tallest = _tallest(sums) if most is None else most
-        chart = Stacks(tidy, buckets, (*labels,), measure.unit, tallest)
+        if before is not None:
+            tallest = max(tallest, float(before["value"].max()))
+        chart = Stacks(tidy, buckets, (*labels,), measure.unit, tallest, before)
+    line = "" if before is None else f" The dashed line is {query.before}."
     return ChartSpec(
         f"{measure.key}_{place}" + (f"_{number.split(maxsplit=1)[0]}" if number else ""),
         heading,
         chart,
-        f"{heading}, {axis.keys[0]} to {axis.keys[-1]} (UTC): {_trend(sums, axis, labels)}{part}.",
+        f"{heading}, {axis.keys[0]} to {axis.keys[-1]} (UTC): {_trend(sums, axis, labels)}{part}."
+        + line,
         group=title,
         by=query.group,
         place=place,

@@ -1,17 +1,50 @@
 """The sums of experiments over time, and the figures that show them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from lib.periods import Period, bucket_key, from_epoch
+from lib.reports.compared import change_of
 from lib.reports.experiments.select import ChosenRows, bucket_places, sum_up
-from lib.reports.report import Figure, Number
+from lib.reports.report import Delta, Figure, Number
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import CometUsageQuery
+from lib.usage.exact import percent_of
 
 Sums = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The period that figures and charts are compared with.
+
+    Args:
+        against: which days that are, in words that follow "vs".
+        doubtful: figures whose value some experiments lack.
+        whole: every project and list answered in full.
+    """
+
+    rows: ChosenRows
+    query: CometUsageQuery
+    sums: Sums
+    against: str
+    doubtful: Collection[str]
+    whole: bool
+
+    def knows(self, key: str) -> bool:
+        """Whether a figure can be compared."""
+        return self.whole and key not in self.doubtful
+
+    def delta(self, key: str, now: Number | None) -> Delta | None:
+        """The change of a figure, where both values are known."""
+        before = self.sums[key]
+        change = change_of(now, before)
+        if change is None or not self.knows(key):
+            return None
+        return Delta(before, change, percent_of(change, before), self.against)
 
 
 def days_of(rows: ChosenRows) -> Period | None:
@@ -77,12 +110,22 @@ _GPU_FIGURES = (
 
 
 def usage_figures(
-    sums: Sums, rows: ChosenRows, query: CometUsageQuery, buckets: range, answer: CometUsageAnswer
+    sums: Sums,
+    rows: ChosenRows,
+    query: CometUsageQuery,
+    buckets: range,
+    answer: CometUsageAnswer,
+    *,
+    earlier: Earlier | None = None,
 ) -> Iterator[Figure]:
-    """The headline numbers; all are marked when a project or list failed."""
+    """The headline numbers; all are marked, and not compared, when a project or list failed."""
     incomplete = any(status.status in ("failed", "partial") for status in answer.statuses)
+
+    def delta(key: str) -> Delta | None:
+        return earlier.delta(key, sums[key]) if earlier else None
+
     for key, label, unit, help_text in _FIGURES:
-        yield Figure(key, label, sums[key], unit, help_text, incomplete=incomplete)
+        yield Figure(key, label, sums[key], unit, help_text, delta(key), incomplete)
     for figure in _times(rows, query, buckets):
         key, label, value, unit, help_text = figure
         yield Figure(key, label, value, unit, help_text, incomplete=incomplete)
@@ -94,7 +137,8 @@ def usage_figures(
         how = of_gpu if unit == "%" else ""
         help_text = "See the notes for what is averaged." if how else "Summed over all GPUs."
         short = key == "gpu_hours" and rows.gpus.timeless > 0
-        yield Figure(key, label + how, sums[key], unit, help_text, incomplete=incomplete or short)
+        marked = incomplete or short
+        yield Figure(key, label + how, sums[key], unit, help_text, delta(key), marked)
 
 
 def _times(

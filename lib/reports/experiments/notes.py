@@ -18,12 +18,14 @@ def usage_notes(
     coarser: Iterable[str],
     *,
     running_day: bool,
+    against: str = "",
 ) -> Iterator[str]:
     """What is counted, what is left out, and what each average is.
 
     Args:
         coarser: units of charts that cannot show as many buckets as the tables hold.
         running_day: the period ends today.
+        against: what it is compared with, in words.
     """
     yield (
         f"An experiment counts whole in the {query.unit} in which it starts, in UTC"
@@ -32,6 +34,9 @@ def usage_notes(
     yield from _counted(rows, query)
     if running_day:
         yield "The last day is still running: its numbers grow until midnight UTC."
+    if against:
+        part = ", although the last day still runs" if running_day else ""
+        yield f"Changes are against {against}{part}."
     yield from _run_times(rows)
     yield from _gpu(rows, answer, query)
     for unit in coarser:

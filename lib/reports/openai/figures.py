@@ -102,12 +102,15 @@ def openai_figures(
         incomplete = _troubled(sources, chosen)
         comparable = previous is not None and not incomplete and not _troubled(sources, previous)
         if row.key == "cost":
-            comparable = comparable and before.get("currency") in (None, totals["currency"])
+            # A period without costs has no currency, and nothing to be confused with
+            comparable = (
+                comparable and len({before.get("currency"), totals["currency"]} - {None}) < 2
+            )
         delta = _delta(value, before.get(row.key), query.before) if comparable else None
         number = None if isinstance(value, str) else value
         label, unit = row.label, row.unit
         if row.key == "cost":
-            unit = chosen.currency or ""
+            unit = chosen.currency or str(before.get("currency") or "")
             label += " (all endpoints)" if len(query.endpoints) <= len(ENDPOINTS) else ""
         yield Figure(row.key, label, number, unit, row.help, delta, incomplete)
 

@@ -58,6 +58,7 @@ class CometUsageQuery:
             "utilisation": self.utilisation,
             "group": self.group,
             "max_series_per_chart": self.max_series,
+            **({"compare": str(self.before)} if self.before else {}),
         }
 
 
