@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from lib.cache import Caches
-from lib.cli.days import PeriodName, given_days
+from lib.cli.days import CompareWith, PeriodName, given_days
 from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, write_report
+from lib.comparisons import NONE
 from lib.loader.progress import Progress
 from lib.reports.deferred import DeferredReport
 from lib.settings import Settings
@@ -35,6 +36,7 @@ def comet_usage_command(
         str, typer.Option(help="Last day, inclusive; goes with --since. Default: today (UTC).")
     ] = "",
     period: PeriodName = "",
+    compare_with: CompareWith = NONE,
     include_archived: Annotated[
         bool, typer.Option("--include-archived", help="Count archived experiments, too.")
     ] = False,
@@ -69,6 +71,7 @@ def comet_usage_command(
             utilisation=utilisation,
             group=group,
             max_series=max_series_per_chart,
+            compare=compare_with,
         )
         source = comet_upstream(settings, host or None, by_operator=True)
         async with aclosing(source.connect()) as client:

@@ -10,12 +10,19 @@ from lib.cache import Caches
 from lib.checks import Check, check_tenants
 from lib.cli.days import PeriodName, given_days
 from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, Until, write_report
+from lib.comparisons import NONE
 from lib.loader.progress import Progress
 from lib.loader.tenants import DEFAULT_ENDPOINT, IN_FLIGHT, load_tenants
 from lib.reports.report import Report
 from lib.reports.tenants.build import build_tenant_usage
 from lib.settings import Settings
-from lib.sources.tenants.query import SORTS, TenantQuery, check_tenant_query, last_days
+from lib.sources.tenants.query import (
+    COMPARED_WITH,
+    SORTS,
+    TenantQuery,
+    check_tenant_query,
+    last_days,
+)
 from lib.upstreams import tenant_upstream
 
 tenants = typer.Typer(
@@ -38,6 +45,9 @@ def report_command(
     ] = "",
     until: Until = "",
     period: PeriodName = "",
+    compare_with: Annotated[
+        str, typer.Option(help=f"{', '.join(COMPARED_WITH)}: whole months before.")
+    ] = NONE,
     tenant: Tenant = None,
     sort: Annotated[str, typer.Option(help=f"{', '.join(SORTS)}.")] = SORTS[0],
     top: Annotated[int | None, typer.Option(help="Most rows; totals are over all.")] = None,
@@ -60,6 +70,7 @@ def report_command(
             tenants=tenant or (),
             sort=sort,
             top=top,
+            compare=compare_with,
         )
         return await _load(settings, query, max_parallel, progress)
 

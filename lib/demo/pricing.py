@@ -69,7 +69,8 @@ def unit_of(line_item: str) -> str | None:
 
 
 _TOKEN_PLACES = tuple(
-    (line, tuple(PLACE[metric] for metric in metrics), price) for line, metrics, price in TOKEN_LINES
+    (line, tuple(PLACE[metric] for metric in metrics), price)
+    for line, metrics, price in TOKEN_LINES
 )
 
 

@@ -90,7 +90,7 @@ def changes_table(
         *amounts,
         Column("part", "Moved most by", help="The part with the largest change the same way."),
         replace(amounts[2], key="part_change", label="Its change"),
-        Column("part_of", "Which is a"),
+        Column("part_of", "Its kind"),
         *ids,
     )
     rows = [row for dimension in told for row in _rows(dimension, measure, most)]
