@@ -241,7 +241,12 @@ def _compact(size: Decimal) -> str:
 
 
 def delta(change: Delta, unit: str = "") -> str:
-    """A change with amount and percent: ``+1,204 (+5.9 %)``; without a base, ``+1,204 (no base)``."""
+    """A change with amount and percent: ``+1,204 (+5.9 %)``; without a base, ``+1,204 (no base)``.
+
+    That of a percentage is told in points: ``+1.2 points``.
+    """
+    if UNIT_KINDS.get(unit) == "percent":
+        return f"{_signed(change.change, unit).removesuffix(' %')} points"
     percent = "no base" if is_missing(change.percent) else _signed(change.percent, "percent")
     return f"{_signed(change.change, unit)} ({percent})"
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 _EXACT = Context(prec=200)
+_RATE = Context(prec=12)
 _SAFE_SUM = 2.0**62
 
 LARGEST_INT64 = 2**63 - 1
@@ -77,6 +78,15 @@ def percent_of(part: Exact | float, whole: Exact | float) -> float | None:
         return None
     with exactly():
         return float(Decimal(part) / Decimal(whole) * 100)
+
+
+def rate(part: Exact, base: Exact, per: int = 1) -> Decimal | None:
+    """A part for so many of its base, to twelve digits; None unless the base is positive."""
+    if base <= 0:
+        return None
+    with exactly():
+        scaled = Decimal(part) * per
+    return _RATE.divide(scaled, Decimal(base))
 
 
 def may_share(parts: Iterable[Exact | float | None]) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from lib.periods import Period
+from lib.reports.openai.efficiency import efficiency, efficiency_figures
 from lib.reports.openai.select import OpenAISelection
 from lib.reports.report import Delta, Figure, Number
 from lib.sources.openai import NAME
@@ -80,13 +81,13 @@ def openai_totals(chosen: OpenAISelection) -> Totals:
         else:
             split = row.column in chosen.query.dimensions
             totals[row.key] = chosen.count(row.column) if split else None
-    return totals
+    return totals | efficiency(chosen)
 
 
 def openai_figures(
     totals: Totals, chosen: OpenAISelection, previous: OpenAISelection | None
 ) -> Iterable[Figure]:
-    """One figure per total that was asked for.
+    """One figure per total that was asked for, then what requests and tokens cost.
 
     Args:
         previous: the period compared with, when asked for.
@@ -113,6 +114,7 @@ def openai_figures(
             unit = chosen.currency or str(before.get("currency") or "")
             label += " (all endpoints)" if len(query.endpoints) <= len(ENDPOINTS) else ""
         yield Figure(row.key, label, number, unit, row.help, delta, incomplete)
+    yield from efficiency_figures(chosen, previous)
 
 
 def _behind(row: _Total, chosen: OpenAISelection) -> set[str]:

@@ -78,6 +78,10 @@ class OpenAISelection:
         """Whether an endpoint that counts a metric failed or answered in part."""
         return self._any_is(self._counting(metric), "failed", "partial")
 
+    def answered(self, endpoint: str) -> bool:
+        """Whether an endpoint answered in full, or is not offered."""
+        return self._any_is([endpoint], "ok", "skipped")
+
     def doubts_costs(self, column: str = "") -> bool:
         """Whether the costs, or those told apart by a column, failed or came in part."""
         by_user = column == "user_id" and self.costs_by_user is not None

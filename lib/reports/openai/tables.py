@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.reports.openai.efficiency import efficiency, efficiency_by, efficiency_columns
 from lib.reports.openai.select import Names, OpenAISelection, sum_money
 from lib.reports.report import Column, Table
 from lib.sources.openai.tables import BREAKDOWN_METRICS, COSTS_GROUP_BY, DIMENSIONS, METRICS, Kind
@@ -52,19 +53,21 @@ class Breakdown:
 
     Args:
         dimension: usage column; cost_column: cost column that stands for it.
+        rated: cost and usage are told apart alike, so that one can be told for the other.
     """
 
     key: str
     title: str
     dimension: str
     cost_column: str
+    rated: bool = False
 
 
 BREAKDOWNS = (
-    Breakdown("by_project", "By project", "project_id", "project_id"),
+    Breakdown("by_project", "By project", "project_id", "project_id", rated=True),
     Breakdown("by_user", "By user", "user_id", "user_id"),
     Breakdown("by_api_key", "By API key", "api_key_id", "api_key_id"),
-    Breakdown("by_model", "By model", "model", "model"),
+    Breakdown("by_model", "By model", "model", "model", rated=True),
 )
 
 
@@ -180,6 +183,7 @@ def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
     currency = chosen.currency_by(breakdown.cost_column) or chosen.currency
     ids = dict.fromkeys([*(identity for part in parts.values() for identity in part), *money])
     nobody = UNALLOCATED if split else NOT_SPLIT
+    ratios = efficiency_by(key, chosen, parts, money) if breakdown.rated else {}
     rows = []
     for identity in ids:
         row: dict[str, Any] = {key: identity}
@@ -187,6 +191,7 @@ def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
             name_column, kind, _ = NAMED[key]
             row[name_column] = chosen.names.get((kind, identity)) if identity else nobody
         row |= {metric: part.get(identity) for metric, part in parts.items()}
+        row |= {ratio: of.get(identity) for ratio, of in ratios.items()}
         rows.append(row | {"cost": money.get(identity), "currency": currency})
     rows.sort(key=_weight, reverse=True)
     columns = (
@@ -195,7 +200,9 @@ def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
         Column("cost", "Cost", "decimal", currency or ""),
         Column("currency", "Currency"),
         *(_column(metric) for metric in BREAKDOWN_METRICS),
+        *(efficiency_columns(currency) if breakdown.rated else ()),
     )
+    of_all = efficiency(chosen) if breakdown.rated else {}
     frame = pd.DataFrame(rows, columns=[column.key for column in columns], dtype=object)
     label = columns[0].key
     return Table(
@@ -204,7 +211,8 @@ def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
         _typed(frame, columns),
         columns,
         {metric: chosen.totals[metric] for metric in BREAKDOWN_METRICS}
-        | {"cost": sum_money(money.values()) if money else chosen.cost},
+        | {"cost": sum_money(money.values()) if money else chosen.cost}
+        | {ratio: of_all[ratio] for ratio in ratios},
         brief=(
             *dict.fromkeys((label, key)),  # two keys may share a name
             "cost",
@@ -235,11 +243,12 @@ def _weight(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def _typed(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
     """The frame in the dtypes of a report; whole numbers beyond Int64 stay objects."""
-    kinds = {"int": "Int64", "bytes": "Int64", "text": "str"}
+    kinds = {"int": "Int64", "bytes": "Int64", "text": "str", "percent": "float64"}
     fits = {
         column.key: kinds[column.kind]
         for column in columns
-        if column.kind == "text" or (column.kind in kinds and fits_int64(frame[column.key]))
+        if column.kind in ("text", "percent")
+        or (column.kind in kinds and fits_int64(frame[column.key]))
     }
     return frame.astype(fits)
 
