@@ -72,15 +72,19 @@ lock: .venv/bin/pip
 	$(PYTHON) -m venv .venv
 	-$(BIN)/pip install --quiet --require-hashes -r requirements-uv.lock
 
+# A link and no package: nothing to build, nothing to download, and python starts without one more finder of modules
+.venv/bin/ai-usage: | .venv/bin/pip
+	@ln -sf ../../bin/ai-usage $@
+
 # uv takes a third of the time of pip, but does not know the mirrors and proxies of pip.conf: then pip does it
 install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(1)/bin/python --require-hashes -r $(2) \
 	|| $(1)/bin/python -m pip install --quiet --require-hashes -r $(2)
 
-.venv/.run: .venv/bin/pip requirements.lock
+.venv/.run: .venv/bin/pip requirements.lock | .venv/bin/ai-usage
 	$(call install,.venv,requirements.lock)
 	@touch $@
 
-.venv/.dev: .venv/bin/pip requirements-dev.lock
+.venv/.dev: .venv/bin/pip requirements-dev.lock | .venv/bin/ai-usage
 	$(call install,.venv,requirements-dev.lock)
 	@touch $@ .venv/.run
 

@@ -1,1 +1,1 @@
-"""The same reports without a browser: ``python -m lib.cli``. Imports nothing: see ``__main__``."""
+"""The same reports without a browser: ``ai-usage``. Imports nothing: see ``__main__``."""

@@ -1,4 +1,4 @@
-"""``python -m lib.cli``."""
+"""``ai-usage``, which is ``python -m lib.cli``."""
 
 import os
 import signal
@@ -32,6 +32,7 @@ if any(word.lower().endswith("pdf") for word in sys.argv[2:]):
     printer.start(*filter(None, [_BUILDERS.get(sys.argv[1])]))
 
 from lib.cli.commands import app, import_command  # noqa: E402
+from lib.cli.examples import NAME  # noqa: E402
 
 for _word in sys.argv[1:2]:
     import_command(_word)
@@ -42,6 +43,6 @@ atexit.register(gc.freeze)  # nor is there any use in looking for it in what is 
 
 try:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on work is tidied up
-    app()
+    app(prog_name=NAME)
 except KeyboardInterrupt:
     sys.exit(INTERRUPTED)

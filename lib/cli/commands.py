@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from lib.cli.examples import examples
 from lib.cli.output import FAILED, or_exit
 from lib.errors import SettingsError
 from lib.redaction import redact
@@ -26,11 +27,7 @@ _COMMANDS = {
 _CHECKS = {"openai": "openai_checks", "tenants": "tenant_checks", "chargeback": "comet_checks"}
 """Modules of this folder and what they have; imported when asked for, since each brings a platform."""
 
-_PLAIN: Mapping[str, Any] = {
-    "add_completion": False,
-    "pretty_exceptions_enable": False,
-    "rich_markup_mode": None,
-}
+_PLAIN: Mapping[str, Any] = {"pretty_exceptions_enable": False, "rich_markup_mode": None}
 
 
 class _Commands(TyperGroup):
@@ -44,8 +41,8 @@ class _Commands(TyperGroup):
             return super().get_command(ctx, cmd_name)
         imported = _imported(*_COMMANDS[cmd_name])
         if not isinstance(imported, typer.Typer):
-            alone = typer.Typer(**_PLAIN)
-            alone.command(cmd_name)(imported)
+            alone = typer.Typer(add_completion=False, **_PLAIN)
+            alone.command(cmd_name, epilog=examples(cmd_name))(imported)
             imported = alone
         command = typer.main.get_command(imported)
         command.name = cmd_name
@@ -70,7 +67,7 @@ def _about() -> None:
     """Who used what, on which AI platform, at what cost. All days are UTC."""
 
 
-@app.command("check")
+@app.command("check", epilog=examples("check"))
 def check_command(
     *,
     ready: Annotated[

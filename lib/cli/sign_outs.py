@@ -7,6 +7,7 @@ import typer
 from lib.access.sign_in import check_sign_in, trail_of
 from lib.access.sign_outs import sign_outs_in
 from lib.access.visitors import is_whole_address
+from lib.cli.examples import examples
 from lib.cli.output import or_exit
 from lib.errors import InputError, SettingsError
 from lib.settings import Settings, load_sign_in
@@ -19,7 +20,7 @@ def _about() -> None:
     """Sign-ins to the hosted dashboard that end before their time."""
 
 
-@sign_outs.command("end")
+@sign_outs.command("end", epilog=examples("sign-outs end"))
 def end_command(
     email: Annotated[str, typer.Argument(help="The person's address, as the provider has it.")],
 ) -> None:

@@ -9,6 +9,7 @@ import typer
 from lib.cache import Caches
 from lib.checks import Check, check_tenants
 from lib.cli.days import PeriodName, given_days
+from lib.cli.examples import examples
 from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, Until, write_report
 from lib.comparisons import NONE
 from lib.loader.progress import Progress
@@ -38,7 +39,7 @@ MaxParallel = Annotated[
 ]
 
 
-@tenants.command("report")
+@tenants.command("report", epilog=examples("tenants report"))
 def report_command(
     since: Annotated[
         str, typer.Option(help="First day, YYYY-MM-DD (UTC); its month counts whole.")
@@ -77,7 +78,7 @@ def report_command(
     write_report(load, format, output, profile, table, detail)
 
 
-@tenants.command("summary")
+@tenants.command("summary", epilog=examples("tenants summary"))
 def summary_command(
     days: Annotated[
         int, typer.Option(help="From this many days ago to today; months count whole.")
