@@ -57,8 +57,13 @@ def drawing(chart: Chart) -> Drawing:
         data: Any = drawn.data
         drawn.data = alt.Undefined
         spec = drawn.to_dict(validate=False)
-        for part in ("data", "datasets", "config"):  # none, and sizes that the page knows better
-            spec.pop(part, None)
+        for drawn_part in (spec, *spec.get("layer", ())):
+            for part in (
+                "data",
+                "datasets",
+                "config",
+            ):  # none, and sizes that the page knows better
+                drawn_part.pop(part, None)
         _drawings[key] = data, spec
         finalize(chart, _drawings.pop, key, None)
     return _drawings[key]

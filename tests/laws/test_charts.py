@@ -282,3 +282,14 @@ def test_a_line_of_what_was_before_lies_over_the_bars_and_tells_its_own_day() ->
         ("2025-11-23", "2025-11-20", None),
     ]
     assert {row["series"] for row in rows if not row["is_before"]} == {"a", "b"}
+
+
+def test_the_layers_of_a_drawing_share_its_data() -> None:
+    period, step = period_of(2), step_named("day")
+    folded = fold(frame_of([(0, "a", 1.0)]), step, period)
+    own = frame_of([(-86_400, "a", 5.0)])[["time", "value"]]
+    data, spec = drawing(
+        OverTime(folded, step, "tokens", ghost(own, step, period, period.preceding()))
+    )
+    assert len(data) == 4
+    assert [layer.get("data") for layer in (spec, *spec["layer"])] == [None, None, None]
