@@ -23,7 +23,10 @@ from tests.support.comet_usage_answers import (
 )
 from tests.support.profiles import examples
 
-FLOWS = ("experiments", "run_time_seconds", "experiments_with_run_time", "gpu_hours")
+FLOWS = (
+    *("experiments", "run_time_seconds", "experiments_with_run_time", "gpu_hours"),
+    "idle_gpu_hours",
+)
 TABLES = ("by_bucket", "by_project", "by_workspace", "by_user")
 
 
@@ -77,8 +80,15 @@ def expected(rows: list[Row]) -> Row:
         "gpu_utilisation": average([row["gpu_mean"] for row in rows]),
         "gpu_memory_utilisation": average([row["memory_mean"] for row in rows]),
         "gpu_hours": added([None if one is None else one / 3_600 for one in gpu], rows),
+        "idle_gpu_hours": added([idle_hours(row) for row in rows], rows),
         "experiments_with_gpu": sum(one is not None for one in gpu),
     }
+
+
+def idle_hours(row: Row) -> float | None:
+    if row["gpu_mean"] is None or row["gpu_seconds"] is None:
+        return None
+    return row["gpu_seconds"] / 3_600 if row["gpu_mean"] < 5 else 0.0
 
 
 def some(row: Row, like: Row) -> Row:

@@ -86,6 +86,8 @@ def test_figures_hold_what_the_seed_prints() -> None:
         "gpu_utilisation": None,
         "gpu_memory_utilisation": None,
         "gpu_hours": None,
+        "idle_gpu_hours": None,
+        "idle_gpu_percent": None,
     }
     assert figure_of(report, "date_range").label == "2024-01-01 to 2024-03-31"
     assert noted(report, "nothing is known of GPU hours")

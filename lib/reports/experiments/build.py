@@ -109,7 +109,8 @@ def _read(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> _R
     buckets = buckets_of(rows, query)
     failed = _failed(answer)
     unknown = not len(rows) and not _answered(answer)
-    sums = usage_sums(rows, unknown=unknown)
+    whole = all(status.status in ("ok", "skipped") for status in answer.statuses)
+    sums = usage_sums(rows, unknown=unknown, whole=whole)
     tables = (
         by_bucket_table(rows, query, buckets, sums, unknown=unknown),
         by_project_table(rows, query, sums, failed),

@@ -19,6 +19,7 @@ _AMOUNTS = (
     Amount("gpu_utilisation", empty="unknown", adds_up=False),
     Amount("gpu_memory_utilisation", empty="unknown", adds_up=False),
     Amount("gpu_hours", empty="absent"),
+    Amount("idle_gpu_hours", empty="absent"),
 )
 _KEYS = {
     "by_project": ("workspace", "project"),
@@ -63,9 +64,11 @@ def doubts(answer: CometUsageAnswer, *sides: ChosenRows) -> Doubts:
     if short - {"/".join(pair) for pair in projects}:
         projects.add((None, None))
     timeless = any(rows.gpus.timeless for rows in sides)
+    unrated = timeless or any(rows.unrated_hours for rows in sides)
+    amounts = {"gpu_hours": timeless, "idle_gpu_hours": unrated, "idle_gpu_percent": unrated}
     return Doubts(
         frozenset(projects),
-        ("gpu_hours",) if timeless else (),
+        tuple(key for key, is_short in amounts.items() if is_short),
     )
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from lib.periods import Period, bucket_key, from_epoch
 from lib.reports.compared import change_of
-from lib.reports.experiments.select import ChosenRows, bucket_places, sum_up
+from lib.reports.experiments.select import IDLE_PERCENT, ChosenRows, bucket_places, sum_up
+from lib.reports.experiments.tables import IDLE_HELP
 from lib.reports.report import Delta, Figure, Number
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import CometUsageQuery
@@ -55,11 +56,17 @@ def days_of(rows: ChosenRows) -> Period | None:
     return Period(first, last)
 
 
-def usage_sums(rows: ChosenRows, *, unknown: bool) -> Sums:
-    """The figures over all experiments; all None when nothing is known."""
+def usage_sums(rows: ChosenRows, *, unknown: bool, whole: bool = True) -> Sums:
+    """The figures over all experiments; all None when nothing is known.
+
+    Args:
+        whole: every project and list answered in full; without them no share is told.
+    """
     sums = sum_up(rows)
     seconds, timed = sums["run_time_seconds"], sums["experiments_with_run_time"]
     sums["average_run_time_seconds"] = seconds / timed if seconds and timed else None
+    idle, rated = sums["idle_gpu_hours"], sums["rated_gpu_hours"]
+    sums["idle_gpu_percent"] = percent_of(idle, rated) if whole and rated else None
     sums["workspaces"] = len(np.unique(rows.workspace))
     sums["projects"] = len(np.unique(rows.project))
     return dict.fromkeys(sums) if unknown else sums
@@ -75,6 +82,8 @@ def usage_totals(sums: Sums, rows: ChosenRows) -> dict[str, Number | str | None]
         "mean_gpu_memory_utilisation": rows.both["memory_mean"],
         "peak_gpu_memory_utilisation": rows.both["memory_peak"],
         "average_run_time_seconds": sums["average_run_time_seconds"],
+        "idle_gpu_hours": sums["idle_gpu_hours"],
+        "idle_gpu_percent": sums["idle_gpu_percent"],
         "workspaces": sums["workspaces"],
         "projects": sums["projects"],
         "gpus_without_time": rows.gpus.timeless if sums["experiments"] is not None else None,
@@ -109,6 +118,9 @@ _GPU_FIGURES = (
 )
 
 
+_IDLE_SHARE = f"Idle GPU hours ÷ GPU hours of known utilisation; idle is under {IDLE_PERCENT:g} % on the mean."
+
+
 def usage_figures(
     sums: Sums,
     rows: ChosenRows,
@@ -139,6 +151,12 @@ def usage_figures(
         short = key == "gpu_hours" and rows.gpus.timeless > 0
         marked = incomplete or short
         yield Figure(key, label + how, sums[key], unit, help_text, delta(key), marked)
+    key, idle = "idle_gpu_hours", sums["idle_gpu_hours"]
+    short = idle is not None and (rows.gpus.timeless > 0 or rows.unrated_hours > 0)
+    marked = incomplete or short
+    yield Figure(key, "Idle GPU hours", idle, "hours", IDLE_HELP, delta(key), marked)
+    key, label = "idle_gpu_percent", "Idle share of GPU hours"
+    yield Figure(key, label, sums[key], "%", _IDLE_SHARE, delta(key), incomplete)
 
 
 def _times(

@@ -103,6 +103,11 @@ def _gpu(rows: ChosenRows, answer: CometUsageAnswer, query: CometUsageQuery) -> 
             f"{rows.gpus.experiments:,} experiments: their samples say nothing usable of time."
             + (" GPU hours are those of the others." if used else "")
         )
+    if rows.unrated_hours:
+        yield (
+            f"The utilisation of {rows.unrated_hours:,.1f} GPU hours is not known: they are not among the "
+            "idle ones."
+        )
     if not used and not rows.gpus.count and len(rows):
         never = not answer.projects["has_gpu"].fillna(True).any()
         which = "No experiment has GPU metrics" if never else "No usable GPU metrics came"

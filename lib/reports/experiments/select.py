@@ -26,11 +26,17 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-FLOWS = ("experiments", "run_time_seconds", "experiments_with_run_time", "gpu_hours")
+FLOWS = (
+    *("experiments", "run_time_seconds", "experiments_with_run_time", "gpu_hours"),
+    "idle_gpu_hours",
+)
 """What adds up over buckets, projects and users."""
 
 SHARES = ("gpu_utilisation", "gpu_memory_utilisation")
 """Averages over the experiments that have a value; null where none has one."""
+
+IDLE_PERCENT = 5.0
+"""An experiment whose GPUs are used less than this, on the mean of their samples, is idle."""
 
 _HOUR_MS = 3_600_000.0
 
@@ -89,6 +95,7 @@ class ChosenRows:
         run_ms: run time in milliseconds; 0 where none is known.
         gpu, memory: utilisation in percent, mean or peak as asked; NaN where there is none.
         gpu_ms: GPU time in milliseconds, over the GPUs whose time is known; NaN where there is none.
+        idle_ms: that of an idle experiment, 0 of another; NaN where time or utilisation is not known.
         gpus: over how many of all GPUs that is.
         gpu_rules: how many experiments had their GPU time found by which rule.
         both: mean over all experiments with a value, by column of the answer; None without any.
@@ -104,6 +111,7 @@ class ChosenRows:
     gpu: Floats
     memory: Floats
     gpu_ms: Floats
+    idle_ms: Floats
     gpus: Gpus
     users: list[str]
     workspaces: list[str]
@@ -124,6 +132,11 @@ class ChosenRows:
     def last_ms(self) -> int:
         """The latest start; there must be one."""
         return int(self.start_ms.max())
+
+    @cached_property
+    def unrated_hours(self) -> float:
+        """GPU hours of experiments whose utilisation is not known: nobody knows whether idle."""
+        return float(np.nansum(self.gpu_ms[np.isnan(self.idle_ms)])) / _HOUR_MS
 
 
 def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> ChosenRows:
@@ -153,6 +166,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> C
         key: _floats(frame[key])[kept]
         for key in ("gpu_mean", "gpu_peak", "memory_mean", "memory_peak")
     }
+    gpu_ms = np.rint(_floats(frame["gpu_seconds"])[kept] * 1_000)
     rules = frame["gpu_rule"].astype("category")[kept].value_counts()
     return ChosenRows(
         start_ms=start,
@@ -162,7 +176,8 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> C
         run_ms=run_ms,
         gpu=measured[f"gpu_{query.utilisation}"],
         memory=measured[f"memory_{query.utilisation}"],
-        gpu_ms=np.rint(_floats(frame["gpu_seconds"])[kept] * 1_000),
+        gpu_ms=gpu_ms,
+        idle_ms=_idle(gpu_ms, measured["gpu_mean"]),
         gpus=_gpus(frame, kept),
         users=[str(name) for name in users],
         workspaces=workspaces,
@@ -176,6 +191,11 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> C
             **skipped,
         ),
     )
+
+
+def _idle(gpu_ms: Floats, mean: Floats) -> Floats:
+    idle: Floats = np.where(np.isnan(mean), np.nan, gpu_ms * (mean < IDLE_PERCENT))
+    return idle
 
 
 def _gpus(frame: pd.DataFrame, kept: Bools) -> Gpus:
@@ -238,8 +258,8 @@ def sum_by(rows: ChosenRows, group: Ints, size: int) -> pd.DataFrame:
 
     Returns:
         One row per group: ``experiments``, ``users``, ``experiments_with_run_time``,
-        ``experiments_with_gpu`` Int64; ``run_time_seconds``, ``gpu_hours`` Float64; ``SHARES``
-        float64 percent. Users and sums are null where there are experiments, but none has a value.
+        ``experiments_with_gpu`` Int64; ``run_time_seconds``, ``gpu_hours``, ``idle_gpu_hours``,
+        ``rated_gpu_hours`` (of known utilisation) Float64; ``SHARES`` float64 percent. Users and sums are null where there are experiments, but none has a value.
     """
     experiments = np.bincount(group, minlength=size)
     users = _distinct(group, rows.user, size)
@@ -250,6 +270,12 @@ def sum_by(rows: ChosenRows, group: Ints, size: int) -> pd.DataFrame:
     metered = ~np.isnan(rows.gpu_ms)
     with_gpu = np.bincount(group[metered], minlength=size)
     gpu_hours = np.bincount(group[metered], rows.gpu_ms[metered], size) / _HOUR_MS
+    rated = ~np.isnan(rows.idle_ms)
+    with_use = (np.bincount(group[rated], minlength=size) > 0) | (experiments == 0)
+    idle, used = (
+        np.bincount(group[rated], values[rated], size) / _HOUR_MS
+        for values in (rows.idle_ms, rows.gpu_ms)
+    )
     shares = {
         key: _averages(values, group, size)
         for key, values in zip(SHARES, (rows.gpu, rows.memory), strict=True)
@@ -262,6 +288,8 @@ def sum_by(rows: ChosenRows, group: Ints, size: int) -> pd.DataFrame:
             "experiments_with_run_time": pd.array(with_time, "Int64"),
             **shares,
             "gpu_hours": _known(gpu_hours, (with_gpu > 0) | (experiments == 0)),
+            "idle_gpu_hours": _known(idle, with_use),
+            "rated_gpu_hours": _known(used, with_use),
             "experiments_with_gpu": pd.array(with_gpu, "Int64"),
         }
     )

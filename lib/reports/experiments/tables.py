@@ -7,7 +7,14 @@ import numpy as np
 import pandas as pd
 
 from lib.periods import bucket_key, bucket_start
-from lib.reports.experiments.select import FLOWS, SHARES, ChosenRows, bucket_places, sum_by
+from lib.reports.experiments.select import (
+    FLOWS,
+    IDLE_PERCENT,
+    SHARES,
+    ChosenRows,
+    bucket_places,
+    sum_by,
+)
 from lib.reports.report import Column, Number, Table
 from lib.sources.comet.experiments.query import CometUsageQuery
 
@@ -176,12 +183,17 @@ def _column(key: str, query: CometUsageQuery) -> Column:
 
 _MEASURES = (
     *("experiments", "users", "run_time_seconds", "experiments_with_run_time"),
-    *("average_run_time_seconds", *SHARES, "gpu_hours", "experiments_with_gpu"),
+    *("average_run_time_seconds", *SHARES, "gpu_hours", "idle_gpu_hours"),
+    "experiments_with_gpu",
 )
 _BRIEF = ("experiments", "users", "run_time_seconds", *SHARES, "gpu_hours")
 _PROJECT_FACTS = ("received_experiments", "listed_experiments", "last_updated_ms")
 
 _OVER_GPUS = "Of each GPU {of}, averaged over an experiment's GPUs, then over the experiments."
+IDLE_HELP = (
+    f"GPU hours of experiments whose mean GPU utilisation is under {IDLE_PERCENT:g} %; those of unknown "
+    "utilisation are not among them."
+)
 _COLUMNS: Mapping[str, tuple[str, str, str, str]] = {
     "bucket": ("{unit} (UTC)", "text", "", ""),
     "start": ("Starts", "datetime", "", ""),
@@ -207,6 +219,7 @@ _COLUMNS: Mapping[str, tuple[str, str, str, str]] = {
     "gpu_utilisation": ("GPU utilisation ({of})", "percent", "%", _OVER_GPUS),
     "gpu_memory_utilisation": ("GPU memory ({of})", "percent", "%", _OVER_GPUS),
     "gpu_hours": ("GPU hours", "float", "hours", "Over all GPUs; see the notes."),
+    "idle_gpu_hours": ("Idle GPU hours", "float", "hours", IDLE_HELP),
     "experiments_with_gpu": (
         "With GPU hours",
         "int",
