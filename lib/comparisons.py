@@ -46,11 +46,11 @@ def _months_before(period: Period) -> Period:
 
 
 COMPARISONS = {
-    NONE: Comparison("Nothing", lambda _: None),
-    "preceding": Comparison("Preceding period", Period.preceding),
-    "same-days": Comparison("Same days of the month before", lambda days: _same_days(days, 1)),
-    "month-before": Comparison("Whole month before", _months_before),
-    "year-before": Comparison("Same days of the year before", lambda days: _same_days(days, 12)),
+    NONE: Comparison("None", lambda _: None),
+    "preceding": Comparison("Preceding days", Period.preceding),
+    "same-days": Comparison("Same days, month before", lambda days: _same_days(days, 1)),
+    "month-before": Comparison("Month before", _months_before),
+    "year-before": Comparison("Year before", lambda days: _same_days(days, 12)),
 }
 """Comparisons by the name they have in links and commands."""
 

@@ -95,3 +95,14 @@ def _around(day: date, unit: Unit, today: date, by: int = 0) -> Period:
     months = _MONTHS[unit]
     first = months_before(day, (day.month - 1) % months - by * months)
     return Period(first, min(months_before(first, -months) - timedelta(days=1), max(first, today)))
+
+
+def title(period: Period, today: date) -> str:
+    """A period as people call it: ``October 2026``, ``Q3 2026``, ``2025``, or its days."""
+    start = period.start
+    return {
+        "month": f"{start:%B %Y}",
+        "quarter": f"Q{(start.month + 2) // 3} {start.year}",
+        "year": f"{start.year}",
+        "days": f"{period.start} to {period.end}",
+    }[unit_of(period, today)]

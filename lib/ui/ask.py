@@ -25,6 +25,7 @@ Draw = Mapping[str, Callable[..., Any]]
 
 S = TypeVar("S", bound=Source)
 Q = TypeVar("Q")
+D = TypeVar("D")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,8 @@ def ask(
     button: str,
     demo: str,
     controls: Controls,
-    form: Callable[[Draw], Callable[[], Q]],
+    at_once: Callable[[Draw], D],
+    form: Callable[[Draw, D], Callable[[], Q]],
     private: bool = False,
 ) -> Asked[S, Q]:
     """Draws the frame and the inputs in it.
@@ -63,7 +65,8 @@ def ask(
     Args:
         demo: said under "Demo data", when it is: what is shown, and what to set for real data.
         controls: all of the page, those outside the form, too.
-        form: draws the inputs; what it returns checks them, once the form is complete.
+        at_once: draws the inputs that apply when they are changed: which days.
+        form: takes what these gave, and draws the others; what it returns checks them, once the form is complete.
         private: see ``Asked``.
 
     Raises:
@@ -73,8 +76,11 @@ def ask(
     if source.demo:
         st.info(f"**Demo data.** {demo}", icon=":material/science:")
     check_link(prefix, controls, people=page.visitor.may("personal"))
+    draw = {control.key: control.draw for control in controls}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        days = at_once(draw)
     with st.form(f"{prefix}_form"):
-        question = form({control.key: control.draw for control in controls})
+        question = form(draw, days)
         again = st.form_submit_button(button, type="primary", icon=":material/refresh:")
     if again:
         forget_link_problems(prefix)

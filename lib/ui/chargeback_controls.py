@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any
 
 import streamlit as st
@@ -17,15 +18,20 @@ from lib.sources.comet.chargeback.files import LARGEST_FILE
 from lib.sources.comet.chargeback.query import (
     ACCOUNTS,
     ACTIVE_WINDOW,
+    COMPARED_WITH,
+    MONTH_PRESETS,
     WINDOW,
     ChargebackQuery,
     check_chargeback_query,
     check_month,
+    compared_month,
     days_of,
+    named_month,
 )
 from lib.ui.ask import Asked, Draw, ask, cache_controls
 from lib.ui.comet_server import comet_server
 from lib.ui.controls import Control, choice, ids, known_names, text
+from lib.ui.month_controls import month, month_compared
 from lib.ui.page import Page
 
 
@@ -52,7 +58,8 @@ def chargeback_controls(page: Page) -> Asked[CometSource | ReportFiles, Chargeba
         button="Fetch chargeback report",
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
         "devenv.sh.example), type a key, or upload saved reports in the sidebar.",
-        controls=_CONTROLS,
+        controls=_controls(datetime.now(UTC).date()),
+        at_once=_months,
         form=_form,
         private=isinstance(source, ReportFiles),
     )
@@ -99,10 +106,15 @@ def _source(page: Page) -> CometSource | ReportFiles:
     return server()
 
 
-def _form(draw: Draw) -> Callable[[], ChargebackQuery]:
+def _months(draw: Draw) -> tuple[str, str]:
+    month: str = draw["cmc_month"]()
+    return month, draw["cmc_compare"](month)
+
+
+def _form(draw: Draw, months: tuple[str, str]) -> Callable[[], ChargebackQuery]:
     """Draws the inputs; what it returns checks them, once the form is complete."""
+    month, compare = months
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        month, compare = draw["cmc_month"](), draw["cmc_compare"]()
         window, active = draw["cmc_window"](), draw["cmc_active"]()
         accounts = draw["cmc_accounts"]()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -124,25 +136,29 @@ def _form(draw: Draw) -> Callable[[], ChargebackQuery]:
     return question
 
 
-_CONTROLS: tuple[Control[ChargebackQuery, Any], ...] = (
-    text(
-        "cmc_month",
-        "Month (UTC)",
-        lambda query: query.month or "",
-        check=lambda value: check_month("month", value),
-        placeholder="current",
-        width=140,
-        help="YYYY-MM, for servers that keep months. Empty: what the server gives now.",
-    ),
-    text(
-        "cmc_compare",
-        "Compare with month",
-        lambda query: query.compare or "",
-        check=lambda value: check_month("compare", value),
-        placeholder="none",
-        width=170,
-        help="YYYY-MM. What is new, gone and changed since.",
-    ),
+def _controls(today: date) -> tuple[Control[ChargebackQuery, Any], ...]:
+    return (
+        *month(
+            "cmc",
+            today,
+            MONTH_PRESETS,
+            lambda query: query.month or "",
+            check=lambda value: check_month("month", value),
+            named=lambda name: named_month(name, today),
+        ),
+        month_compared(
+            "cmc",
+            today,
+            COMPARED_WITH,
+            lambda query: query.compare or "",
+            check=lambda value: check_month("compare", value),
+            resolved=lambda name, of: compared_month(name, of, today),
+        ),
+        *_OTHERS,
+    )
+
+
+_OTHERS: tuple[Control[ChargebackQuery, Any], ...] = (
     text(
         "cmc_window",
         "New within",

@@ -2,19 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
 
 from lib.charts import distinct_labels
 from lib.errors import InputError
-from lib.periods import Period, parse_day
 
 Q = TypeVar("Q")
 V = TypeVar("V")
 
 _KNOWN = "_known"
+
+
+@dataclass(frozen=True)
+class Moving:
+    """What stands in a link instead of a control's own, and moves with the calendar."""
+
+    key: str
+    value: str
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class Control(Generic[Q, V]):
         allowed: the values it may have; None for any text.
         none: whether the link may say that none of them is chosen.
         check: raises InputError for values of a link that Streamlit would drop without a word.
+        moving: what a link says that is to mean other days tomorrow; None where nothing does.
     """
 
     key: str
@@ -36,6 +45,7 @@ class Control(Generic[Q, V]):
     allowed: Sequence[str] | None = None
     none: bool = False
     check: Callable[[list[str]], object] | None = None
+    moving: Callable[[Q], Moving | None] | None = None
 
 
 def choice(
@@ -134,42 +144,6 @@ def text(
     )
 
 
-def days(
-    key: str, label: str, today: date, span: int, period: Callable[[Q], Period | None]
-) -> Control[Q, tuple[date, ...]]:
-    """One or two days in UTC; by default the last ``span`` including today.
-
-    Args:
-        period: of a question, which a link pins.
-    """
-    default = (today - timedelta(days=span - 1), today)
-
-    def check(values: list[str]) -> None:
-        # A reversed or half range the date input keeps, and the question refuses
-        chosen = [parse_day("date", value) for value in values]
-        if len(chosen) > 2 or max(chosen) > today:
-            raise InputError("date range", f"it takes two days until today, {today} (UTC).")
-
-    def draw() -> tuple[date, ...]:
-        _pin(key, default, [day.isoformat() for day in default])
-        with st.container(width=300):
-            chosen = st.date_input(
-                f"{label} (UTC, both days included)",
-                value=[],
-                max_value=today,
-                key=key,
-                format="YYYY-MM-DD",
-                bind="query-params",
-            )
-        return tuple(chosen) if isinstance(chosen, tuple | list) else (chosen,)
-
-    def linked(question: Q) -> list[str] | None:
-        pinned = period(question)
-        return [pinned.start.isoformat(), pinned.end.isoformat()] if pinned else None
-
-    return Control(key, draw, linked, check=check)
-
-
 def ids(
     key: str, label: str, linked: Callable[[Q], object], placeholder: str = "All"
 ) -> Control[Q, list[str]]:
@@ -199,6 +173,11 @@ def ids(
         return chosen
 
     return Control(key, draw, linked)
+
+
+def past(key: str, *values: str) -> Control[Any, object]:
+    """A parameter that links had and that chooses nothing any more; it leaves the address."""
+    return Control(key, lambda: st.query_params.pop(key, None), lambda _: None, values)
 
 
 def both_ends(chosen: Sequence[date]) -> tuple[date, date]:
@@ -233,10 +212,3 @@ def remember_names(scope: str, names: Mapping[str, Mapping[str, str]]) -> None:
             st.session_state[f"{key}{_KNOWN}"], news = merged, True
     if news:
         st.rerun()
-
-
-def _pin(key: str, value: object, in_address: Sequence[str]) -> None:
-    """Puts a default that moves with the calendar into the address, so that a link keeps its numbers."""
-    if key not in st.session_state and key not in st.query_params:
-        st.session_state[key] = value
-        st.query_params[key] = list(in_address)

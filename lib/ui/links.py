@@ -104,6 +104,8 @@ def _problems_of(control: Control[Any, Any], values: list[str]) -> list[str]:
 def copy_link(prefix: str, controls: Controls, question: object) -> None:
     """A link that shows the same tomorrow: every control stands in it, defaults too.
 
+    Beside it, where the days have a name, one that shows what the name means tomorrow.
+
     Args:
         question: the query that the controls made; what is in view is added from the session.
     """
@@ -111,11 +113,28 @@ def copy_link(prefix: str, controls: Controls, question: object) -> None:
     view = {
         str(key): st.session_state[key] for key in st.session_state if f"{prefix}{VIEW}" in str(key)
     }
-    pairs = {
-        key: [""] if value == [] else value
-        for key, value in {**state, **view}.items()
-        if value is not None
+    moving = {
+        control.key: instead
+        for control in controls
+        if control.moving is not None and (instead := control.moving(question))
     }
+    names = [instead.label for instead in moving.values() if instead.label]
     with st.popover("Copy link", icon=":material/link:"):
         st.caption("Opens this page with the same choices, for whoever may open it.")
-        st.code(f"{st.context.url}?{urlencode(pairs, doseq=True)}", language=None, wrap_lines=True)
+        if names:
+            st.markdown("**These days**")
+        _show_link({**state, **view})
+        if names:
+            st.markdown(f"**Always {names[0].lower()}**")
+            pinned = {key: value for key, value in state.items() if key not in moving}
+            named = {instead.key: instead.value for instead in moving.values()}
+            _show_link({**named, **{k: v for k, v in pinned.items() if k not in named}, **view})
+
+
+def _show_link(parameters: Mapping[str, object]) -> None:
+    pairs = {
+        key: [""] if value == [] else value
+        for key, value in parameters.items()
+        if value is not None
+    }
+    st.code(f"{st.context.url}?{urlencode(pairs, doseq=True)}", language=None, wrap_lines=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from lib.comparisons import NONE
 from lib.loader.api_source import ApiSource
 from lib.periods import SECONDS
+from lib.presets import resolve
 from lib.reports.report import Report
 from lib.settings.keys import typed_openai_key
 from lib.sources.openai.query import CHOICES, OpenAIQuery, check_query
@@ -18,16 +18,15 @@ from lib.ui.controls import (
     Control,
     both_ends,
     choice,
-    days,
     ids,
     known_names,
     several,
-    toggle,
 )
 from lib.ui.page import Page
+from lib.ui.period_controls import comparison, period
 from lib.upstreams import openai_upstream
 
-_DAYS = 7
+_DEFAULT = "last-7-days"
 _OFFERED = {
     "oai_projects": ("by_project", "project_id", "project_name"),
     "oai_users": ("by_user", "user_id", "user_email"),
@@ -51,7 +50,8 @@ def openai_controls(page: Page) -> Asked[ApiSource, OpenAIQuery]:
         demo="No key is configured, so a made-up organisation is shown. Set OPENAI_ADMIN_KEY "
         "(see devenv.sh.example), or type a key in the sidebar.",
         controls=_controls(today),
-        form=lambda draw: _form(draw, today),
+        at_once=lambda draw: (draw["oai_period"](), draw["oai_compare"]()),
+        form=lambda draw, days: _form(draw, days, today),
     )
 
 
@@ -90,11 +90,12 @@ def _source(page: Page) -> ApiSource:
     return openai_upstream(settings, key, otherwise=", or type a key in the sidebar")
 
 
-def _form(draw: Draw, today: date) -> Callable[[], OpenAIQuery]:
+def _form(
+    draw: Draw, chosen_days: tuple[tuple[date, ...], str], today: date
+) -> Callable[[], OpenAIQuery]:
     """Draws the inputs; what it returns checks them, once the form is complete."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        period, width = draw["oai_period"](), draw["oai_width"]()
-        compare = draw["oai_compare"]()
+    days, compare = chosen_days
+    width = draw["oai_width"]()
     left, right = st.columns(2)
     endpoints, group_by = draw["oai_endpoints"](left), draw["oai_group"](right)
     chosen = {}
@@ -103,7 +104,7 @@ def _form(draw: Draw, today: date) -> Callable[[], OpenAIQuery]:
             chosen[key] = draw[key](known_names(key))
 
     def question() -> OpenAIQuery:
-        since, until = both_ends(period)
+        since, until = both_ends(days)
         return check_query(
             since=since,
             until=until,
@@ -114,7 +115,7 @@ def _form(draw: Draw, today: date) -> Callable[[], OpenAIQuery]:
             projects=chosen["oai_projects"],
             users=chosen["oai_users"],
             models=chosen["oai_models"],
-            compare="preceding" if compare else NONE,
+            compare=compare,
         )
 
     return question
@@ -122,7 +123,8 @@ def _form(draw: Draw, today: date) -> Callable[[], OpenAIQuery]:
 
 def _controls(today: date) -> tuple[Control[OpenAIQuery, Any], ...]:
     return (
-        days("oai_period", "Date range", today, _DAYS, lambda query: query.period),
+        *period("oai", today, resolve(_DEFAULT, today), lambda query: query.period),
+        comparison("oai", lambda query: query.compare),
         choice(
             "oai_width",
             "Bucket width",
@@ -130,12 +132,6 @@ def _controls(today: date) -> tuple[Control[OpenAIQuery, Any], ...]:
             lambda query: query.width,
             default="1d",
             help="1m is meant for a single day. Costs always come by day.",
-        ),
-        toggle(
-            "oai_compare",
-            "Compare with the preceding period",
-            lambda query: query.compare != NONE,
-            help="The period of equal length that ends the day before this one starts.",
         ),
         several(
             "oai_endpoints",

@@ -7,23 +7,20 @@ from typing import Any
 import streamlit as st
 
 from lib.loader.tenants import TenantSource
-from lib.periods import months_before
+from lib.periods import Period, months_before
 from lib.reports.report import Report
 from lib.sources.tenants.query import (
     MONTHS,
     SORTS,
     TenantQuery,
     check_tenant_query,
-    last_days,
 )
 from lib.ui.ask import Asked, Draw, ask
-from lib.ui.controls import Control, both_ends, choice, days, ids, known_names, whole
+from lib.ui.controls import Control, both_ends, choice, ids, known_names, past, whole
 from lib.ui.page import Page
+from lib.ui.period_controls import period
 from lib.upstreams import tenant_upstream
 
-_SPANS = ("Date range", "Last days")
-_DAYS = 30
-_MOST_DAYS = 1_096
 _MOST_ROWS = 100_000
 
 
@@ -42,7 +39,8 @@ def tenant_controls(page: Page) -> Asked[TenantSource, TenantQuery]:
         demo="Nothing is configured, so made-up tenants are shown. Set REDIS_PRIMARY_ENDPOINT "
         "and CONTROL_DATABASE_URL (see devenv.sh.example).",
         controls=_controls(today),
-        form=lambda draw: _form(draw, today),
+        at_once=lambda draw: (draw["red_period"](), draw["red_span"]())[0],
+        form=lambda draw, days: _form(draw, days, today),
     )
 
 
@@ -52,18 +50,15 @@ def names_of(report: Report) -> dict[str, dict[str, str]]:
     return {"red_tenants": {tenant: tenant for tenant in tenants}}
 
 
-def _form(draw: Draw, today: date) -> Callable[[], TenantQuery]:
+def _form(draw: Draw, days: tuple[date, ...], today: date) -> Callable[[], TenantQuery]:
     """Draws the inputs; what it returns checks them, once the form is complete."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        span = draw["red_span"]()
-        period, number = draw["red_period"](), draw["red_days"]()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=420):
             tenants = draw["red_tenants"](known_names("red_tenants"))
         sort, top = draw["red_sort"](), draw["red_top"]()
 
     def question() -> TenantQuery:
-        since, until = last_days(number, today) if span == _SPANS[1] else both_ends(period)
+        since, until = both_ends(days)
         return check_tenant_query(
             since=since, until=until, today=today, tenants=tenants, sort=sort, top=top or None
         )
@@ -72,12 +67,10 @@ def _form(draw: Draw, today: date) -> Callable[[], TenantQuery]:
 
 
 def _controls(today: date) -> tuple[Control[TenantQuery, Any], ...]:
-    back = (today - months_before(today, MONTHS - 1)).days + 1
+    months = Period(months_before(today, MONTHS - 1), today)
     return (
-        # A link pins the days, whatever they came from
-        choice("red_span", "Months by", _SPANS, lambda _: _SPANS[0]),
-        days("red_period", "Date range", today, back, lambda query: query.period),
-        whole("red_days", "Last days", lambda _: None, low=1, high=_MOST_DAYS, default=_DAYS),
+        *period("red", today, months, lambda query: query.period),
+        past("red_span", "Date range"),
         ids("red_tenants", "Tenants", lambda query: list(query.tenants)),
         choice("red_sort", "Sort by", SORTS, lambda query: query.sort),
         whole(

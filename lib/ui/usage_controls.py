@@ -23,16 +23,15 @@ from lib.sources.comet.experiments.query import (
 )
 from lib.ui.ask import Asked, Draw, ask, cache_controls
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Control, both_ends, choice, days, ids, toggle, whole
+from lib.ui.controls import Control, both_ends, choice, ids, past, toggle, whole
 from lib.ui.links import leave_out_of_link
 from lib.ui.load import shown_before
 from lib.ui.page import Page
+from lib.ui.period_controls import period
 from lib.ui.text import literal
 
 _WORKSPACES, _PROJECTS = "cmu_workspaces", "cmu_projects"
-_SPANS = ("All time", "Date range")
 _MOST_SERIES = 1_000
-_DAYS = 365
 
 
 def usage_controls(page: Page) -> Asked[CometSource, CometUsageQuery]:
@@ -56,7 +55,8 @@ def usage_controls(page: Page) -> Asked[CometSource, CometUsageQuery]:
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
         "devenv.sh.example), or type a key in the sidebar.",
         controls=controls,
-        form=lambda draw: _form(draw, targets, today),
+        at_once=lambda draw: (draw["cmu_period"](), draw["cmu_span"]())[0],
+        form=lambda draw, days: _form(draw, days, targets, today),
     )
 
 
@@ -138,10 +138,11 @@ def _pick(
     return [offered.get(shown, shown) for shown in chosen]
 
 
-def _form(draw: Draw, targets: list[str], today: date) -> Callable[[], CometUsageQuery]:
+def _form(
+    draw: Draw, days: tuple[date, ...], targets: list[str], today: date
+) -> Callable[[], CometUsageQuery]:
     """Draws the inputs; what it returns checks them, once the form is complete."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        span, period = draw["cmu_span"](), draw["cmu_period"]()
         unit, archived = draw["cmu_units"](), draw["cmu_archived"]()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         group, utilisation = draw["cmu_group"](), draw["cmu_utilisation"]()
@@ -151,7 +152,7 @@ def _form(draw: Draw, targets: list[str], today: date) -> Callable[[], CometUsag
         if not targets:
             st.info("Choose one or more workspaces in the sidebar.", icon=":material/arrow_back:")
             st.stop()
-        since, until = both_ends(period) if span == _SPANS[1] else (None, None)
+        since, until = both_ends(days) if days else (None, None)
         return check_usage_query(
             targets=targets,
             since=since,
@@ -186,8 +187,8 @@ def _controls(page: Page, today: date) -> tuple[Control[CometUsageQuery, Any], .
             lambda query: [path for path in shown(query) if "/" in path],
             "All of these workspaces",
         ),
-        choice("cmu_span", "Experiments started", _SPANS, lambda query: _SPANS[bool(query.period)]),
-        days("cmu_period", "Date range", today, _DAYS, lambda query: query.period),
+        *period("cmu", today, None, lambda query: query.period),
+        past("cmu_span", "All time", "Date range"),
         choice("cmu_units", "Units", UNITS, lambda query: query.unit),
         toggle("cmu_archived", "Archived, too", lambda query: query.archived),
         choice("cmu_group", "Series by", GROUPS, lambda query: query.group),

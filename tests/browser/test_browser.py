@@ -201,7 +201,7 @@ def test_the_copied_link_shows_the_same_in_another_browser_and_plain_http_lets_i
         "oai_period=2026-10-01",
         "oai_width=1d",
         "oai_group=model",
-        "oai_compare=false",
+        "oai_compare=none",
     ):
         assert parameter in link
     address = app.url.replace("127.0.0.1", INTERNAL)
@@ -223,9 +223,8 @@ def test_a_changed_control_changes_the_address_and_the_numbers(
 ) -> None:
     page = opened.page
     expect(page.get_by_text("%)")).to_have_count(0)
-    page.get_by_text("Compare with the preceding period").click()
-    expect(page).to_have_url(re.compile("oai_compare=true"))
-    page.get_by_role("button", name="Fetch usage data").click()
+    page.get_by_text("Preceding days").click()
+    expect(page).to_have_url(re.compile("oai_compare=preceding"))
     expect(page.get_by_text("%)").first).to_be_visible()
     address = page.url
     asked = len(upstream.state.requests)

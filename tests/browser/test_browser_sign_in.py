@@ -18,7 +18,7 @@ from tests.support.hosted import Hosted, cookie_of, leave, open_as, sign_in, sig
 
 MINUTE = 60_000
 OPENAI = "/openai_usage?oai_period=2026-10-01&oai_period=2026-10-07&oai_group=user_id"
-COMPARED = f"{OPENAI}&oai_compare=true"
+COMPARED = f"{OPENAI}&oai_compare=preceding"
 DATA = ("Data as of", "Billed cost", "user-")
 """What the page's frames hold once it shows its data, and never before."""
 
@@ -72,9 +72,7 @@ def test_the_first_request_to_a_fresh_server_shows_sign_in_and_no_data_and_comes
     sign_in(page, "ada")
     loaded(page)
     assert page.url.startswith(app.url + COMPARED)
-    toggle = page.get_by_role("switch", name="Compare with the preceding period")
-    box = page.get_by_label("Compare with the preceding period")
-    expect(toggle.or_(box).first).to_be_checked()
+    expect(page.get_by_role("radio", name="Preceding days")).to_be_checked()
     assert data_in(frames) == [*DATA]
     expect_menu(page, *(entry.title for entry in ENTRIES))
 

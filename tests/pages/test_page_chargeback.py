@@ -1,6 +1,7 @@
 """The chargeback page as Streamlit runs it: its link, its controls, its report."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,6 +9,7 @@ import pytest
 from starlette.applications import Starlette
 
 from lib.demo.comet_server import create_comet_app
+from lib.periods import months_before
 from tests.support.comet_page import CANARY, FETCH, NOW, OCTOBER, Served, asked, open_page, saved
 from tests.support.pages import everything, figures, press, texts
 from tests.support.servers import serve
@@ -62,10 +64,12 @@ def test_a_link_sets_every_control_and_the_report_follows(
         "cmc_accounts": "personal",
     }
     at = open_page(**link)
-    for key in ("cmc_month", "cmc_compare", "cmc_window", "cmc_active", "cmc_exclude"):
+    assert at.selectbox(key="cmc_month_choice").value == "2026-10"
+    assert at.selectbox(key="cmc_compare_choice").value == "2026-08"
+    for key in ("cmc_window", "cmc_active", "cmc_exclude"):
         assert at.text_input(key=key).value == link[key]
     assert at.multiselect(key="cmc_workspaces").value == link["cmc_workspaces"]
-    assert at.get("button_group")[0].value == "personal"
+    assert [one.value for one in at.get("button_group")[:2]] == ["other", "personal"]
 
     def people(sent: Any) -> list[Any]:
         """Users of the chosen workspaces that are no programs."""
@@ -161,17 +165,48 @@ def test_months_that_do_not_go_together_are_refused_before_anything_is_asked(
     assert not comet_upstream.state.requests
 
 
-def test_a_month_typed_wrong_is_refused_and_the_next_one_is_shown(
+def test_a_month_is_picked_and_the_arrows_lead_to_the_next_and_back(
     comet_upstream: Starlette,
 ) -> None:
     at = open_page()
-    at.text_input(key="cmc_month").input("October")
-    assert "'October' is not a month" in texts(press(at, FETCH).warning)
-    at.text_input(key="cmc_month").input("2026-05")
-    at = press(at, FETCH)
-    assert not at.warning
+    assert next(one for one in at.button if one.label == "Next").disabled, "nothing is after now"
+    at.selectbox(key="cmc_month_choice").set_value("2026-05").run()
     assert "2026-05-31 23:59 UTC" in texts(at.caption)
-    assert asked(comet_upstream) == ["", "2026-05"]
+    assert at.query_params["cmc_month"] == "2026-05"
+    at = press(at, "Previous")
+    assert "2026-04-30 23:59 UTC" in texts(at.caption)
+    at = press(at, "Next")
+    assert "2026-05-31 23:59 UTC" in texts(at.caption)
+    assert asked(comet_upstream) == ["", "2026-05", "2026-04"]
+
+
+def test_a_month_is_one_click_from_the_month_before(comet_upstream: Starlette) -> None:
+    at = open_page(**OCTOBER)
+    at.get("button_group")[0].set_value("month-before").run()
+    assert asked(comet_upstream) == ["2026-10", "2026-09"]
+    assert at.query_params["cmc_compare"] == "month-before"
+    assert "Changes" in [tab.label for tab in at.tabs]
+
+
+def test_a_relative_link_is_pinned_when_it_is_opened_and_offered_again(
+    comet_upstream: Starlette,
+) -> None:
+    today = datetime.now(UTC).date()
+    last, before = (f"{months_before(today, back):%Y-%m}" for back in (1, 2))
+    at = open_page(cmc_preset="last-month", cmc_compare="month-before")
+    assert not at.warning
+    assert sorted(asked(comet_upstream)) == [before, last]
+    assert at.query_params["cmc_month"] == last
+    pinned, always = (parse_qs(urlsplit(code.value).query) for code in at.code)
+    assert (pinned["cmc_month"], pinned["cmc_compare"]) == ([last], [before])
+    assert (always["cmc_preset"], always["cmc_compare"]) == (["last-month"], ["month-before"])
+    assert "cmc_month" not in always
+
+
+def test_a_relative_link_that_is_no_month_is_named(comet_upstream: Starlette) -> None:
+    at = open_page(cmc_preset="last-quarter")
+    assert "last-quarter" in texts(at.warning)
+    assert at.selectbox(key="cmc_month_choice").value == ""
 
 
 def test_an_unknown_workspace_is_named_beside_the_one_that_is_meant(

@@ -71,9 +71,9 @@ def test_a_link_sets_every_control_and_the_report_follows(lab: Lab) -> None:
     at = open_page(**link)
     assert at.multiselect(key="cmu_workspaces").value == link["cmu_workspaces"]
     assert at.multiselect(key="cmu_projects").value == link["cmu_projects"]
-    assert at.date_input(key="cmu_period").value == (since.date(), until.date())
-    chosen = [one.value for one in at.get("button_group")][:4]
-    assert chosen == ["Date range", "week", "workspace", "peak"]
+    assert at.selectbox(key="cmu_named").value == "shown"
+    chosen = [one.value for one in at.get("button_group")][:3]
+    assert chosen == ["week", "workspace", "peak"]
     assert at.toggle(key="cmu_archived").value is True
     assert at.number_input(key="cmu_series").value == 7
     runs = [
@@ -104,7 +104,7 @@ def test_the_copied_link_holds_every_control_and_shows_the_same_numbers(lab: Lab
     assert {key: value for key, value in query.items() if "_view_" not in key} == {
         "cmu_workspaces": [first, second],
         "cmu_projects": [project],
-        "cmu_span": ["All time"],
+        "cmu_preset": ["all-time"],
         "cmu_units": ["day"],
         "cmu_group": ["project"],
         "cmu_utilisation": ["mean"],
@@ -179,7 +179,7 @@ def test_another_unit_or_group_asks_for_nothing(lab: Lab) -> None:
     at = open_page(cmu_workspaces=lab.workspaces[0])
     shown = figures(at)
     lab.asked()
-    for place, value in ((1, "week"), (2, "user"), (3, "peak")):
+    for place, value in ((0, "week"), (1, "user"), (2, "peak")):
         at.get("button_group")[place].set_value(value)
         at = press(at, FETCH)
         assert at.metric

@@ -1,0 +1,181 @@
+"""Inputs for reports of one month: the month, or the current state, and the month compared with."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import TypeVar
+
+import streamlit as st
+
+from lib.comparisons import COMPARISONS, NONE
+from lib.errors import InputError
+from lib.periods import months_before
+from lib.presets import PRESETS
+from lib.ui.controls import Control, Moving
+from lib.ui.links import forget_link_problems
+
+Q = TypeVar("Q")
+
+_BACK = 36
+"""Months offered; a link may name an earlier one."""
+
+_OTHER = "other"
+
+
+def month(
+    prefix: str,
+    today: date,
+    presets: tuple[str, ...],
+    of: Callable[[Q], str],
+    *,
+    check: Callable[[str], object],
+    named: Callable[[str], str],
+) -> tuple[Control[Q, str], Control[Q, None]]:
+    """A month such as ``2026-10``, nothing for the current state; and the parameter that names one.
+
+    Args:
+        presets: names of months that links may hold.
+        of: the month of a question.
+        check: raises InputError for what is no month.
+        named: the month that a preset means today.
+    """
+    key, preset_key, kept = f"{prefix}_month", f"{prefix}_preset", f"{prefix}_month_kept"
+
+    def check_preset(values: list[str]) -> None:
+        if st.query_params.get(key):
+            raise InputError("period", "the link names a month, too; that one is shown.")
+        named(values[-1])
+
+    def draw() -> str:
+        linked = st.query_params.get(key, "") or named(st.query_params.get(preset_key, ""))
+        chosen: str = st.session_state.setdefault(kept, linked)
+        options = ["", *_months(today, chosen)]
+        st.session_state[f"{key}_choice"] = chosen
+
+        def take(value: str | None = None) -> None:
+            st.session_state[kept] = st.session_state[f"{key}_choice"] if value is None else value
+            forget_link_problems(prefix)
+
+        with st.container(width=200):
+            st.selectbox(
+                "Month (UTC)",
+                options,
+                format_func=lambda value: _title(value) if value else "Current",
+                key=f"{key}_choice",
+                on_change=take,
+                help="For servers that keep months. Current: what the server gives now.",
+            )
+        place = options.index(chosen)
+        for label, way, icon in (("Previous", 1, "left"), ("Next", -1, "right")):
+            there = place + way
+            possible = 0 <= there < len(options)
+            st.button(
+                label,
+                icon=f":material/chevron_{icon}:",
+                key=f"{prefix}_{label.lower()}",
+                disabled=not possible,
+                help=(_title(options[there]) or "Current") if possible else None,
+                on_click=take,
+                args=(options[there] if possible else "",),
+            )
+        st.query_params.pop(preset_key, None)
+        _write(key, chosen)
+        return chosen
+
+    def moving(question: Q) -> Moving | None:
+        names = (name for name in presets if named(name) == of(question))
+        name = next(names, None)
+        return Moving(preset_key, name, PRESETS[name].label) if name else None
+
+    return (
+        Control(key, draw, of, check=lambda values: check(values[-1]), moving=moving),
+        Control(preset_key, lambda: None, lambda _: None, check=check_preset),
+    )
+
+
+def month_compared(
+    prefix: str,
+    today: date,
+    among: tuple[str, ...],
+    of: Callable[[Q], str],
+    *,
+    check: Callable[[str], object],
+    resolved: Callable[[str, str], str],
+) -> Control[Q, str]:
+    """The month compared with: by name or by itself; nothing for none.
+
+    ``draw`` takes the month that is compared.
+
+    Args:
+        among: names of comparisons that give a month.
+        resolved: the month that a comparison and a month give.
+    """
+    key, kept = f"{prefix}_compare", f"{prefix}_compare_kept"
+
+    def way_of(chosen: str) -> str:
+        return chosen if chosen in among else _OTHER
+
+    def draw(compared: str) -> str:
+        chosen: str = st.session_state.setdefault(kept, st.query_params.get(key) or NONE)
+        labels = {**{name: COMPARISONS[name].label for name in among}, _OTHER: "Another month"}
+        st.session_state[key] = way_of(chosen)
+
+        def take_way() -> None:
+            way = st.session_state[key]
+            first = date.fromisoformat(f"{compared}-01") if compared else today
+            earlier = f"{months_before(first, 1):%Y-%m}"
+            st.session_state[kept] = earlier if way == _OTHER else way
+            forget_link_problems(prefix)
+
+        def take_month() -> None:
+            st.session_state[kept] = st.session_state[f"{key}_choice"]
+            forget_link_problems(prefix)
+
+        st.segmented_control(
+            "Compare with",
+            list(labels),
+            format_func=lambda name: labels.get(name, name),
+            key=key,
+            required=True,
+            on_change=take_way,
+            help="What is new, gone and changed since.",
+        )
+        if way_of(chosen) == _OTHER:
+            st.session_state[f"{key}_choice"] = chosen
+            with st.container(width=200):
+                st.selectbox(
+                    "Compared with",
+                    _months(today, chosen),
+                    format_func=_title,
+                    key=f"{key}_choice",
+                    on_change=take_month,
+                )
+        _write(key, "" if chosen == NONE else chosen)
+        return resolved(chosen, compared) if chosen in among else chosen
+
+    def moving(_: Q) -> Moving | None:
+        chosen = st.session_state.get(kept, NONE)
+        return Moving(key, chosen) if chosen in among and chosen != NONE else None
+
+    def check_compared(values: list[str]) -> None:
+        if values[-1] not in among:
+            check(values[-1])
+
+    return Control(key, draw, of, check=check_compared, moving=moving)
+
+
+def _months(today: date, chosen: str) -> list[str]:
+    """Latest first; one that is chosen is among them."""
+    offered = {f"{months_before(today, back):%Y-%m}" for back in range(_BACK)}
+    return sorted({*offered, *filter(None, [chosen])}, reverse=True)
+
+
+def _title(month: str) -> str:
+    return f"{date.fromisoformat(f'{month}-01'):%B %Y}" if month else ""
+
+
+def _write(key: str, value: str) -> None:
+    if value:
+        if st.query_params.get(key) != value:
+            st.query_params[key] = value
+    else:
+        st.query_params.pop(key, None)

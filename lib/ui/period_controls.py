@@ -1,0 +1,254 @@
+"""Inputs for days: a period by its name, with arrows, and what it is compared with.
+
+They apply at once, so they stand outside of forms. What is chosen is kept as days, in the session
+and in the address; names are read from the days again.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal, TypeVar
+
+import streamlit as st
+
+from lib.comparisons import COMPARISONS, NONE
+from lib.errors import InputError
+from lib.periods import EARLIEST, Period, parse_day
+from lib.presets import PRESETS, preset_of, resolve, step, title, unit_of
+from lib.ui.controls import Control, Moving
+from lib.ui.links import forget_link_problems
+
+Q = TypeVar("Q")
+
+_ALL, _SHOWN, _CUSTOM = "all-time", "shown", "custom"
+_ARROWS: tuple[tuple[str, Literal[-1, 1], str], ...] = (
+    ("Previous", -1, ":material/chevron_left:"),
+    ("Next", 1, ":material/chevron_right:"),
+)
+_OLD = {"true": "preceding", "false": NONE}
+"""What links said before comparisons had names."""
+
+
+def period(
+    prefix: str, today: date, default: Period | None, of: Callable[[Q], Period | None]
+) -> tuple[Control[Q, tuple[date, ...]], Control[Q, None]]:
+    """Days by name or one by one, and the parameter of links that name them.
+
+    ``draw`` of the first gives first and last day, or nothing for all time.
+
+    Args:
+        default: without a link; None for all time, which is then one of the choices.
+        of: the period of a question.
+    """
+    chosen = _Days(prefix, today, default)
+
+    def check_days(values: list[str]) -> None:
+        # A reversed range is kept, and the question refuses it
+        days = [parse_day("date", value) for value in values]
+        if len(days) > 2 or max(days) > today or min(days) < EARLIEST:
+            raise InputError(
+                "date range", f"it takes two days from {EARLIEST} until today, {today} (UTC)."
+            )
+
+    def check_name(values: list[str]) -> None:
+        if chosen.key in st.query_params:
+            raise InputError("period", "the link names days, too; these are shown.")
+        if values[-1] != _ALL or default is not None:
+            resolve(values[-1], today)
+
+    def linked(question: Q) -> list[str] | None:
+        pinned = of(question)
+        return [pinned.start.isoformat(), pinned.end.isoformat()] if pinned else None
+
+    def moving(question: Q) -> Moving | None:
+        pinned = of(question)
+        name = chosen.name_of((pinned.start, pinned.end)) if pinned else _ALL
+        return Moving(chosen.preset_key, name, PRESETS[name].label) if name in PRESETS else None
+
+    return (
+        Control(chosen.key, chosen.draw, linked, check=check_days, moving=moving),
+        Control(
+            chosen.preset_key,
+            lambda: None,
+            lambda question: None if of(question) else _ALL,
+            check=check_name,
+        ),
+    )
+
+
+def show_days(prefix: str, days: Period) -> None:
+    """Chooses days of a page's period input, as a button's callback."""
+    st.session_state[f"{prefix}_days"] = (days.start, days.end)
+    forget_link_problems(prefix)
+
+
+@dataclass(frozen=True)
+class _Days:
+    """A page's period input. Its days lie in the session, ``()`` for all time."""
+
+    prefix: str
+    today: date
+    default: Period | None
+
+    @property
+    def key(self) -> str:
+        """Of the days in the address."""
+        return f"{self.prefix}_period"
+
+    @property
+    def preset_key(self) -> str:
+        """Of a name in a link; the address then gets its days."""
+        return f"{self.prefix}_preset"
+
+    @property
+    def _kept(self) -> str:
+        return f"{self.prefix}_days"
+
+    def draw(self) -> tuple[date, ...]:
+        days = st.session_state.setdefault(self._kept, self._opened())
+        name = self.name_of(days)
+        self._draw_names(name, days)
+        self._draw_arrows(name, days)
+        if name == _CUSTOM:
+            self._draw_days(days)
+        in_address = [day.isoformat() for day in days]
+        st.query_params.pop(self.preset_key, None)
+        if st.query_params.get_all(self.key) != in_address:
+            st.query_params[self.key] = in_address
+        chosen: tuple[date, ...] = days
+        return chosen
+
+    def name_of(self, days: Sequence[date]) -> str:
+        """The choice that days are: the one made, as long as it means them."""
+        made = st.session_state.get(f"{self.prefix}_named")
+        if not days:
+            return _ALL
+        if made == _CUSTOM or days[0] > days[-1]:
+            return _CUSTOM
+        period = Period(days[0], days[-1])
+        if made in PRESETS and resolve(made, self.today) == period:
+            return str(made)
+        return preset_of(period, self.today) or _SHOWN
+
+    def _opened(self) -> tuple[date, ...]:
+        """What the link says, which was checked, else the default."""
+        linked = [parse_day("date", value) for value in st.query_params.get_all(self.key)]
+        name = st.query_params.get(self.preset_key, "")
+        if linked:
+            return linked[0], linked[-1]
+        if name in PRESETS:
+            st.session_state[f"{self.prefix}_named"] = name
+            return _ends(resolve(name, self.today))
+        return _ends(self.default) if self.default else ()
+
+    def _draw_names(self, name: str, days: Sequence[date]) -> None:
+        labels = {_ALL: "All time", **{key: preset.label for key, preset in PRESETS.items()}}
+        if self.default is not None:
+            del labels[_ALL]
+        if name == _SHOWN:
+            labels[_SHOWN] = title(Period(days[0], days[-1]), self.today)
+        labels[_CUSTOM] = "Custom days"
+        key = f"{self.prefix}_named"
+        st.session_state[key] = name
+        with st.container(width=230):
+            st.selectbox(
+                "Period (UTC)",
+                list(labels),
+                format_func=lambda choice: labels.get(choice, choice),
+                key=key,
+                on_change=self._take_name,
+            )
+
+    def _take_name(self) -> None:
+        name = st.session_state[f"{self.prefix}_named"]
+        if name in PRESETS:
+            show_days(self.prefix, resolve(name, self.today))
+        elif name == _ALL:
+            st.session_state[self._kept] = ()
+        elif name == _CUSTOM and not st.session_state[self._kept]:
+            show_days(self.prefix, resolve("this-year", self.today))
+
+    def _draw_arrows(self, name: str, days: Sequence[date]) -> None:
+        ordered = days and days[0] <= days[-1]
+        period = Period(days[0], days[-1]) if ordered else None
+        for label, way, icon in _ARROWS:
+            there = None
+            if period:
+                unit = PRESETS[name].unit if name in PRESETS else unit_of(period, self.today)
+                there = step(period, unit, way, self.today)
+            st.button(
+                label,
+                icon=icon,
+                key=f"{self.prefix}_{label.lower()}",
+                disabled=there is None,
+                help=str(there) if there else None,
+                on_click=show_days,
+                args=(self.prefix, there),
+            )
+
+    def _draw_days(self, days: tuple[date, ...]) -> None:
+        key = f"{self.prefix}_custom"
+        if len(st.session_state.get(key, days)) != 1:  # else one of two days is chosen yet
+            st.session_state[key] = days
+        with st.container(width=260):
+            half = len(
+                st.date_input(
+                    "Days (UTC, both included)",
+                    value=[],
+                    min_value=EARLIEST,
+                    max_value=self.today,
+                    key=key,
+                    format="YYYY-MM-DD",
+                    on_change=self._take_days,
+                )
+            )
+        if half == 1:
+            st.caption("Choose the last day, too.")
+
+    def _take_days(self) -> None:
+        chosen = st.session_state[f"{self.prefix}_custom"]
+        if len(chosen) == 2:
+            show_days(self.prefix, Period(*chosen))
+
+
+def _ends(period: Period) -> tuple[date, date]:
+    return period.start, period.end
+
+
+def comparison(
+    prefix: str, of: Callable[[Q], str], among: Sequence[str] = tuple(COMPARISONS), **drawn: Any
+) -> Control[Q, str]:
+    """What the period is compared with, by the names of ``COMPARISONS``.
+
+    Args:
+        of: the comparison of a question.
+        among: those that the platform offers; the first unless ``default`` says another.
+    """
+    key = f"{prefix}_compare"
+    default = drawn.pop("default", among[0])
+
+    def check(values: list[str]) -> None:
+        if _OLD.get(values[-1], values[-1]) not in among:
+            raise InputError(
+                "comparison", f"{values[-1][:60]!r} is unknown.", f"Use {', '.join(among)}."
+            )
+
+    def draw() -> str:
+        linked = st.query_params.get(key, default)
+        st.session_state[key] = st.session_state.get(key, _OLD.get(linked, linked))
+        chosen: str = st.segmented_control(
+            "Compare with",
+            list(among),
+            format_func=lambda name: COMPARISONS[name].label,
+            key=key,
+            required=True,
+            persist_state="session",
+            on_change=forget_link_problems,
+            args=(prefix,),
+            **drawn,
+        )
+        if st.query_params.get(key) != chosen:
+            st.query_params[key] = chosen
+        return chosen
+
+    return Control(key, draw, of, check=check)
