@@ -193,7 +193,7 @@ def _with_line(drawn: alt.Chart, chart: OverTime | Stacks | Levels, own: alt.Too
             color=_BEFORE,
             strokeDash=[5, 4],
             strokeWidth=1.5,
-            point=alt.OverlayMarkDef(size=18, color=_BEFORE),
+            point=alt.OverlayMarkDef(size=40, color=_BEFORE),
         )
         .encode(
             x=encoding.x,

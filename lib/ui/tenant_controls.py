@@ -7,10 +7,10 @@ from typing import Any
 import streamlit as st
 
 from lib.loader.tenants import TenantSource
-from lib.periods import Period, months_before
+from lib.presets import resolve
 from lib.reports.report import Report
 from lib.sources.tenants.query import (
-    MONTHS,
+    COMPARED_WITH,
     SORTS,
     TenantQuery,
     check_tenant_query,
@@ -18,7 +18,7 @@ from lib.sources.tenants.query import (
 from lib.ui.ask import Asked, Draw, ask
 from lib.ui.controls import Control, both_ends, choice, ids, known_names, past, whole
 from lib.ui.page import Page
-from lib.ui.period_controls import period
+from lib.ui.period_controls import comparison, period
 from lib.upstreams import tenant_upstream
 
 _MOST_ROWS = 100_000
@@ -39,8 +39,8 @@ def tenant_controls(page: Page) -> Asked[TenantSource, TenantQuery]:
         demo="Nothing is configured, so made-up tenants are shown. Set REDIS_PRIMARY_ENDPOINT "
         "and CONTROL_DATABASE_URL (see devenv.sh.example).",
         controls=_controls(today),
-        at_once=lambda draw: (draw["red_period"](), draw["red_span"]())[0],
-        form=lambda draw, days: _form(draw, days, today),
+        at_once=lambda draw: (draw["red_period"](), draw["red_span"](), draw["red_compare"]()),
+        form=lambda draw, chosen: _form(draw, chosen[0], chosen[2], today),
     )
 
 
@@ -50,7 +50,9 @@ def names_of(report: Report) -> dict[str, dict[str, str]]:
     return {"red_tenants": {tenant: tenant for tenant in tenants}}
 
 
-def _form(draw: Draw, days: tuple[date, ...], today: date) -> Callable[[], TenantQuery]:
+def _form(
+    draw: Draw, days: tuple[date, ...], compare: str, today: date
+) -> Callable[[], TenantQuery]:
     """Draws the inputs; what it returns checks them, once the form is complete."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=420):
@@ -60,16 +62,23 @@ def _form(draw: Draw, days: tuple[date, ...], today: date) -> Callable[[], Tenan
     def question() -> TenantQuery:
         since, until = both_ends(days)
         return check_tenant_query(
-            since=since, until=until, today=today, tenants=tenants, sort=sort, top=top or None
+            since=since,
+            until=until,
+            today=today,
+            tenants=tenants,
+            sort=sort,
+            top=top or None,
+            compare=compare,
         )
 
     return question
 
 
 def _controls(today: date) -> tuple[Control[TenantQuery, Any], ...]:
-    months = Period(months_before(today, MONTHS - 1), today)
+    """Without a link: which tenants grew most this month."""
     return (
-        *period("red", today, months, lambda query: query.period),
+        *period("red", today, resolve("this-month", today), lambda query: query.period),
+        comparison("red", lambda query: query.compare, COMPARED_WITH, default="month-before"),
         past("red_span", "Date range"),
         ids("red_tenants", "Tenants", lambda query: list(query.tenants)),
         choice("red_sort", "Sort by", SORTS, lambda query: query.sort),

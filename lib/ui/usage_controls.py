@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from lib.comparisons import NONE
 from lib.errors import InputError
 from lib.loader.comet_source import CometSource
 from lib.loader.experiments import load_comet_usage, load_projects, load_workspaces
@@ -27,7 +28,7 @@ from lib.ui.controls import Control, both_ends, choice, ids, past, toggle, whole
 from lib.ui.links import leave_out_of_link
 from lib.ui.load import shown_before
 from lib.ui.page import Page
-from lib.ui.period_controls import period
+from lib.ui.period_controls import comparison, period
 from lib.ui.text import literal
 
 _WORKSPACES, _PROJECTS = "cmu_workspaces", "cmu_projects"
@@ -55,8 +56,8 @@ def usage_controls(page: Page) -> Asked[CometSource, CometUsageQuery]:
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
         "devenv.sh.example), or type a key in the sidebar.",
         controls=controls,
-        at_once=lambda draw: (draw["cmu_period"](), draw["cmu_span"]())[0],
-        form=lambda draw, days: _form(draw, days, targets, today),
+        at_once=_at_once,
+        form=lambda draw, chosen: _form(draw, chosen, targets, today),
     )
 
 
@@ -138,10 +139,21 @@ def _pick(
     return [offered.get(shown, shown) for shown in chosen]
 
 
+def _at_once(draw: Draw) -> tuple[tuple[date, ...], str]:
+    """The days, and what they are compared with: nothing came before all time."""
+    days = draw["cmu_period"]()
+    draw["cmu_span"]()
+    if days:
+        return days, draw["cmu_compare"]()
+    st.query_params.pop("cmu_compare", None)
+    return days, NONE
+
+
 def _form(
-    draw: Draw, days: tuple[date, ...], targets: list[str], today: date
+    draw: Draw, chosen: tuple[tuple[date, ...], str], targets: list[str], today: date
 ) -> Callable[[], CometUsageQuery]:
     """Draws the inputs; what it returns checks them, once the form is complete."""
+    days, compare = chosen
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         unit, archived = draw["cmu_units"](), draw["cmu_archived"]()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
@@ -163,6 +175,7 @@ def _form(
             utilisation=utilisation,
             group=group,
             max_series=series,
+            compare=compare,
         )
 
     return question
@@ -188,6 +201,7 @@ def _controls(page: Page, today: date) -> tuple[Control[CometUsageQuery, Any], .
             "All of these workspaces",
         ),
         *period("cmu", today, None, lambda query: query.period),
+        comparison("cmu", lambda query: query.compare),
         past("cmu_span", "All time", "Date range"),
         choice("cmu_units", "Units", UNITS, lambda query: query.unit),
         toggle("cmu_archived", "Archived, too", lambda query: query.archived),

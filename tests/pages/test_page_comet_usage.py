@@ -67,13 +67,14 @@ def test_a_link_sets_every_control_and_the_report_follows(lab: Lab) -> None:
         "cmu_utilisation": "peak",
         "cmu_archived": "true",
         "cmu_series": "7",
+        "cmu_compare": "preceding",
     }
     at = open_page(**link)
     assert at.multiselect(key="cmu_workspaces").value == link["cmu_workspaces"]
     assert at.multiselect(key="cmu_projects").value == link["cmu_projects"]
     assert at.selectbox(key="cmu_named").value == "shown"
-    chosen = [one.value for one in at.get("button_group")][:3]
-    assert chosen == ["week", "workspace", "peak"]
+    chosen = [one.value for one in at.get("button_group")][:4]
+    assert chosen == ["preceding", "week", "workspace", "peak"]
     assert at.toggle(key="cmu_archived").value is True
     assert at.number_input(key="cmu_series").value == 7
     runs = [
@@ -89,7 +90,14 @@ def test_a_link_sets_every_control_and_the_report_follows(lab: Lab) -> None:
     assert shown["Experiments"] == str(len(runs))
     assert any(one["archived"] for one in runs), "else the switch would show nothing"
     assert "GPU use, mean of peaks" in shown
-    assert at.tabs[0].label == "By week"
+    assert [tab.label for tab in at.tabs][:2] == ["Changes", "By week"]
+
+
+def test_all_time_is_compared_with_nothing_and_the_address_says_so(lab: Lab) -> None:
+    at = open_page(cmu_workspaces=lab.workspaces[0], cmu_compare="preceding")
+    assert "cmu_compare" not in at.query_params
+    assert "cmu_compare" not in [one.key for one in at.get("button_group")]
+    assert at.tabs[0].label == "By month"
 
 
 def day_of(one: dict[str, Any]) -> Any:
@@ -105,6 +113,7 @@ def test_the_copied_link_holds_every_control_and_shows_the_same_numbers(lab: Lab
         "cmu_workspaces": [first, second],
         "cmu_projects": [project],
         "cmu_preset": ["all-time"],
+        "cmu_compare": ["none"],
         "cmu_units": ["day"],
         "cmu_group": ["project"],
         "cmu_utilisation": ["mean"],
@@ -184,7 +193,7 @@ def test_another_unit_or_group_asks_for_nothing(lab: Lab) -> None:
         at = press(at, FETCH)
         assert at.metric
         assert lab.asked() == []
-    assert at.tabs[0].label == "By week"
+    assert [tab.label for tab in at.tabs][:2] == ["Changes", "By week"]
     assert figures(at)["Experiments"] == shown["Experiments"]
     assert "GPU use, mean of peaks" in figures(at)
 

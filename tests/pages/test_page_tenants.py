@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,19 @@ def test_with_nothing_configured_made_up_tenants_are_shown_and_called_demo() -> 
     at = open_link()
     assert "Demo data" in texts(at.info)
     assert figures(at)["Tenants with usage"] == "59"
+
+
+def test_without_a_link_the_page_says_which_tenants_grew_most_this_month() -> None:
+    at = open_link()
+    today = datetime.now(UTC).date()
+    assert at.query_params["red_compare"] == "month-before"
+    assert at.query_params["red_period"] == [f"{today:%Y-%m}-01", f"{today}"]
+    assert at.tabs[0].label == "Changes"
+    changes = at.tabs[0].dataframe[0].value
+    sizes = changes["total_tokens_change"].dropna().abs().tolist()
+    assert sizes[:-1] == sorted(sizes[:-1], reverse=True)  # the last row sums all others
+    assert f"{today:%Y-%m} has run {today.day} of" in texts(at.caption)
+    assert all(metric.delta for metric in at.metric)
 
 
 def test_a_configured_redis_is_read_and_its_whole_months_are_said(configured: str) -> None:
