@@ -10,8 +10,11 @@ from lib.reports.report import Figure, Report
 HEADLINE_FIGURES = 6
 """As many as the screen has in front; the others stand in lines below."""
 
-CARD_HEIGHT, CARD_HEIGHT_WITH_CHANGE = 14.5, 19.0
+CARD_HEIGHT, CARD_INSET = 14.5, 3.0
+CHANGE_SIZE = 7.0
+CHANGE_LINE = CHANGE_SIZE * POINT * LEADING
 CARDS_PER_ROW, HEADLINES_PER_ROW = (4, 5), (3,)
+LINES_PER_ROW = 3
 GAP = 3.0
 LINE_HEIGHT = 4.4
 HEADING_SIZE, TEXT_SIZE = 10.0, 8.0
@@ -90,7 +93,9 @@ def _draw_cards(page: Paper, figures: Sequence[Figure], counts: tuple[int, ...])
     width = (page.epw - GAP * (per_row - 1)) / per_row
     for start in range(0, len(figures), per_row):
         row = figures[start : start + per_row]
-        height = CARD_HEIGHT_WITH_CHANGE if any(shown.delta for shown in row) else CARD_HEIGHT
+        changes = [_change_lines(page, shown, width - 2 * CARD_INSET) for shown in row]
+        most = max(map(len, changes))
+        height = CARD_HEIGHT + (most * CHANGE_LINE + 1 if most else 0)
         page.room_for(height)
         for place, shown in enumerate(row):
             _draw_card(page, shown, page.l_margin + place * (width + GAP), width, height)
@@ -102,7 +107,7 @@ def _draw_card(page: Paper, shown: Figure, left: float, width: float, height: fl
     page.set_draw_color(page.HAIRLINE)
     page.set_fill_color(page.CARD)
     page.rect(left, page.y, width, height, style="DF")
-    inside, room = left + 3, width - 6
+    inside, room = left + CARD_INSET, width - 2 * CARD_INSET
     mark = "incomplete" if shown.incomplete else ""
     marked = page.measure(mark, size=7)
     page.put(inside, page.y + 2, shown.label, size=8, colour=page.FAINT, width=room - marked - 2)
@@ -110,37 +115,58 @@ def _draw_card(page: Paper, shown: Figure, left: float, width: float, height: fl
     value = figure(shown)
     size = min(15.0, 15.0 * room / max(page.measure(value, size=15, bold=True), 1))
     page.put(inside, page.y + 6.5, value, size=size, bold=True)
-    if shown.delta:
-        change = f"{delta(shown.delta, shown.unit)} vs {visible(shown.delta.against)}"
-        page.put(inside, page.y + 14, change, size=7, colour=page.FAINT, width=room)
+    for place, line in enumerate(_change_lines(page, shown, room)):
+        top = page.y + 14 + place * CHANGE_LINE
+        page.put(inside, top, line, size=CHANGE_SIZE, colour=page.FAINT)
+
+
+def _change_lines(page: Paper, shown: Figure, room: float) -> list[str]:
+    """The whole change, since its end may say that a month still runs."""
+    if shown.delta is None:
+        return []
+    change = f"{delta(shown.delta, shown.unit)} vs {visible(shown.delta.against)}"
+    return page.lines(change, room, size=CHANGE_SIZE)
 
 
 def _draw_lines(page: Paper, figures: Sequence[Figure]) -> None:
-    (per_row,) = HEADLINES_PER_ROW
+    widest = max((_line_width(page, shown) for shown in figures), default=0.0)
+    per_row = max(min(LINES_PER_ROW, int(page.epw / (widest + 2 * GAP))), 1)
     width = (page.epw - GAP * (per_row - 1)) / per_row
     for start in range(0, len(figures), per_row):
         page.room_for(LINE_HEIGHT)
         for place, shown in enumerate(figures[start : start + per_row]):
-            _draw_line(page, shown, page.l_margin + place * (width + GAP) + 3, width - 6)
+            left = page.l_margin + place * (width + GAP) + GAP
+            _draw_line(page, shown, left, width - 2 * GAP)
         page.y += LINE_HEIGHT
     compared = dict.fromkeys(visible(shown.delta.against) for shown in figures if shown.delta)
     if compared:
         said = f"Changes are vs {', '.join(compared)}."
-        page.paragraph(said, size=7, colour=page.FAINT, left=page.l_margin + 3)
+        page.paragraph(said, size=CHANGE_SIZE, colour=page.FAINT, left=page.l_margin + GAP)
     page.y += GAP if figures else 0
 
 
+def _line_width(page: Paper, shown: Figure) -> float:
+    """Millimetres at which nothing of a line is cut."""
+    value = page.measure(figure(shown), size=TEXT_SIZE, bold=True)
+    beside = sum(page.measure(words, size=CHANGE_SIZE) + 2 for words, _ in _beside(page, shown))
+    return page.measure(shown.label, size=TEXT_SIZE) + 3 + beside + value + GAP
+
+
+def _beside(page: Paper, shown: Figure) -> list[tuple[str, str]]:
+    """What stands left of a value, from right to left: words and their colour."""
+    marks = [("incomplete", page.WARNING)] if shown.incomplete else []
+    changes = [(delta(shown.delta, shown.unit), page.FAINT)] if shown.delta else []
+    return marks + changes
+
+
 def _draw_line(page: Paper, shown: Figure, left: float, room: float) -> None:
-    """Label, change, mark and value of a figure; the label is cut where the others need its room."""
+    """Label, change, mark and value of a figure."""
     value, right = figure(shown), left + room
     size = min(TEXT_SIZE, TEXT_SIZE * room / max(page.measure(value, size=TEXT_SIZE, bold=True), 1))
     right -= page.measure(value, size=size, bold=True)
     page.put(right, page.y, value, size=size, bold=True)
-    change = delta(shown.delta, shown.unit) if shown.delta else ""
-    mark = "incomplete" if shown.incomplete else ""
-    for words, colour in ((mark, page.WARNING), (change, page.FAINT)):
-        if words:
-            right -= page.measure(words, size=7) + 2
-            page.put(right, page.y + 0.3, words, size=7, colour=colour)
+    for words, colour in _beside(page, shown):
+        right -= page.measure(words, size=CHANGE_SIZE) + 2
+        page.put(right, page.y + 0.3, words, size=CHANGE_SIZE, colour=colour)
     label_room = max(right - left - 2, 0)
     page.put(left, page.y, shown.label, size=TEXT_SIZE, colour=page.FAINT, width=label_room)

@@ -42,7 +42,8 @@ def draw_table(page: Paper, table: Table) -> None:
     placed = _placed(page, shown, page.l_margin, page.epw)
     remarks = left_out(table, shown=_keys(placed), rows=rows, place=IN_CSV)
     tail = (1 + len(remarks)) * ROW
-    page.room_for(9 + 2 * LINE + min(rows, KEPT_TOGETHER + 2) * ROW + tail)
+    front = _front_height(page, table, placed, page.epw)
+    page.room_for(front + min(rows, KEPT_TOGETHER + 2) * ROW + tail)
     _draw_title(page, table, page.l_margin, page.epw)
     if rows:
         _draw_headings(page, placed)
@@ -79,13 +80,7 @@ def table_block(page: Paper, table: Table, width: float, most: int) -> Block:
         _draw_end(page, moved, rows, remarks, DENSE_ROW)
 
     height = (
-        TITLE_SIZE
-        * POINT
-        * LEADING
-        * len(page.lines(table.title, width, size=TITLE_SIZE, bold=True))
-        + NOTE_SIZE * POINT * LEADING * len(page.lines(table.note, width, size=NOTE_SIZE))
-        + BEFORE_HEADINGS
-        + (LINE * _heading_lines(placed) + BELOW_HEADINGS if rows else LINE)
+        _front_height(page, table, placed, width)
         + (rows + any(column.shown.total for column in placed)) * DENSE_ROW * (rows > 0)
         + sum(
             BEFORE_REMARK + LINE * len(page.lines(remark, width, size=SIZE)) for remark in remarks
@@ -96,6 +91,15 @@ def table_block(page: Paper, table: Table, width: float, most: int) -> Block:
 
 def _keys(placed: Sequence[_Placed]) -> list[str]:
     return [column.shown.column.key for column in placed]
+
+
+def _front_height(page: Paper, table: Table, placed: list[_Placed], width: float) -> float:
+    """Millimetres of what stands above the first row, or of all when there is none."""
+    title = page.lines(table.title, width, size=TITLE_SIZE, bold=True)
+    note = page.lines(table.note, width, size=NOTE_SIZE)
+    headings = LINE if table.frame.empty else LINE * _heading_lines(placed) + BELOW_HEADINGS
+    words = (len(title) * TITLE_SIZE + len(note) * NOTE_SIZE) * POINT * LEADING
+    return words + BEFORE_HEADINGS + headings
 
 
 def _draw_title(page: Paper, table: Table, left: float, width: float) -> None:

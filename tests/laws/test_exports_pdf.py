@@ -192,6 +192,20 @@ def test_the_last_rows_of_a_table_stay_with_its_totals_above_the_footer(rows):
     assert sum(page.extract_text().count("alpha") for page in pages) == rows
 
 
+@pytest.mark.parametrize("rows", range(12, 24))
+def test_what_a_table_leaves_out_is_said_on_the_page_of_its_end(rows):
+    short = table(
+        [row("short", 7_654_321)], title="Last", note="A note. " * 50, brief=("name", "requests")
+    )
+    made = report(tables=(table([row()] * rows), short))
+    (page,) = [
+        text
+        for text in (page.extract_text() for page in document(made, detail=True).pages)
+        if "7,654,321" in text
+    ]
+    assert page.index("Last") < page.index("7 more columns: see the CSV.")
+
+
 def test_columns_that_do_not_fit_are_counted_and_numbers_go_first():
     keys = [f"text_{place}" for place in range(30)]
     frame = pd.DataFrame({key: ["some rather long name here"] for key in keys} | {"n": [1234567]})

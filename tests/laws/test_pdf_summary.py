@@ -3,6 +3,7 @@
 import io
 import re
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -117,6 +118,19 @@ def test_every_figure_stands_on_the_first_page_with_its_change_and_mark():
         assert f"+{50 + at} (no base)" in first
     assert first.count("vs before") == HEADLINE_FIGURES + 1
     assert first.count("incomplete") == len(figures)
+
+
+def test_no_figure_is_cut_however_long_its_words():
+    against = "2026-10, which is whole; 2026-11 has run 27 of 30 days and is not yet over"
+    label = "Cost per request of all endpoints that count"
+    change = Delta(Decimal("0.009"), Decimal("0.000456"), 4.5, against)
+    figures = tuple(
+        Figure(f"f{at}", label, Decimal("0.009456"), "USD/request", delta=change, incomplete=True)
+        for at in range(HEADLINE_FIGURES + 4)
+    )
+    first = " ".join(pages_of(report(figures=figures))[0].split())
+    assert first.count(label) == len(figures)
+    assert first.count(against) == HEADLINE_FIGURES + 1
 
 
 @quick
