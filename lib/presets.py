@@ -90,6 +90,15 @@ def step(period: Period, unit: Unit, by: Literal[-1, 1], today: date) -> Period 
     return moved if EARLIEST <= moved.start <= today else None
 
 
+def reaching(period: Period, day: date, today: date) -> Period:
+    """The period stepped back, by its unit, until it holds an earlier day."""
+    unit = unit_of(period, today)
+    if unit != "days":
+        return _around(day, unit, today)
+    move = timedelta(days=-(-(period.start - day).days // period.days) * period.days)
+    return Period(period.start - move, period.end - move)
+
+
 def _around(day: date, unit: Unit, today: date, by: int = 0) -> Period:
     """The unit of the calendar that a day lies in, or one ``by`` units after; until today at most."""
     months = _MONTHS[unit]

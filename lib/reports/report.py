@@ -155,6 +155,8 @@ class Report:
         totals: the control totals of the JSON form; None where a total cannot be known.
         period: the days that are counted; None for a report of no period.
         state_at: the moment whose levels it shows; None for a report that counts what happened.
+        nearest: for a period without data, the nearest earlier one that has some; None where it has
+            some itself, or where that is not known.
         host: where the data came from, host name only; never holds a credential.
         generated_at: UTC.
         demo: the data is made up.
@@ -175,6 +177,7 @@ class Report:
     demo: bool = False
     main_table: str = field(default="")
     state_at: datetime | None = None
+    nearest: Period | None = None
 
     @property
     def complete(self) -> bool:

@@ -6,7 +6,7 @@ and in the address; names are read from the days again.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Literal, TypeVar
 
 import streamlit as st
@@ -80,6 +80,25 @@ def show_days(prefix: str, days: Period) -> None:
     """Chooses days of a page's period input, as a button's callback."""
     st.session_state[f"{prefix}_days"] = (days.start, days.end)
     forget_link_problems(prefix)
+
+
+def offer_earlier(prefix: str, empty: Period, nearest: Period | None) -> None:
+    """A button that leads from days without data to earlier ones.
+
+    Args:
+        nearest: those that are known to have data; else it leads to the period before.
+    """
+    today = datetime.now(UTC).date()
+    there = nearest or step(empty, unit_of(empty, today), -1, today)
+    if there is not None:
+        st.button(
+            f"Show {title(there, today)}",
+            icon=":material/history:",
+            key=f"{prefix}_nearest",
+            help="The nearest earlier period that has data." if nearest else "The period before.",
+            on_click=show_days,
+            args=(prefix, there),
+        )
 
 
 @dataclass(frozen=True)

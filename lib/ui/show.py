@@ -12,6 +12,7 @@ from lib.exports.formats import EPOCH_MS
 from lib.reports.report import ChartSpec, Column, Figure, Report, Table
 from lib.ui.altair_charts import drawing
 from lib.ui.links import VIEW
+from lib.ui.period_controls import offer_earlier
 from lib.ui.text import literal
 from lib.usage.exact import fits_int64
 
@@ -35,12 +36,15 @@ def show_report(report: Report, prefix: str) -> None:
         prefix: starts the names of the page's parameters in the URL.
     """
     _show_standing(report)
-    if all(table.frame.empty for table in report.tables):
+    empty = all(table.frame.empty for table in report.tables)
+    if empty or report.nearest is not None:
         st.info(
             "No usage in this selection. Choose other days, or remove a filter.",
             icon=":material/inbox:",
         )
-    else:
+        if report.period is not None:
+            offer_earlier(prefix, report.period, report.nearest)
+    if not empty:
         _show_figures(report.figures)
         _show_charts(report.charts, prefix)
         _show_tables(report.tables, prefix)

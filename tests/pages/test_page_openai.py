@@ -122,6 +122,8 @@ def test_days_without_usage_are_said_to_be_empty(upstream: Starlette) -> None:
     at = open_page(oai_period=["2020-01-01", "2020-01-03"])
     assert "No usage in this selection" in texts(at.info)
     assert not at.metric
+    _press(at, "Show 2019-12-29 to 2019-12-31").run()
+    assert at.query_params["oai_period"] == ["2019-12-29", "2019-12-31"]
 
 
 def test_a_failed_endpoint_is_listed_beside_what_the_others_answered(upstream: Starlette) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lib.errors import InputError
 from lib.periods import EARLIEST, Period
-from lib.presets import PRESETS, Unit, preset_of, resolve, step, unit_of
+from lib.presets import PRESETS, Unit, preset_of, reaching, resolve, step, title, unit_of
 
 TODAY = date(2026, 11, 27)
 days = st.dates(date(2002, 1, 1), date(2035, 12, 31))
@@ -121,3 +121,29 @@ def test_there_is_no_step_into_the_future_or_before_there_was_anything() -> None
     first = Period(EARLIEST, date(2000, 1, 31))
     assert step(first, "month", -1, TODAY) is None
     assert step(first, "days", -1, TODAY) is None
+
+
+@given(periods_of(), st.integers(1, 800))
+def test_a_period_stepped_back_to_a_day_holds_it_and_nothing_of_the_period(
+    given_period: tuple[Period, Unit, date], back: int
+) -> None:
+    period, _, today = given_period
+    day = period.start - timedelta(days=back)
+    there = reaching(period, day, today)
+    assert there.start <= day <= there.end < period.start
+    if unit_of(period, today) == "days":
+        assert there.days == period.days
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "called"),
+    [
+        (date(2026, 10, 1), date(2026, 10, 31), "October 2026"),
+        (date(2026, 11, 1), TODAY, "November 2026"),
+        (date(2026, 4, 1), date(2026, 6, 30), "Q2 2026"),
+        (date(2025, 1, 1), date(2025, 12, 31), "2025"),
+        (date(2026, 10, 5), date(2026, 10, 11), "2026-10-05 to 2026-10-11"),
+    ],
+)
+def test_a_period_is_called_as_people_call_it(start: date, end: date, called: str) -> None:
+    assert title(Period(start, end), TODAY) == called

@@ -43,6 +43,30 @@ def test_empty_months_count_zero_and_have_no_utilisation() -> None:
     assert (january["gpu_utilisation"], march["gpu_utilisation"]) == (50.0, 80.0)
 
 
+@pytest.mark.parametrize(
+    ("asked", "nearest"),
+    [
+        (Period(date(2024, 6, 1), date(2024, 6, 30)), Period(date(2024, 3, 1), date(2024, 3, 31))),
+        (Period(date(2024, 3, 9), date(2024, 3, 11)), Period(date(2024, 3, 3), date(2024, 3, 5))),
+        (Period(date(2024, 3, 4), date(2024, 3, 6)), None),
+        (Period(date(2023, 6, 1), date(2023, 6, 30)), None),
+        (None, None),
+    ],
+)
+def test_a_period_without_experiments_knows_the_nearest_earlier_one_that_has_some(
+    asked: Period | None, nearest: Period | None
+) -> None:
+    past = run(ms(2024, 5, 5), archived=True)
+    answer = answer_of([run(-(10**18)), run(ms(2024, 1, 5)), run(ms(2024, 3, 5)), past])
+    assert build(answer, period=asked).nearest == nearest
+
+
+def test_a_project_that_failed_may_have_experiments_so_no_other_period_is_offered() -> None:
+    answer = answer_of([run(ms(2024, 3, 5))], failed=[("vision", "lost")])
+    june = Period(date(2024, 6, 1), date(2024, 6, 30))
+    assert build(answer, period=june).nearest is None
+
+
 def test_an_average_weighs_every_experiment_the_same() -> None:
     rows = [on_gpu(ms(2024, 1, 5), 90.0)] + [on_gpu(ms(2024, 2, day), 10.0) for day in range(1, 10)]
     for unit in ("month", "week", "day"):

@@ -1,9 +1,11 @@
 """Experiments, users, run time and GPU use of a Comet server as one report."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from lib.comparisons import NONE, days_compared
+from lib.periods import EARLIEST, Period, epoch, from_epoch
+from lib.presets import reaching
 from lib.reports.experiments.charts import usage_charts
 from lib.reports.experiments.comparison import changes, compared_tables, doubts
 from lib.reports.experiments.figures import (
@@ -90,7 +92,23 @@ def build_comet_usage(
         host=answer.host,
         demo=demo,
         main_table="by_bucket",
+        nearest=_nearest(answer, query, now.date()),
     )
+
+
+def _nearest(answer: CometUsageAnswer, query: CometUsageQuery, today: date) -> Period | None:
+    """Of a period without experiments: stepped back to the last that started before it."""
+    if query.period is None or _failed(answer):
+        return None
+    experiments = answer.experiments
+    counted = experiments if query.archived else experiments[~experiments["archived"]]
+    starts = counted["start_ms"].dropna()
+    first, end = query.period.start_epoch * 1_000, query.period.end_epoch * 1_000
+    earlier = starts[starts.between(epoch(EARLIEST) * 1_000, first - 1)]
+    if earlier.empty or starts.between(first, end - 1).any():
+        return None
+    there = reaching(query.period, from_epoch(int(earlier.max()) // 1_000).date(), today)
+    return there if there.start >= EARLIEST else None
 
 
 @dataclass(frozen=True)
