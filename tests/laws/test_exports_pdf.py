@@ -195,7 +195,7 @@ def test_the_last_rows_of_a_table_stay_with_its_totals_above_the_footer(rows):
 @pytest.mark.parametrize("rows", range(12, 24))
 def test_what_a_table_leaves_out_is_said_on_the_page_of_its_end(rows):
     short = table(
-        [row("short", 7_654_321)], title="Last", note="A note. " * 50, brief=("name", "requests")
+        [row("short", 7_654_321)], title="Last", note="A note. " * 200, brief=("name", "requests")
     )
     made = report(tables=(table([row()] * rows), short))
     (page,) = [
