@@ -159,6 +159,7 @@ def test_the_example_of_the_reporting_tool_comes_out_to_the_digit() -> None:
         ("Tenants with usage", 2),
         ("Average requests per tenant", 1_070),
         ("Average tokens per tenant", 198_500),
+        ("Tokens per request", pytest.approx(397_000 / 2_140)),
         ("Top usage tenant: abc123def456", 232_000),
     ]
     assert report.table("tenants").note.startswith("2 tenants;")
@@ -217,7 +218,7 @@ def test_an_empty_answer_is_a_report_without_averages() -> None:
     report = build(answer_of({}, listed=None))
     assert all(table.frame.empty for table in report.tables)
     assert [report.totals[key] for key in (*SUMS, "tenants_with_usage")] == [0] * 6
-    assert [figure.value for figure in report.figures] == [0, 0, 0, None, None, None]
+    assert [figure.value for figure in report.figures] == [0, 0, 0, None, None, None, None]
     assert report.charts == ()
     assert report.complete
     assert to_pdf(report)

@@ -13,7 +13,7 @@ from lib.reports.tenants.comparison import (
     compared_tables,
     selected,
 )
-from lib.reports.tenants.figures import Earlier, tenant_figures
+from lib.reports.tenants.figures import Earlier, tenant_figures, tokens_per_request
 from lib.reports.tenants.notes import tenant_notes
 from lib.reports.tenants.select import TenantSelection
 from lib.reports.tenants.tables import (
@@ -51,7 +51,10 @@ def build_tenant_usage(
         filters=query.described(),
         generated_at=now,
         sources=(*own, *(replace(status, part="counters compared with") for status in trouble)),
-        totals=totals,
+        totals={
+            **totals,
+            "tokens_per_request": tokens_per_request(totals, now_read.tenants, own),
+        },
         figures=tuple(
             tenant_figures(totals, now_read.tenants, own, _earlier(now_read, before, now))
         ),

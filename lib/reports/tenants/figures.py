@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from lib.reports.compared import change_of
 from lib.reports.report import Delta, Figure, SourceStatus
 from lib.reports.tenants.select import TenantSelection
+from lib.reports.tenants.tables import PER_REQUEST
 from lib.sources.tenants.tables import METRICS, TOKENS, TOTAL_TOKENS
-from lib.usage.exact import percent_change, total
+from lib.usage.exact import percent_change, percent_of, rate, total
 
 Totals = Mapping[str, int | None]
 
@@ -32,6 +34,24 @@ def _total(cells: "pd.Series[Any]", key: str, chosen: TenantSelection) -> int | 
     parts = TOKENS if key == TOTAL_TOKENS else (key,)
     metric = chosen.anomalies["metric"]
     return None if bool((metric.isna() | metric.isin(parts)).any()) else 0
+
+
+def tokens_per_request(
+    totals: Totals, tenants: pd.DataFrame, sources: Iterable[SourceStatus]
+) -> float | None:
+    """Total tokens by requests; None unless both are whole, and of the same tenants."""
+    tokens, requests = totals[TOTAL_TOKENS], totals["requests"]
+    one_sided = tenants[TOTAL_TOKENS].notna() != tenants["requests"].notna()
+    if tokens is None or requests is None or _is_incomplete(sources) or one_sided.any():
+        return None
+    ratio = rate(tokens, requests)
+    return None if ratio is None else float(ratio)
+
+
+def _is_incomplete(sources: Iterable[SourceStatus]) -> bool:
+    return any(
+        source.source == "redis" and source.status in ("failed", "partial") for source in sources
+    )
 
 
 def _with_usage(tenants: pd.DataFrame, chosen: TenantSelection) -> int | None:
@@ -107,6 +127,14 @@ class Earlier:
             return None
         return Delta(before, now - before, percent_change(now, before), self.against)
 
+    def ratio_delta(self, now: float | None) -> Delta | None:
+        """The change of tokens per request, where both are known."""
+        before = tokens_per_request(self.totals, self.tenants, ()) if self.whole else None
+        change = change_of(now, before)
+        if change is None or before is None:
+            return None
+        return Delta(before, change, percent_of(change, before), self.against)
+
     def tokens_of(self, tenant: str) -> int | None:
         """Total tokens of a tenant; one without a counter had none."""
         rows = self.tenants.loc[self.tenants["tenant_id"] == tenant, "total_tokens"].dropna()
@@ -120,13 +148,16 @@ def tenant_figures(
     earlier: Earlier | None = None,
 ) -> Iterator[Figure]:
     """The headline numbers; all are marked when a counter could not be read."""
-    incomplete = any(
-        source.source == "redis" and source.status in ("failed", "partial") for source in sources
-    )
+    sources = tuple(sources)
+    incomplete = _is_incomplete(sources)
     for row in _STATISTICS:
         value = _value(row, totals)
         delta = earlier.delta(value, _value(row, earlier.totals)) if earlier else None
         yield Figure(row.key, row.label, value, row.unit, row.help, delta, incomplete)
+    ratio = tokens_per_request(totals, tenants, sources)
+    key, label = "tokens_per_request", "Tokens per request"
+    changed = earlier.ratio_delta(ratio) if earlier else None
+    yield Figure(key, label, ratio, "tokens", PER_REQUEST, changed, incomplete)
     top = largest(tenants).head(1)
     if top.empty:
         yield Figure("top_tenant", "Top usage tenant", None, "tokens", incomplete=incomplete)

@@ -87,7 +87,15 @@ def tenant_rows(chosen: TenantSelection) -> pd.DataFrame:
     frame["status"] = [
         "; ".join(word for word, flagged in flags.items() if tenant in flagged) for tenant in ids
     ]
+    frame["tokens_per_request"] = _per_request(frame, chosen)
     return frame.rename_axis("tenant_id").reset_index()
+
+
+def _per_request(frame: pd.DataFrame, chosen: TenantSelection) -> "pd.Series[Any]":
+    """Null where one side is unknown or a counter cannot be read, and without a request."""
+    tokens, requests = (frame[key].astype("Float64") for key in ("total_tokens", "requests"))
+    whole = (requests > 0).fillna(False) & ~frame.index.isin([*chosen.unreadable])
+    return tokens / requests.where(whole)
 
 
 def _used(counters: pd.DataFrame) -> "np.ndarray[Any, np.dtype[np.bool_]]":
@@ -150,7 +158,8 @@ def tenants_table(
     frame = rows.sort_values(by, ascending=rising, na_position="last", ignore_index=True)
     unknown = [key for key in rows.columns if key not in _COLUMNS]
     columns = (
-        *(_COLUMNS[key] for key in ("tenant_id", *_SUMS, "month_range", "periods", "status")),
+        *(_COLUMNS[key] for key in ("tenant_id", *_SUMS, "tokens_per_request")),
+        *(_COLUMNS[key] for key in ("month_range", "periods", "status")),
         *(
             _COLUMNS[key]
             for key in ("dormant", "months_with_data", "earliest_month", "latest_month")
@@ -238,6 +247,9 @@ def column_of(metric: str) -> str:
     return f"{_MARK}{metric}" if taken else metric
 
 
+PER_REQUEST = (
+    "Total tokens ÷ requests; unknown where a counter of either cannot be read or is not there."
+)
 _MARK = "counter_"
 _SUMS = (*METRICS, "total_tokens")
 
@@ -261,6 +273,13 @@ _COLUMNS: Mapping[str, Column] = {
             "tokens",
             "total_tokens",
             "Input, output and embedding tokens.",
+        ),
+        Column(
+            "tokens_per_request",
+            "Tokens Per Request",
+            "float",
+            "tokens",
+            PER_REQUEST,
         ),
         Column("month_range", "Month Range", help="First to last month with usage (UTC)."),
         Column(
