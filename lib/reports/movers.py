@@ -95,10 +95,10 @@ def changes_table(
     )
     rows = [row for dimension in told for row in _rows(dimension, measure, most)]
     named = ", ".join(dimension.others for dimension in told)
-    whole = (told[0].table.totals or {}).get(f"{measure}_{CHANGE}")
+    totals = {column.key: (told[0].table.totals or {}).get(column.key) for column in amounts}
     sums = (
         "The change of the whole is unknown"
-        if whole is None
+        if totals[f"{measure}_{CHANGE}"] is None
         else "The rows of each sum to the change of the whole"
     )
     return Table(
@@ -111,6 +111,7 @@ def changes_table(
             }
         ),
         shown,
+        totals if len(told) == 1 else None,  # the rows of several sum to it several times
         brief=tuple(
             column.key for column in shown if column not in ids and column.key != "part_of"
         ),

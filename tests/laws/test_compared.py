@@ -211,12 +211,21 @@ def test_the_biggest_movers_and_the_others_sum_to_the_change_of_the_whole(now, b
         return
     for end in ("", "_previous", "_change"):
         assert (total(changes.frame[f"cost{end}"]) or 0) == compared.totals[f"cost{end}"]
+        assert changes.totals[f"cost{end}"] == compared.totals[f"cost{end}"]
     named = changes.frame[changes.frame["name"].notna()]
     sizes = [abs(change) for change in named["cost_change"]]
     assert sizes == sorted(sizes, reverse=True)
     assert len(named) <= most + 1
     left = compared.frame[~compared.frame["name"].isin(named["name"])]["cost_change"]
     assert max((abs(change) for change in left.dropna()), default=0) <= min(sizes, default=0)
+
+
+def test_the_rows_of_two_dimensions_have_no_total_to_be_summed_to():
+    compared = beside({"a": (Decimal(3), 4)}, {})
+    both = [dimension(compared), dimension(compared)]
+    changes = changes_table(both, ["cost"], [Column("name", "Name")], "it")
+    assert len(changes.frame) == 2
+    assert changes.totals is None
 
 
 def test_a_mover_names_the_part_that_moved_most_the_same_way():
