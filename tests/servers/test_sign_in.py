@@ -21,7 +21,7 @@ QUERIES = {
 PEOPLE_OF_ROLES = {"viewer": "vera", "finance": "fritz", "admin": "ada"}
 DATA = {
     "openai_usage": ("Data as of", "Billed cost", "user-"),
-    "tenant_usage": ("Data as of", "Tenants with usage", "TOTAL"),
+    "tenant_usage": ("Data as of", "Tenants with usage"),
 }
 """What a page's messages hold once it shows its data, and never before."""
 
