@@ -6,7 +6,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import streamlit as st
 
-from lib.ui.links import Controls, check_link, forget_link_problems
+from lib.ui.controls import Control
+from lib.ui.links import Controls, check_link, show_link_problems
 from lib.ui.page import Page
 
 
@@ -20,12 +21,14 @@ class Source(Protocol):
     def demo(self) -> bool: ...
 
 
-Draw = Mapping[str, Callable[..., Any]]
-"""What draws each control, by its key."""
+Inputs = Mapping[str, Control[Any, Any]]
+"""The controls of a page by their key."""
+
+REFRESH = "Refresh"
+"""What the button says that asks again, on every page."""
 
 S = TypeVar("S", bound=Source)
 Q = TypeVar("Q")
-D = TypeVar("D")
 
 
 @dataclass(frozen=True)
@@ -53,20 +56,17 @@ def ask(
     page: Page,
     source: S,
     *,
-    button: str,
     demo: str,
     controls: Controls,
-    at_once: Callable[[Draw], D],
-    form: Callable[[Draw, D], Callable[[], Q]],
+    row: Callable[[Inputs], Callable[[], Q]],
     private: bool = False,
 ) -> Asked[S, Q]:
-    """Draws the frame and the inputs in it.
+    """Draws the frame and one row of inputs in it; each applies at once.
 
     Args:
         demo: said under "Demo data", when it is: what is shown, and what to set for real data.
-        controls: all of the page, those outside the form, too.
-        at_once: draws the inputs that apply when they are changed: which days.
-        form: takes what these gave, and draws the others; what it returns checks them, once the form is complete.
+        controls: all of the page.
+        row: draws the inputs; what it returns checks them, once the row is complete.
         private: see ``Asked``.
 
     Raises:
@@ -76,15 +76,41 @@ def ask(
     if source.demo:
         st.info(f"**Demo data.** {demo}", icon=":material/science:")
     check_link(prefix, controls, people=page.visitor.may("personal"))
-    draw = {control.key: control.draw for control in controls}
+    problems, checked = st.container(), None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        days = at_once(draw)
-    with st.form(f"{prefix}_form"):
-        question = form(draw, days)
-        again = st.form_submit_button(button, type="primary", icon=":material/refresh:")
-    if again:
-        forget_link_problems(prefix)
-    return Asked(source, question(), again, controls, private)
+        question = row({control.key: control for control in controls})
+        again = st.button(
+            REFRESH,
+            icon=":material/refresh:",
+            key=f"{prefix}_refresh",
+            help="Asks again for what may have changed.",
+        )
+    try:
+        checked = question()
+    finally:
+        with problems:
+            show_link_problems(prefix, checked, again=again)
+    return Asked(source, checked, again, controls, private)
+
+
+def filters(page: Page, *controls: Control[Any, Any]) -> Any:
+    """The place of inputs that leave something out; it says how many of these do.
+
+    Args:
+        controls: to be drawn there.
+    """
+    active = sum(control.is_set() for control in controls)
+    return st.popover(
+        f"Filters ({active})" if active else "Filters",
+        icon=":material/filter_alt:",
+        key=f"{page.entry.prefix}_filters",
+        width="content",
+    )
+
+
+def more(page: Page) -> Any:
+    """The place of inputs that are seldom changed."""
+    return st.popover("More", icon=":material/tune:", key=f"{page.entry.prefix}_more")
 
 
 def cache_controls(page: Page, upstream: str) -> None:
@@ -92,7 +118,7 @@ def cache_controls(page: Page, upstream: str) -> None:
     if page.visitor.may("operate") and st.button(
         "Clear cache",
         icon=":material/delete_sweep:",
-        help=f"For everybody: the next fetch asks {upstream} for everything again.",
+        help=f"For everybody: the next refresh asks {upstream} for everything again.",
     ):
         page.runtime.clear()
         st.toast("The cache is empty.")

@@ -28,9 +28,9 @@ from lib.sources.comet.chargeback.query import (
     days_of,
     named_month,
 )
-from lib.ui.ask import Asked, Draw, ask, cache_controls
+from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Control, choice, ids, known_names, text
+from lib.ui.controls import Control, choice, ids, text
 from lib.ui.month_controls import month, month_compared
 from lib.ui.page import Page
 
@@ -45,7 +45,7 @@ class ReportFiles:
 
 
 def chargeback_controls(page: Page) -> Asked[CometSource | ReportFiles, ChargebackQuery]:
-    """Sidebar and form of the page.
+    """Sidebar and inputs of the page.
 
     Raises:
         SettingsError: no key anywhere, and no demo.
@@ -55,12 +55,10 @@ def chargeback_controls(page: Page) -> Asked[CometSource | ReportFiles, Chargeba
     return ask(
         page,
         source,
-        button="Fetch chargeback report",
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
         "devenv.sh.example), type a key, or upload saved reports in the sidebar.",
         controls=_controls(datetime.now(UTC).date()),
-        at_once=_months,
-        form=_form,
+        row=lambda inputs: _row(page, inputs),
         private=isinstance(source, ReportFiles),
     )
 
@@ -106,21 +104,15 @@ def _source(page: Page) -> CometSource | ReportFiles:
     return server()
 
 
-def _months(draw: Draw) -> tuple[str, str]:
-    month: str = draw["cmc_month"]()
-    return month, draw["cmc_compare"](month)
-
-
-def _form(draw: Draw, months: tuple[str, str]) -> Callable[[], ChargebackQuery]:
-    """Draws the inputs; what it returns checks them, once the form is complete."""
-    month, compare = months
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        window, active = draw["cmc_window"](), draw["cmc_active"]()
-        accounts = draw["cmc_accounts"]()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        with st.container(width=420):
-            workspaces = draw["cmc_workspaces"](known_names("cmc_workspaces"))
-        exclude = draw["cmc_exclude"]()
+def _row(page: Page, inputs: Inputs) -> Callable[[], ChargebackQuery]:
+    """Draws the inputs; what it returns checks them, once the row is complete."""
+    month: str = inputs["cmc_month"].draw()
+    compare = inputs["cmc_compare"].draw(month)
+    narrowed = [inputs[key] for key in ("cmc_workspaces", "cmc_exclude", "cmc_accounts")]
+    with filters(page, *narrowed):
+        workspaces, exclude, accounts = (control.draw() for control in narrowed)
+    with more(page):
+        window, active = inputs["cmc_window"].draw(), inputs["cmc_active"].draw()
 
     def question() -> ChargebackQuery:
         return check_chargeback_query(

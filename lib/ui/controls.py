@@ -37,6 +37,7 @@ class Control(Generic[Q, V]):
         none: whether the link may say that none of them is chosen.
         check: raises InputError for values of a link that Streamlit would drop without a word.
         moving: what a link says that is to mean other days tomorrow; None where nothing does.
+        usual: its value without a choice.
     """
 
     key: str
@@ -46,6 +47,12 @@ class Control(Generic[Q, V]):
     none: bool = False
     check: Callable[[list[str]], object] | None = None
     moving: Callable[[Q], Moving | None] | None = None
+    usual: object = None
+
+    def is_set(self) -> bool:
+        """Whether something else than usual is chosen, here or by the link that is being opened."""
+        chosen = st.session_state.get(self.key, st.query_params.get(self.key))
+        return bool(chosen) and chosen not in (self.usual, "false")
 
 
 def choice(
@@ -64,7 +71,7 @@ def choice(
         )
         return chosen or options[0]
 
-    return Control(key, draw, linked, tuple(options))
+    return Control(key, draw, linked, tuple(options), usual=drawn.get("default", options[0]))
 
 
 def several(
@@ -72,8 +79,8 @@ def several(
 ) -> Control[Q, list[str]]:
     """Any number of a few."""
 
-    def draw(place: Any = st) -> list[str]:
-        chosen: list[str] = place.multiselect(
+    def draw() -> list[str]:
+        chosen: list[str] = st.multiselect(
             label, list(options), key=key, bind="query-params", **drawn
         )
         return chosen
@@ -149,10 +156,11 @@ def ids(
 ) -> Control[Q, list[str]]:
     """Several ids, shown by name and kept in the address by id, since names change and ids do not.
 
-    ``draw`` takes id to name. Ids of the link that are not among them are offered as they are.
+    ``draw`` takes id to name, by default what ``remember_names`` keeps. Ids of the link that are not among them are offered as they are.
     """
 
-    def draw(names: Mapping[str, str]) -> list[str]:
+    def draw(names: Mapping[str, str] | None = None) -> list[str]:
+        names = known_names(key) if names is None else names
         in_address = [value for value in dict.fromkeys(st.query_params.get_all(key)) if value]
         # Written back each time: once app.py runs what began as a page's file, the input is a new one.
         st.session_state[key] = st.session_state.get(key, in_address)

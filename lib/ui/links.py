@@ -14,6 +14,7 @@ from lib.ui.text import literal
 _OWN = ("embed", "embed_options")
 _PROBLEMS = "_link_problems"
 _LEFT_OUT = "_link_left_out"
+_OPENED = "_link_opened"
 
 VIEW = "_view_"
 """In the names of parameters that choose what of a report is in view; they change no number."""
@@ -23,10 +24,10 @@ Controls = Sequence[Control[Any, Any]]
 
 
 def check_link(prefix: str, controls: Controls, *, people: bool = True) -> None:
-    """Names everything in the opened link that cannot be followed.
+    """Finds everything in the opened link that cannot be followed, for ``show_link_problems``.
 
     Streamlit drops such values without a word, and the page would show other numbers than the
-    sender saw. The messages stay until ``forget_link_problems``.
+    sender saw.
 
     Args:
         people: whether the visitor may know who is who. If not, a filter by e-mail address is
@@ -44,7 +45,22 @@ def check_link(prefix: str, controls: Controls, *, people: bool = True) -> None:
             del st.query_params[name]
     if given != set(st.query_params):
         st.rerun()  # else text inputs would still take what the link said
-    problems = [*st.session_state[key], *st.session_state.get(f"{prefix}{_LEFT_OUT}", [])]
+
+
+def show_link_problems(prefix: str, question: object, *, again: bool) -> None:
+    """Names what of the opened link could not be followed, until the person asks something else.
+
+    Args:
+        question: of this run; None when its choices cannot be asked for.
+        again: it is asked again, which is a choice, too.
+    """
+    kept, left_out, opened = (f"{prefix}{name}" for name in (_PROBLEMS, _LEFT_OUT, _OPENED))
+    if question is not None:
+        other = question != st.session_state.setdefault(opened, question)
+        if other or again:
+            st.session_state[kept] = []
+            st.session_state.pop(left_out, None)
+    problems = [*st.session_state[kept], *st.session_state.get(left_out, [])]
     if problems:
         lines = "\n".join(f"* {problem}" for problem in problems)
         st.warning(
@@ -53,14 +69,8 @@ def check_link(prefix: str, controls: Controls, *, people: bool = True) -> None:
         )
 
 
-def forget_link_problems(prefix: str) -> None:
-    """The person has chosen anew: what was wrong with the link no longer matters."""
-    st.session_state[f"{prefix}{_PROBLEMS}"] = []
-    st.session_state.pop(f"{prefix}{_LEFT_OUT}", None)
-
-
 def leave_out_of_link(prefix: str, problem: str) -> None:
-    """Adds to what ``check_link`` names something that an input left out of the opened link."""
+    """Adds to what ``show_link_problems`` names something that an input left out of the opened link."""
     left_out: list[str] = st.session_state.setdefault(f"{prefix}{_LEFT_OUT}", [])
     if problem not in left_out:
         left_out.append(problem)

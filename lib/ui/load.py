@@ -114,7 +114,7 @@ def _built(
     if again:
         st.session_state.pop(stopped, None)
     elif st.session_state.get(stopped) == identity:
-        st.info("Stopped. Press the fetch button to load again.", icon=":material/stop_circle:")
+        st.info("Stopped. Press Refresh to load again.", icon=":material/stop_circle:")
         st.stop()
     progress = Progress()
     place = st.empty()

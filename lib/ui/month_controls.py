@@ -11,7 +11,6 @@ from lib.errors import InputError
 from lib.periods import months_before
 from lib.presets import PRESETS
 from lib.ui.controls import Control, Moving
-from lib.ui.links import forget_link_problems
 
 Q = TypeVar("Q")
 
@@ -53,7 +52,6 @@ def month(
 
         def take(value: str | None = None) -> None:
             st.session_state[kept] = st.session_state[f"{key}_choice"] if value is None else value
-            forget_link_problems(prefix)
 
         with st.container(width=200):
             st.selectbox(
@@ -124,21 +122,19 @@ def month_compared(
             first = date.fromisoformat(f"{compared}-01") if compared else today
             earlier = f"{months_before(first, 1):%Y-%m}"
             st.session_state[kept] = earlier if way == _OTHER else way
-            forget_link_problems(prefix)
 
         def take_month() -> None:
             st.session_state[kept] = st.session_state[f"{key}_choice"]
-            forget_link_problems(prefix)
 
-        st.segmented_control(
-            "Compare with",
-            list(labels),
-            format_func=lambda name: labels.get(name, name),
-            key=key,
-            required=True,
-            on_change=take_way,
-            help="What is new, gone and changed since.",
-        )
+        with st.container(width=220):
+            st.selectbox(
+                "Compare with",
+                list(labels),
+                format_func=lambda name: labels.get(name, name),
+                key=key,
+                on_change=take_way,
+                help="What is new, gone and changed since.",
+            )
         if way_of(chosen) == _OTHER:
             st.session_state[f"{key}_choice"] = chosen
             with st.container(width=200):

@@ -13,13 +13,12 @@ from lib.reports.report import Report
 from lib.settings.keys import typed_openai_key
 from lib.sources.openai.query import CHOICES, OpenAIQuery, check_query
 from lib.sources.openai.tables import BREAKDOWN_METRICS, DEFAULT_GROUP_BY, DIMENSIONS
-from lib.ui.ask import Asked, Draw, ask, cache_controls
+from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.controls import (
     Control,
     both_ends,
     choice,
     ids,
-    known_names,
     several,
 )
 from lib.ui.page import Page
@@ -36,7 +35,7 @@ _OFFERED = {
 
 
 def openai_controls(page: Page) -> Asked[ApiSource, OpenAIQuery]:
-    """Sidebar and form of the page.
+    """Sidebar and inputs of the page.
 
     Raises:
         SettingsError: no key anywhere, and no demo.
@@ -46,12 +45,10 @@ def openai_controls(page: Page) -> Asked[ApiSource, OpenAIQuery]:
     return ask(
         page,
         _source(page),
-        button="Fetch usage data",
         demo="No key is configured, so a made-up organisation is shown. Set OPENAI_ADMIN_KEY "
         "(see devenv.sh.example), or type a key in the sidebar.",
         controls=_controls(today),
-        at_once=lambda draw: (draw["oai_period"](), draw["oai_compare"]()),
-        form=lambda draw, days: _form(draw, days, today),
+        row=lambda inputs: _row(page, inputs, today),
     )
 
 
@@ -90,18 +87,14 @@ def _source(page: Page) -> ApiSource:
     return openai_upstream(settings, key, otherwise=", or type a key in the sidebar")
 
 
-def _form(
-    draw: Draw, chosen_days: tuple[tuple[date, ...], str], today: date
-) -> Callable[[], OpenAIQuery]:
-    """Draws the inputs; what it returns checks them, once the form is complete."""
-    days, compare = chosen_days
-    width = draw["oai_width"]()
-    left, right = st.columns(2)
-    endpoints, group_by = draw["oai_endpoints"](left), draw["oai_group"](right)
-    chosen = {}
-    for place, key in zip(st.columns(3), _OFFERED, strict=True):
-        with place:
-            chosen[key] = draw[key](known_names(key))
+def _row(page: Page, inputs: Inputs, today: date) -> Callable[[], OpenAIQuery]:
+    """Draws the inputs; what it returns checks them, once the row is complete."""
+    days, compare = inputs["oai_period"].draw(), inputs["oai_compare"].draw()
+    narrowed = [inputs[key] for key in (*_OFFERED, "oai_endpoints")]
+    with filters(page, *narrowed):
+        projects, users, models, endpoints = (control.draw() for control in narrowed)
+    with more(page):
+        width, group_by = inputs["oai_width"].draw(), inputs["oai_group"].draw()
 
     def question() -> OpenAIQuery:
         since, until = both_ends(days)
@@ -112,9 +105,9 @@ def _form(
             endpoints=endpoints,
             width=width,
             group_by=group_by,
-            projects=chosen["oai_projects"],
-            users=chosen["oai_users"],
-            models=chosen["oai_models"],
+            projects=projects,
+            users=users,
+            models=models,
             compare=compare,
         )
 

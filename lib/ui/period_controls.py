@@ -16,7 +16,6 @@ from lib.errors import InputError
 from lib.periods import EARLIEST, Period, parse_day
 from lib.presets import PRESETS, preset_of, resolve, step, title, unit_of
 from lib.ui.controls import Control, Moving
-from lib.ui.links import forget_link_problems
 
 Q = TypeVar("Q")
 
@@ -79,7 +78,6 @@ def period(
 def show_days(prefix: str, days: Period) -> None:
     """Chooses days of a page's period input, as a button's callback."""
     st.session_state[f"{prefix}_days"] = (days.start, days.end)
-    forget_link_problems(prefix)
 
 
 def offer_earlier(prefix: str, empty: Period, nearest: Period | None) -> None:
@@ -255,17 +253,15 @@ def comparison(
     def draw() -> str:
         linked = st.query_params.get(key, default)
         st.session_state[key] = st.session_state.get(key, _OLD.get(linked, linked))
-        chosen: str = st.segmented_control(
-            "Compare with",
-            list(among),
-            format_func=lambda name: COMPARISONS[name].label,
-            key=key,
-            required=True,
-            persist_state="session",
-            on_change=forget_link_problems,
-            args=(prefix,),
-            **drawn,
-        )
+        with st.container(width=220):
+            chosen: str = st.selectbox(
+                "Compare with",
+                list(among),
+                format_func=lambda name: COMPARISONS[name].label,
+                key=key,
+                persist_state="session",
+                **drawn,
+            )
         if st.query_params.get(key) != chosen:
             st.query_params[key] = chosen
         return chosen

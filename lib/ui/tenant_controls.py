@@ -4,8 +4,6 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
-import streamlit as st
-
 from lib.loader.tenants import TenantSource
 from lib.presets import resolve
 from lib.reports.report import Report
@@ -15,8 +13,8 @@ from lib.sources.tenants.query import (
     TenantQuery,
     check_tenant_query,
 )
-from lib.ui.ask import Asked, Draw, ask
-from lib.ui.controls import Control, both_ends, choice, ids, known_names, past, whole
+from lib.ui.ask import Asked, Inputs, ask, filters, more
+from lib.ui.controls import Control, both_ends, choice, ids, past, whole
 from lib.ui.page import Page
 from lib.ui.period_controls import comparison, period
 from lib.upstreams import tenant_upstream
@@ -25,7 +23,7 @@ _MOST_ROWS = 100_000
 
 
 def tenant_controls(page: Page) -> Asked[TenantSource, TenantQuery]:
-    """Form of the page.
+    """Inputs of the page.
 
     Raises:
         SettingsError: a setting cannot be used.
@@ -35,12 +33,10 @@ def tenant_controls(page: Page) -> Asked[TenantSource, TenantQuery]:
     return ask(
         page,
         tenant_upstream(page.settings),
-        button="Fetch tenant usage",
         demo="Nothing is configured, so made-up tenants are shown. Set REDIS_PRIMARY_ENDPOINT "
         "and CONTROL_DATABASE_URL (see devenv.sh.example).",
         controls=_controls(today),
-        at_once=lambda draw: (draw["red_period"](), draw["red_span"](), draw["red_compare"]()),
-        form=lambda draw, chosen: _form(draw, chosen[0], chosen[2], today),
+        row=lambda inputs: _row(page, inputs, today),
     )
 
 
@@ -50,14 +46,15 @@ def names_of(report: Report) -> dict[str, dict[str, str]]:
     return {"red_tenants": {tenant: tenant for tenant in tenants}}
 
 
-def _form(
-    draw: Draw, days: tuple[date, ...], compare: str, today: date
-) -> Callable[[], TenantQuery]:
-    """Draws the inputs; what it returns checks them, once the form is complete."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        with st.container(width=420):
-            tenants = draw["red_tenants"](known_names("red_tenants"))
-        sort, top = draw["red_sort"](), draw["red_top"]()
+def _row(page: Page, inputs: Inputs, today: date) -> Callable[[], TenantQuery]:
+    """Draws the inputs; what it returns checks them, once the row is complete."""
+    days = inputs["red_period"].draw()
+    inputs["red_span"].draw()
+    compare = inputs["red_compare"].draw()
+    with filters(page, inputs["red_tenants"]):
+        tenants = inputs["red_tenants"].draw()
+    with more(page):
+        sort, top = inputs["red_sort"].draw(), inputs["red_top"].draw()
 
     def question() -> TenantQuery:
         since, until = both_ends(days)

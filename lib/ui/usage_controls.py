@@ -22,7 +22,7 @@ from lib.sources.comet.experiments.query import (
     CometUsageQuery,
     check_usage_query,
 )
-from lib.ui.ask import Asked, Draw, ask, cache_controls
+from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.comet_server import comet_server
 from lib.ui.controls import Control, both_ends, choice, ids, past, toggle, whole
 from lib.ui.links import leave_out_of_link
@@ -36,7 +36,7 @@ _MOST_SERIES = 1_000
 
 
 def usage_controls(page: Page) -> Asked[CometSource, CometUsageQuery]:
-    """Sidebar and form of the page; without a workspace it says how to choose one, and ends.
+    """Sidebar and inputs of the page; without a workspace it says how to choose one, and ends.
 
     Raises:
         SettingsError: no key anywhere, and no demo.
@@ -47,17 +47,14 @@ def usage_controls(page: Page) -> Asked[CometSource, CometUsageQuery]:
     with st.sidebar:
         st.subheader("Comet")
         source = comet_server(page, "Of a member of the workspaces.")()
-        targets = _targets(page, source, *controls[:2])
         cache_controls(page, "the Comet server")
     return ask(
         page,
         source,
-        button="Fetch experiments",
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
         "devenv.sh.example), or type a key in the sidebar.",
         controls=controls,
-        at_once=_at_once,
-        form=lambda draw, chosen: _form(draw, chosen, targets, today),
+        row=lambda inputs: _row(page, source, inputs, today),
     )
 
 
@@ -72,22 +69,31 @@ def usage_answer(
     )
 
 
-def _targets(
-    page: Page,
-    source: CometSource,
-    of_workspaces: Control[CometUsageQuery, list[str]],
-    of_projects: Control[CometUsageQuery, list[str]],
+def _workspaces(
+    page: Page, source: CometSource, control: Control[CometUsageQuery, list[str]]
 ) -> list[str]:
-    """Projects chosen, and whole workspaces of which none is; the lists are loaded when needed."""
+    """Workspaces chosen among those of the server."""
     client, caches = page.runtime.client(source), page.runtime.caches
-    load = partial(page.runtime.run, draw=lambda: None)
     with st.spinner("Listing workspaces …"):
-        names = load(lambda: load_workspaces(source, client, caches=caches))
+        names = page.runtime.run(
+            lambda: load_workspaces(source, client, caches=caches), lambda: None
+        )
     pseudonyms = {name: pseudonym(name, "workspace") for name in names}
     if source.demo and names and _WORKSPACES not in {*st.query_params, *st.session_state}:
         first = names[0] if page.visitor.may("personal") else pseudonyms[names[0]]
         st.query_params[_WORKSPACES] = [first]
-    workspaces = _pick(page, of_workspaces, pseudonyms)
+    return _pick(page, control, pseudonyms)
+
+
+def _targets(
+    page: Page,
+    source: CometSource,
+    workspaces: list[str],
+    control: Control[CometUsageQuery, list[str]],
+) -> list[str]:
+    """Projects chosen, and whole workspaces of which none is; their lists are loaded when needed."""
+    client, caches = page.runtime.client(source), page.runtime.caches
+    load = partial(page.runtime.run, draw=lambda: None)
     paths: dict[str, str] = {}
     for workspace in workspaces:
         try:
@@ -101,7 +107,7 @@ def _targets(
             f"{workspace}/{name}": f"{pseudonym(workspace, 'workspace')}/{project}"
             for name, project in hidden.items()
         }
-    chosen = _pick(page, of_projects, paths)
+    chosen = _pick(page, control, paths)
     in_part = {path.partition("/")[0] for path in chosen}
     return [*(name for name in workspaces if name not in in_part), *chosen]
 
@@ -139,30 +145,29 @@ def _pick(
     return [offered.get(shown, shown) for shown in chosen]
 
 
-def _at_once(draw: Draw) -> tuple[tuple[date, ...], str]:
-    """The days, and what they are compared with: nothing came before all time."""
-    days = draw["cmu_period"]()
-    draw["cmu_span"]()
-    if days:
-        return days, draw["cmu_compare"]()
-    st.query_params.pop("cmu_compare", None)
-    return days, NONE
-
-
-def _form(
-    draw: Draw, chosen: tuple[tuple[date, ...], str], targets: list[str], today: date
+def _row(
+    page: Page, source: CometSource, inputs: Inputs, today: date
 ) -> Callable[[], CometUsageQuery]:
-    """Draws the inputs; what it returns checks them, once the form is complete."""
-    days, compare = chosen
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        unit, archived = draw["cmu_units"](), draw["cmu_archived"]()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        group, utilisation = draw["cmu_group"](), draw["cmu_utilisation"]()
-        series = draw["cmu_series"]()
+    """Draws the inputs; what it returns checks them, once the row is complete."""
+    with st.container(width=300):
+        workspaces = _workspaces(page, source, inputs[_WORKSPACES])
+    days = inputs["cmu_period"].draw()
+    inputs["cmu_span"].draw()
+    if days:
+        compare = inputs["cmu_compare"].draw()
+    else:  # nothing came before all time
+        compare = NONE
+        st.query_params.pop("cmu_compare", None)
+    with filters(page, inputs[_PROJECTS], inputs["cmu_archived"]):
+        targets = _targets(page, source, workspaces, inputs[_PROJECTS])
+        archived = inputs["cmu_archived"].draw()
+    with more(page):
+        unit, group = inputs["cmu_units"].draw(), inputs["cmu_group"].draw()
+        utilisation, series = inputs["cmu_utilisation"].draw(), inputs["cmu_series"].draw()
 
     def question() -> CometUsageQuery:
         if not targets:
-            st.info("Choose one or more workspaces in the sidebar.", icon=":material/arrow_back:")
+            st.info("Choose one or more workspaces.", icon=":material/arrow_upward:")
             st.stop()
         since, until = both_ends(days) if days else (None, None)
         return check_usage_query(

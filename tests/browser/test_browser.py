@@ -246,7 +246,7 @@ def test_stopping_cancels_the_requests_and_fetching_starts_again(
     slow.state.faults.latency_seconds = 0
     page.wait_for_timeout(1_500)  # longer than a request took: a load not cancelled would go on
     assert len(slow.state.requests) == asked
-    page.get_by_role("button", name="Fetch usage data").click()
+    page.get_by_role("button", name="Refresh").click()
     loaded(page)
 
 
@@ -275,7 +275,7 @@ def test_the_server_key_is_in_no_frame_page_log_or_file(
     try:
         page.get_by_role("button", name="Clear cache").click()
         expect(page.get_by_text("The cache is empty.")).to_be_visible()
-        page.get_by_role("button", name="Fetch usage data").click()
+        page.get_by_role("button", name="Refresh").click()
         expect(page.get_by_text("answered 401").first).to_be_visible()
         expect(page.get_by_text("Traceback (LOGURU_LEVEL=DEBUG)")).to_be_visible()
     finally:

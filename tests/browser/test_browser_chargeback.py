@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 from starlette.applications import Starlette
 
-from tests.support.comet_page import CANARY, FETCH, Served, asked, healthy, saved
+from lib.ui.ask import REFRESH
+from tests.support.comet_page import CANARY, Served, asked, healthy, saved
 from tests.support.servers import Dashboard, dashboard
 
 SECONDS = 1_000
@@ -154,6 +155,6 @@ def test_a_server_that_never_answers_is_waited_for_until_stop(
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped.")).to_be_visible(timeout=60 * SECONDS)
     upstream.state.faults.hang = set()
-    page.get_by_role("button", name=FETCH).click()
+    page.get_by_role("button", name=REFRESH).click()
     expect(page.get_by_text("Sources (")).to_be_visible(timeout=60 * SECONDS)
     assert card(page, "Workspaces") == "2"

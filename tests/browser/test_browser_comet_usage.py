@@ -11,9 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
+from lib.ui.ask import REFRESH
 from tests.browser.test_browser_chargeback import card, download
 from tests.support.comet_page import CANARY
-from tests.support.comet_usage_page import FETCH, Lab
+from tests.support.comet_usage_page import Lab
 from tests.support.servers import Dashboard, dashboard
 
 SECONDS = 1_000
@@ -56,7 +57,7 @@ def test_from_choosing_to_files_and_a_link_that_shows_the_same(
     lab.asked()
     page.get_by_test_id("stButtonGroup").get_by_text("week", exact=True).click()
     expect(page).to_have_url(re.compile("cmu_units=week"))
-    page.get_by_role("button", name=FETCH).click()
+    page.get_by_role("button", name=REFRESH).click()
     expect(page.get_by_role("tab", name="By week")).to_be_visible()
     assert lab.asked() == []
 
@@ -66,7 +67,7 @@ def test_from_choosing_to_files_and_a_link_that_shows_the_same(
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped.")).to_be_visible(timeout=10 * SECONDS)
     lab.app.state.faults.hang = set()
-    page.get_by_role("button", name=FETCH).click()
+    page.get_by_role("button", name=REFRESH).click()
     loaded(page)
     runs += lab.experiments(second)
     users = {one["userName"] for one in runs}

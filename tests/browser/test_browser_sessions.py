@@ -39,7 +39,7 @@ def test_a_page_is_answered_while_another_session_waits_for_all_counters(tmp_pat
             client.set("usage:t7:requests:2026-10", 7_000)
         # A question on the page that is there: a new page may take a busy machine those 20 seconds.
         second.get_by_role("button", name="Remove t8").click()
-        second.get_by_role("button", name="Fetch tenant usage").click()
+        second.get_by_role("button", name="Refresh").click()
         expect(second.get_by_text("TOTAL · ")).to_contain_text("Requests 7,000", timeout=MINUTE)
         assert not network.released.is_set()
         expect(first.get_by_text("requests answered")).to_be_visible()

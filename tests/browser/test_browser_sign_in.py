@@ -172,7 +172,7 @@ def test_a_file_is_out_of_reach_without_the_right_and_after_signing_out(
     second.get_by_role("button", name="Download", exact=True).click()
     second.get_by_role("button", name="JSON", exact=True).click()
     expect(second.get_by_text("Failed to generate file")).to_be_visible()
-    second.get_by_role("button", name="Fetch usage data").click(force=True)
+    second.get_by_role("button", name="Refresh").click(force=True)
     expect(second.get_by_text("You have signed out")).to_be_visible()
     expect(second.get_by_text("Sources (")).to_have_count(0)
 
@@ -182,7 +182,7 @@ def test_a_sign_in_ends_while_the_page_is_open(app: Hosted, page: Page) -> None:
     open_as(page, app, "ada", OPENAI, hours_ago=12 - 15 / 3_600)
     loaded(page)
     page.wait_for_timeout(max(0, ends + 1 - time.time()) * 1_000)
-    page.get_by_role("button", name="Fetch usage data").click()
+    page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_text("A sign-in lasts 12 hours")).to_be_visible()
     expect(page.get_by_text("Sources (")).to_have_count(0)
     sign_in(page, "ada")

@@ -54,7 +54,7 @@ def asks_again(page: Page, socket: WebSocket) -> None:
         return b"Data as of" in (frame.encode() if isinstance(frame, str) else frame)
 
     with socket.expect_event("framereceived", holds_data, timeout=60_000):
-        page.get_by_role("button", name="Fetch usage data").click()
+        page.get_by_role("button", name="Refresh").click()
     loaded(page)
 
 
@@ -87,10 +87,10 @@ def test_an_upstream_that_dies_is_said_and_forgotten_once_it_is_back(
         shown = total_on_screen(page)
     page.get_by_role("button", name="Clear cache").click()
     expect(page.get_by_text("The cache is empty.")).to_be_visible()
-    page.get_by_role("button", name="Fetch usage data").click()
+    page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_text("no connection to 127.0.0.1").first).to_be_visible(timeout=120_000)
     with upstream(port):
-        page.get_by_role("button", name="Fetch usage data").click()
+        page.get_by_role("button", name="Refresh").click()
         expect(page.get_by_text("TOTAL · ")).to_be_visible(timeout=120_000)
         assert total_on_screen(page) == shown
 

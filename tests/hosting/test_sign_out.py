@@ -83,7 +83,7 @@ def test_a_copied_cookie_opens_nothing_at_the_other_replica_nor_after_a_restart(
 
     # The thief's open page, and a new one.
     stolen.keyboard.press("Escape")
-    stolen.get_by_role("button", name="Fetch usage data").click(force=True)
+    stolen.get_by_role("button", name="Refresh").click(force=True)
     expect(stolen.get_by_text("You have signed out")).to_be_visible()
     expect(stolen.get_by_text("Sources (")).to_have_count(0)
     shows_nothing(thief.new_page(), stack, "You have signed out")

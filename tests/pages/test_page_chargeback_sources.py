@@ -9,7 +9,8 @@ from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
 
 from lib.demo.comet_faults import old_server
-from tests.support.comet_page import CANARY, FETCH, OCTOBER, Served, asked, open_page, saved
+from lib.ui.ask import REFRESH
+from tests.support.comet_page import CANARY, OCTOBER, Served, asked, open_page, saved
 from tests.support.pages import everything, figures, press, texts
 
 pytestmark = pytest.mark.usefixtures("no_settings")
@@ -141,10 +142,10 @@ def test_a_rerun_and_another_window_ask_for_nothing_a_cleared_cache_does(
     at = open_page(**OCTOBER).run()
     assert asked(comet_upstream) == ["2026-10"]
     at.text_input(key="cmc_window").input("1y")
-    at = press(at, FETCH)
+    at = press(at, REFRESH)
     assert "New users (1y)" in figures(at)
     assert asked(comet_upstream) == ["2026-10"]
-    at = press(press(at, "Clear cache"), FETCH)
+    at = press(press(at, "Clear cache"), REFRESH)
     assert asked(comet_upstream) == ["2026-10"] * 2
 
 

@@ -6,8 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from lib.ui.ask import REFRESH
 from tests.support.comet_page import CANARY
-from tests.support.comet_usage_page import FETCH, PRESENT, Lab, open_page, served_lab
+from tests.support.comet_usage_page import PRESENT, Lab, open_page, served_lab
 from tests.support.pages import everything, figures, press, texts
 
 pytestmark = pytest.mark.usefixtures("no_settings")
@@ -32,7 +33,7 @@ def test_without_a_key_and_with_the_demo_off_the_page_says_which_variable_to_set
 
 def test_nothing_chosen_asks_for_the_list_only_and_says_how_to_choose(lab: Lab) -> None:
     at = open_page()
-    assert "Choose one or more workspaces in the sidebar" in texts(at.info)
+    assert "Choose one or more workspaces." in texts(at.info)
     assert set(at.multiselect(key="cmu_workspaces").options) == {*lab.workspaces}
     assert not at.metric
     assert set(lab.asked()) == {"workspaces"}
@@ -73,8 +74,9 @@ def test_a_link_sets_every_control_and_the_report_follows(lab: Lab) -> None:
     assert at.multiselect(key="cmu_workspaces").value == link["cmu_workspaces"]
     assert at.multiselect(key="cmu_projects").value == link["cmu_projects"]
     assert at.selectbox(key="cmu_named").value == "shown"
-    chosen = [one.value for one in at.get("button_group")][:4]
-    assert chosen == ["preceding", "week", "workspace", "peak"]
+    assert at.selectbox(key="cmu_compare").value == "preceding"
+    chosen = [one.value for one in at.get("button_group")][:3]
+    assert chosen == ["week", "workspace", "peak"]
     assert at.toggle(key="cmu_archived").value is True
     assert at.number_input(key="cmu_series").value == 7
     runs = [
@@ -190,7 +192,7 @@ def test_another_unit_or_group_asks_for_nothing(lab: Lab) -> None:
     lab.asked()
     for place, value in ((0, "week"), (1, "user"), (2, "peak")):
         at.get("button_group")[place].set_value(value)
-        at = press(at, FETCH)
+        at = press(at, REFRESH)
         assert at.metric
         assert lab.asked() == []
     assert at.tabs[0].label == "By week"
@@ -202,11 +204,11 @@ def test_the_same_question_asked_again_asks_for_the_lists_and_what_has_changed(l
     name = lab.workspaces[0]
     at = open_page(cmu_workspaces=name)
     lab.asked()
-    at = press(at, FETCH)
+    at = press(at, REFRESH)
     assert at.metric
     assert lab.asked() == ["projects"]
     lab.app.state.now = lambda: PRESENT + timedelta(minutes=1)
-    at = press(press(at, "Clear cache"), FETCH)
+    at = press(press(at, "Clear cache"), REFRESH)
     assert {"workspaces", "projects", "experiments", "columns"} <= set(lab.asked())
 
 

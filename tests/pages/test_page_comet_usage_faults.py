@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from lib.ui.ask import REFRESH
 from tests.support.comet_page import CANARY
-from tests.support.comet_usage_page import FETCH, Lab, open_page
+from tests.support.comet_usage_page import Lab, open_page
 from tests.support.pages import everything, figures, press, texts
 
 pytestmark = pytest.mark.usefixtures("no_settings")
@@ -36,7 +37,7 @@ def test_one_project_that_fails_is_named_beside_the_figures_of_the_others(
     at.checkbox(key="cmu_incomplete").check().run()
     assert {button.proto.disabled for button in at.get("download_button")} == {False}
     lab.app.state.faults.fail_project = {}
-    at = press(at, FETCH)
+    at = press(at, REFRESH)
     assert not at.warning, "what failed is asked for again"
     assert figures(at)["Experiments"] == str(len(lab.experiments(busy)))
 

@@ -238,10 +238,10 @@ def test_a_rerun_asks_upstream_for_nothing(upstream: Starlette) -> None:
 def test_clearing_the_cache_makes_the_next_fetch_ask_again(upstream: Starlette) -> None:
     at = open_page()
     asked = len(upstream.state.requests)
-    _press(at, "Fetch usage data").run()
+    _press(at, "Refresh").run()
     assert len(upstream.state.requests) == asked, "the cache is fresh"
     _press(at, "Clear cache").run()
-    _press(at, "Fetch usage data").run()
+    _press(at, "Refresh").run()
     assert len(upstream.state.requests) == 2 * asked
 
 
@@ -252,7 +252,7 @@ def _press(at: AppTest, label: str) -> Any:
 def test_a_choice_in_the_form_counts_once_the_button_is_pressed(upstream: Starlette) -> None:
     at = open_page()
     at.multiselect(key="oai_endpoints").select("embeddings")
-    _press(at, "Fetch usage data").run()
+    _press(at, "Refresh").run()
     shown = figures(at)
     assert "Billed cost" not in shown, "not asked for"
     assert "Output tokens" not in shown, "embeddings have none"
@@ -331,7 +331,7 @@ def test_days_of_ones_own_are_asked_for_when_both_are_chosen(upstream: Starlette
 
 def test_one_month_against_the_one_before_is_one_click(upstream: Starlette) -> None:
     at = open_page(oai_period=["2026-10-01", "2026-10-31"], oai_endpoints="embeddings")
-    at.get("button_group")[0].set_value("month-before").run()
+    at.selectbox(key="oai_compare").set_value("month-before").run()
     assert at.query_params["oai_compare"] == "month-before"
     said = texts(at.markdown).replace("\\", "")
     assert "2026-09-01 to 2026-09-30 (UTC), 30 days against 31" in said
@@ -357,7 +357,7 @@ def test_the_filters_offer_names_and_filter_by_id(upstream: Starlette) -> None:
     assert len(picker.options) >= 8
     whole = figures(at)["Requests"]
     picker.select(picker.options[0])
-    _press(at, "Fetch usage data").run()
+    _press(at, "Refresh").run()
     assert figures(at)["Active projects"] == "1"
     assert figures(at)["Requests"] != whole
 

@@ -52,7 +52,7 @@ def test_the_same_question_is_answered_by_the_same_report_and_another_by_another
 def test_fetching_again_gives_a_new_report_which_those_who_come_next_share() -> None:
     first, second = session(), session()
     before = report(first)
-    press(second.run(), "Fetch usage data")
+    press(second.run(), "Refresh")
     assert report(second) is not before
     assert report(session()) is report(second)
     assert report(first.run()) is before, "no number moves under somebody's eyes"

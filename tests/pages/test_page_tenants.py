@@ -105,7 +105,7 @@ def test_another_session_shares_the_read_and_the_button_reads_anew(configured: s
     # The first run knows the page by its file, later ones by its address: inputs get other ids.
     at = open_link(**MONTHS).run()
     assert figures(at)["Requests"] == "2,140"
-    next(one for one in at.button if one.label == "Fetch tenant usage").click().run()
+    next(one for one in at.button if one.label == "Refresh").click().run()
     assert figures(at)["Requests"] == "3,140"
     assert figures(open_link(**MONTHS))["Requests"] == "3,140"
 

@@ -17,7 +17,6 @@ PAGE = "comet_chargeback"
 NOW = datetime(2026, 11, 21, 13, 40, tzinfo=UTC)
 CANARY = "canary0123456789comet"
 OCTOBER = {"cmc_month": "2026-10"}
-FETCH = "Fetch chargeback report"
 
 Served = tuple[Starlette, str]
 """A stand-in and its address."""

@@ -18,7 +18,6 @@ from tests.support.pages import open_link
 from tests.support.servers import serve
 
 PAGE = "comet_usage"
-FETCH = "Fetch experiments"
 SIZE = CometSize(workspaces=4, users=24, projects=8, experiments_per_project=30, points=12)
 PRESENT = datetime.now(UTC) - timedelta(minutes=5)
 """The server's present: a report leaves out what starts in the future, which nothing here does."""
