@@ -59,6 +59,8 @@ class Column:
             means under its key.
         personal: names people; only whoever may know them sees the values.
         missing: what people read in an empty cell; programs get null. Empty means the dash.
+        told_by: key of a column that tells people the same: the names of these ids, the money of
+            this currency. A screen has no room for both.
     """
 
     key: str
@@ -69,6 +71,7 @@ class Column:
     json_path: tuple[str, ...] = ()
     personal: bool = False
     missing: str = ""
+    told_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,7 @@ class Report:
         state_at: the moment whose levels it shows; None for a report that counts what happened.
         nearest: for a period without data, the nearest earlier one that has some; None where it has
             some itself, or where that is not known.
+        money_table: key of the table whose rows are what is billed, if there is one.
         host: where the data came from, host name only; never holds a credential.
         generated_at: UTC.
         demo: the data is made up.
@@ -176,6 +180,7 @@ class Report:
     host: str = ""
     demo: bool = False
     main_table: str = field(default="")
+    money_table: str = ""
     state_at: datetime | None = None
     nearest: Period | None = None
 

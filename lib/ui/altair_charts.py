@@ -20,8 +20,9 @@ from lib.charts import (
     hue,
     is_fractional,
 )
+from lib.exports.formats import SIGNS, SIZES, is_currency
 
-_HEIGHT = 380
+_HEIGHT = 320
 
 _BEFORE = "#7d848f"
 """Of the line of what was before: seen on light and dark, and none of the series."""
@@ -91,7 +92,7 @@ def _over_time(chart: OverTime) -> Drawn:
         .mark_bar()
         .encode(
             x=alt.X("time:O", timeUnit=unit, title=None, axis=axis),
-            y=alt.Y("value:Q", title=chart.unit, axis=alt.Axis(format="~s", tickCount=5)),
+            y=alt.Y("value:Q", title=None, axis=_amounts(chart.unit)),
             color=alt.Color("series:N", sort=order, title=None, legend=_legend(len(order))),
             order=alt.Order("rank:Q"),
             tooltip=[
@@ -122,7 +123,7 @@ def _ranking(chart: Ranking) -> alt.Chart:
         alt.Chart(chart.frame)
         .mark_bar()
         .encode(
-            x=alt.X("value:Q", title=chart.unit, axis=alt.Axis(format="~s", tickCount=5)),
+            x=alt.X("value:Q", title=None, axis=_amounts(chart.unit)),
             y=alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=240)),
             tooltip=tooltip,
             **parts,
@@ -144,9 +145,9 @@ def _stacks(chart: Stacks) -> Drawn:
             x=_bucket_axis(chart.buckets),
             y=alt.Y(
                 "value:Q",
-                title=chart.unit,
+                title=None,
                 scale=alt.Scale(domain=domain, nice=chart.most > 0),
-                axis=alt.Axis(format="~s", tickCount=5, tickMinStep=1),
+                axis=_amounts(chart.unit),
             ),
             color=_series_colours(chart.series),
             order=alt.Order("rank:Q"),
@@ -166,9 +167,9 @@ def _levels(chart: Levels) -> Drawn:
             x=_bucket_axis(chart.buckets),
             y=alt.Y(
                 "value:Q",
-                title=chart.unit,
+                title=None,
                 scale=alt.Scale(domain=[0, 100]),
-                axis=alt.Axis(tickCount=5),
+                axis=alt.Axis(tickCount=5, labelExpr="datum.value + ' %'"),
             ),
             color=_series_colours(chart.series),
             tooltip=_bucket_tooltips(chart.buckets, chart.unit, ".1f"),
@@ -231,7 +232,7 @@ def _bucket_axis(buckets: Buckets) -> alt.X:
     axis = alt.Axis(values=[*buckets.keys[::every]], labelAngle=0, labelOverlap=True)
     return alt.X(
         "bucket:O",
-        title=f"{buckets.unit} (UTC)",
+        title=None,
         axis=axis,
         scale=alt.Scale(domain=[*buckets.keys]),
     )
@@ -253,6 +254,25 @@ def _bucket_tooltips(buckets: Buckets, unit: str, form: str) -> list[alt.Tooltip
     ]
 
 
+def _amounts(unit: str) -> alt.Axis:
+    """Short numbers with their unit: ``$400``, ``1.5k EUR``, ``48GB``, ``2bn``; zero is ``0``.
+
+    What is counted has no mark between 0 and 1, and its unit stands in the title of the chart.
+    """
+    number = f"datum.value * {SIZES.get(unit, 1)}"
+    short = f"abs({number}) < 1 ? format({number}, '~g') : format({number}, '~s')"
+    if unit in SIZES:
+        written = f"({short}) + 'B'"
+    else:
+        written = f"'{SIGNS.get(unit, '')}' + replace({short}, 'G', 'bn')"
+        written += f" + ' {unit}'" if is_currency(unit) and unit not in SIGNS else ""
+    return alt.Axis(
+        labelExpr=f"datum.value == 0 ? '0' : {written}",
+        tickCount=5,
+        tickMinStep=alt.Undefined if is_fractional(unit) else 1,
+    )
+
+
 def _form(unit: str) -> str:
     return ",.2f" if is_fractional(unit) else ",.0f"
 
@@ -262,8 +282,8 @@ def _legend(series: int) -> alt.Legend | None:
         return None
     return alt.Legend(
         orient="bottom",
-        columns=2,
-        labelLimit=180,
+        columns=3,
+        labelLimit=130,
         symbolLimit=series,  # without one of its own a legend ends after thirty
         symbolType="square",
         offset=6,

@@ -74,7 +74,7 @@ def ask(
     """
     prefix = page.entry.prefix
     if source.demo:
-        st.info(f"**Demo data.** {demo}", icon=":material/science:")
+        st.markdown(f":blue-badge[:material/science: Demo data] :small[{demo}]")
     check_link(prefix, controls, people=page.visitor.may("personal"))
     problems, checked = st.container(), None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

@@ -1,6 +1,7 @@
 """A Report as files: built when clicked, from the very object on the screen."""
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 from streamlit.runtime import memory_media_file_storage
@@ -10,7 +11,7 @@ from lib.exports import Profile
 from lib.exports.csv import to_csv, to_zip
 from lib.exports.json import to_json
 from lib.exports.printer import printer
-from lib.reports.report import Report
+from lib.reports.report import Report, Table
 from lib.ui.page import Page, opened
 
 # Streamlit tells large files apart by samples, and would serve an earlier one that differs elsewhere.
@@ -42,13 +43,16 @@ def show_downloads(report: Report, prefix: str) -> None:
         agreed = report.complete or st.checkbox(
             "Download although the report is incomplete", key=f"{prefix}_incomplete"
         )
-        main = report.main_table
+        first = dict.fromkeys(filter(None, (report.money_table, report.main_table)))
         rows: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
-            (
-                f"CSV: {main} table",
-                report.file_name("csv", main),
-                "text/csv",
-                lambda: to_csv(report, main, profile),
+            *(
+                (
+                    f"CSV: {key} table",
+                    report.file_name("csv", key),
+                    "text/csv",
+                    partial(to_csv, report, key, profile),
+                )
+                for key in first
             ),
             (
                 "CSV: all tables (zip)",
@@ -81,6 +85,27 @@ def show_downloads(report: Report, prefix: str) -> None:
                 disabled=not agreed,
                 width="stretch",
             )
+
+
+def show_table_csv(report: Report, table: Table, prefix: str) -> None:
+    """A button for one table as CSV, of the kind and under the condition that the menu has chosen."""
+    page = opened()
+    if not page.visitor.may("download"):
+        return
+    profile = _PROFILES[st.session_state.get(f"{prefix}_profile") or "Excel"]
+    agreed = report.complete or st.session_state.get(f"{prefix}_incomplete", False)
+    name = report.file_name("csv", table.key)
+    st.download_button(
+        "CSV of this table",
+        _checked(page, report, name, lambda: to_csv(report, table.key, profile)),
+        name,
+        "text/csv",
+        key=f"{prefix}_csv_{table.key}",
+        on_click="ignore",
+        disabled=not agreed,
+        help=None if agreed else "Agree to an incomplete file under Download first.",
+        icon=":material/csv:",
+    )
 
 
 def _checked(

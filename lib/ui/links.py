@@ -117,12 +117,21 @@ def copy_link(prefix: str, controls: Controls, question: object) -> None:
     Beside it, where the days have a name, one that shows what the name means tomorrow.
 
     Args:
-        question: the query that the controls made; what is in view is added from the session.
+        question: the query that the controls made; what is in view is added from the session, and
+            from the address where this run has not drawn it yet.
     """
     state: Mapping[str, object] = {control.key: control.linked(question) for control in controls}
-    view = {
-        str(key): st.session_state[key] for key in st.session_state if f"{prefix}{VIEW}" in str(key)
+    view: dict[str, object] = {
+        key: st.query_params.get_all(key)
+        for key in st.query_params
+        if key.startswith(prefix + VIEW)
     }
+    view |= {
+        str(key): st.session_state[key]
+        for key in st.session_state
+        if str(key).startswith(prefix + VIEW)
+    }
+    view = {key: value for key, value in view.items() if value != ""}
     moving = {
         control.key: instead
         for control in controls

@@ -17,6 +17,7 @@ from lib.logs import configure_logs
 from lib.redaction import redact
 from lib.reports.personal import hide_words
 from lib.settings import Settings, load_settings
+from lib.ui.look import style_page
 from lib.ui.runtime import Runtime, runtime
 from lib.ui.sign_in import admit, current_sign_in
 from lib.ui.text import literal
@@ -168,6 +169,7 @@ def open_page(name: str) -> Iterator[Page]:
     st.set_page_config(f"{entry.title} · {PRODUCT}", _TAB_ICON, layout="wide")
     if not st.session_state.pop(_BY_APP, False):
         _navigation()
+    style_page()
     try:
         settings = load_settings()
         sign_in = current_sign_in(settings)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from pypdf import PdfReader
 from starlette.applications import Starlette
 
@@ -136,10 +136,27 @@ def turn_to(page: Page, entry: Entry) -> None:
 
 
 def total_on_screen(page: Page) -> dict[str, str]:
-    """Label to text of the totals line under the open table."""
-    line = page.get_by_text("TOTAL · ").inner_text().replace("\n", " ")
-    parts = [part.rsplit(" ", 1) for part in line.split(" · ")[1:]]
-    return {str(label): str(value) for label, value in parts}
+    """Label to text of the row TOTAL of the open table."""
+    row = total_row(page)
+    expect(row).to_have_count(1, timeout=30 * SECONDS)
+    values = row.locator("td").all_text_contents()
+    named = zip(headings(page), values, strict=True)
+    return {label: value for label, value in named if value not in ("", "TOTAL")}
+
+
+def grid(page: Page) -> Locator:
+    """What a screen reader gets of the open table, once it is in view; the rest is a picture."""
+    frame = page.get_by_test_id("stDataFrame").first
+    frame.evaluate("frame => frame.scrollIntoView()")  # at once: it may be drawn anew
+    return frame.locator("table")
+
+
+def headings(page: Page) -> list[str]:
+    return grid(page).locator("th").all_text_contents()
+
+
+def total_row(page: Page) -> Locator:
+    return grid(page).locator("tbody tr").filter(has_text=re.compile("TOTAL"))
 
 
 def number(text: str) -> Decimal:
@@ -216,6 +233,28 @@ def test_the_copied_link_shows_the_same_in_another_browser_and_plain_http_lets_i
     marked = page.evaluate("window.getSelection().toString()").strip()
     assert marked == code.inner_text().strip()
     assert marked.startswith(f"{address}/openai_usage?oai_period=2026-10-01")
+
+
+def test_a_click_on_a_heading_sorts_and_the_address_and_the_table_file_hold_the_whole(
+    opened: Opened, tmp_path: Path
+) -> None:
+    page, orders = opened.page, []
+    for way in ("↑", "↓"):
+        grid(page)
+        page.get_by_test_id("stDataFrame").first.click(position={"x": 20, "y": 15})
+        first = page.get_by_test_id("stDataFrame").first.locator("th").first
+        expect(first).to_have_text(f"Project {way}")
+        rows = grid(page).locator("tbody tr").all()
+        orders.append([row.locator("td").first.text_content() for row in rows])
+    rising, falling = orders
+    assert rising[-1] == falling[-1] == "TOTAL"
+    assert sorted(map(str, rising)) == sorted(map(str, falling))
+    assert rising[0] != falling[0]
+    assert "oai_view_sort_by_project=Project" in page.url
+    path = download(page, "CSV of this table", tmp_path)
+    with zipfile.ZipFile(opened.files["CSV: all tables (zip)"]) as files:
+        assert files.read("by_project.csv") == path.read_bytes()
+    assert b"project_id" in path.read_bytes(), "also what the screen hides"
 
 
 def test_a_changed_control_changes_the_address_and_the_numbers(

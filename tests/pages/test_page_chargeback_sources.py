@@ -70,7 +70,7 @@ def test_a_typed_server_and_key_are_asked_and_are_in_no_link(
     at = open_page(**OCTOBER)
     at.text_input(key="cmc_key").input(CANARY)
     at = at.text_input(key="cmc_host").input(url).run()
-    assert "Demo data" not in texts(at.info)
+    assert "Demo data" not in texts(at.markdown)
     assert urlsplit(url).netloc in texts(at.caption)
     assert asked(app) == ["2026-10"]
     assert urlsplit(url).netloc not in at.code[0].value
@@ -182,20 +182,3 @@ def test_a_file_that_is_no_report_is_named(comet_served: Served) -> None:
     at = uploaded(at, october=saved(comet_served[1], "2026-10"))
     assert not at.warning
     assert at.metric
-
-
-def test_numbers_beyond_64_bits_are_shown_with_every_digit() -> None:
-    def screen() -> None:
-        import pandas as pd
-
-        from lib.reports.report import Column, Table
-        from lib.ui.show import show_report
-        from tests.support.report_strategies import report
-
-        frame = pd.DataFrame({"change": pd.Series([2**64 - 2, None], dtype=object)})
-        table = Table("changes", "Changes", frame, (Column("change", "Change", "int"),))
-        show_report(report(tables=(table,), figures=(), charts=()), "x")
-
-    at = AppTest.from_function(screen).run()
-    assert not at.exception
-    assert at.dataframe[0].value["change"].tolist()[0] == f"{2**64 - 2:,}"

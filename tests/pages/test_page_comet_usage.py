@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("no_settings")
 
 def test_without_any_setting_a_made_up_server_and_one_of_its_workspaces_are_shown() -> None:
     at = open_page()
-    assert "Demo data" in texts(at.info)
+    assert "Demo data" in texts(at.markdown)
     assert "comet.demo.localhost" in texts(at.caption)
     assert len(at.multiselect(key="cmu_workspaces").value) == 1
     assert int(figures(at)["Experiments"]) > 50

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pandas as pd
 import pytest
 from starlette.applications import Starlette
 from streamlit.testing.v1 import AppTest
@@ -15,6 +16,7 @@ from lib.demo.openai_server import create_openai_app
 from lib.demo.organisation import make_organisation
 from lib.periods import months_before
 from lib.presets import resolve
+from tests.support.pages import figures
 from tests.support.servers import ROOT, serve
 
 CANARY = "sk-admin-canary0123456789abcdef"
@@ -57,10 +59,6 @@ def open_page(**link: Any) -> AppTest:
     return open_link(**link).run()
 
 
-def figures(at: AppTest) -> dict[str, str]:
-    return {metric.label.replace("\\", ""): metric.value for metric in at.metric}
-
-
 def everything(at: AppTest) -> str:
     """Every message that the page sends, as text."""
     return "\n".join(str(element.proto) for element in _leaves(at))
@@ -88,7 +86,7 @@ def test_the_bare_address_leads_to_the_first_page_and_keeps_the_link(upstream: S
 
 def test_without_any_key_a_demo_organisation_is_shown_and_called_demo() -> None:
     at = open_page()
-    assert "Demo data" in texts(at.info)
+    assert "Demo data" in texts(at.markdown)
     assert figures(at)["Billed cost"].startswith("$")
     assert figures(at)["Active users"] not in ("0", "—")
 
@@ -349,6 +347,52 @@ def test_a_comparison_shows_the_change_and_its_percentage(upstream: Starlette) -
     at = open_page(oai_compare="true")
     deltas = [metric.delta for metric in at.metric]
     assert all("%" in delta or "points" in delta for delta in deltas)
+
+
+def grid(at: AppTest) -> pd.DataFrame:
+    """The open table, as text."""
+    shown: pd.DataFrame = at.dataframe[0].value
+    return shown
+
+
+def test_a_link_filters_and_sorts_a_table_and_total_stays_that_of_all(upstream: Starlette) -> None:
+    whole = grid(open_page())
+    total = whole["cost"].iloc[-1]
+    assert whole["project_name"].iloc[-1] == "TOTAL"
+    assert "project_id" not in whole, "the names tell the projects apart"
+    at = open_page(
+        oai_view_find_by_project="a",
+        oai_view_sort_by_project="Requests ↑",
+        oai_view_hide_by_project=["Output tokens", "Project ID"],
+    )
+    shown = grid(at)
+    rows = shown.iloc[:-2]
+    assert 0 < len(rows) < len(whole) - 1
+    requests = [int(text.replace(",", "")) for text in rows["num_model_requests"]]
+    assert requests == sorted(requests)
+    assert list(shown["project_name"])[-2].startswith(f"Filtered: {len(rows)} of")
+    assert shown["cost"].iloc[-1] == total
+    assert "output_tokens" not in shown
+    link = at.code[0].value
+    for part in ("oai_view_find_by_project=a", "oai_view_sort_by_project=Requests+%E2%86%91"):
+        assert part in link
+
+
+def test_a_sort_by_a_column_that_is_not_there_leaves_the_order(upstream: Starlette) -> None:
+    assert grid(open_page(oai_view_sort_by_project="Planet ↑")).equals(grid(open_page()))
+
+
+def test_six_figures_stand_above_and_a_table_has_them_all(upstream: Starlette) -> None:
+    at = open_page()
+    assert len(at.metric) == 6
+    assert set(at.table[0].value["Figure"]) >= {metric.label for metric in at.metric}
+
+
+def test_the_first_file_offered_holds_money(upstream: Starlette) -> None:
+    at = open_page()
+    labels = [button.proto.label for button in at.get("download_button")]
+    assert labels[:2] == ["CSV: costs table", "CSV: usage table"]
+    assert labels[-1] == "CSV of this table"
 
 
 def test_the_filters_offer_names_and_filter_by_id(upstream: Starlette) -> None:

@@ -73,7 +73,7 @@ MONTHS = {"red_period": ["2026-10-05", "2026-10-20"]}
 
 def test_with_nothing_configured_made_up_tenants_are_shown_and_called_demo() -> None:
     at = open_link()
-    assert "Demo data" in texts(at.info)
+    assert "Demo data" in texts(at.markdown)
     assert figures(at)["Tenants with usage"] == "59"
 
 

@@ -33,8 +33,18 @@ def open_link(page: str, **link: Any) -> AppTest:
 
 
 def figures(at: AppTest) -> dict[str, str]:
-    """Label to text of the cards."""
-    return {metric.label.replace("\\", ""): metric.value for metric in at.metric}
+    """Label to text of the cards, and of the figures that have none."""
+    cards = {metric.label: metric.value for metric in at.metric}
+    listed = {
+        label: value
+        for table in at.table
+        if "Figure" in table.value
+        for label, value in zip(table.value["Figure"], table.value["Value"], strict=True)
+    }
+    return {
+        label.replace("\\", ""): value.replace("\\", "")
+        for label, value in {**listed, **cards}.items()
+    }
 
 
 def texts(elements: Any) -> str:

@@ -34,6 +34,7 @@ def build_openai_usage(
     chosen = select(answer, query)
     previous = None if answer.previous is None else select(answer.previous, query)
     totals = openai_totals(chosen)
+    costs = tuple(costs_table(chosen))
     before = query.before
     if previous is None or before is None:
         breakdowns = tuple(breakdown_table(row, chosen) for row in BREAKDOWNS)
@@ -52,11 +53,12 @@ def build_openai_usage(
         totals=totals,
         figures=tuple(openai_figures(totals, chosen, previous)),
         charts=tuple(openai_charts(chosen, breakdowns, previous, before)),
-        tables=(*breakdowns, *moved, *costs_table(chosen), usage_table(chosen)),
+        tables=(*breakdowns, *moved, *costs, usage_table(chosen)),
         notes=(*openai_notes(chosen, now), *chosen.notes, *answer.notes),
         host=answer.host,
         demo=demo,
         main_table="usage",
+        money_table=costs[0].key if costs else "",
     )
 
 

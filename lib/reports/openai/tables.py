@@ -198,7 +198,7 @@ def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
         *((_column(NAMED[key][0]),) if key in NAMED else ()),
         _column(key) if key in NAMED else replace(_column(key), missing=nobody),
         Column("cost", "Cost", "decimal", currency or ""),
-        Column("currency", "Currency"),
+        Column("currency", "Currency", told_by="cost"),
         *(_column(metric) for metric in BREAKDOWN_METRICS),
         *(efficiency_columns(currency) if breakdown.rated else ()),
     )
@@ -272,14 +272,22 @@ _KNOWN: dict[str, Column] = {
         Column("date", "Date", "date", help="UTC day"),
         Column("endpoint_type", "Endpoint"),
         Column("start_time", "Bucket start", "datetime", help="UTC"),
-        *(Column(d.key, d.label, "bool" if d.boolean else "text") for d in DIMENSIONS.values()),
+        *(
+            Column(
+                d.key,
+                d.label,
+                "bool" if d.boolean else "text",
+                told_by=NAMED[d.key][0] if d.key in NAMED else "",
+            )
+            for d in DIMENSIONS.values()
+        ),
         *(Column(name, label, personal=kind == "user") for name, kind, label in NAMED.values()),
         *(
             Column(m.key, m.label, "bytes" if m.unit == "bytes" else "int", m.unit)
             for m in METRICS.values()
         ),
         Column("line_item", "Line item"),
-        Column("currency", "Currency"),
+        Column("currency", "Currency", told_by="amount"),
         Column("quantity", "Quantity", "decimal"),
         Column("quantity_unit", "Quantity unit"),
     )

@@ -1,0 +1,72 @@
+"""The figures of a Report on the screen: the first as cards, all of them as a table."""
+
+import pandas as pd
+import streamlit as st
+
+from lib.exports import formats
+from lib.reports.report import Figure
+from lib.ui.text import literal
+
+HEADLINE = 6
+"""Figures that stand above everything else; a report says which by their order."""
+
+_CARD_PIXELS = 162
+"""Six fit beside the sidebar of a laptop, fewer wrap."""
+
+_DELTA_COLOURS = {"cost": "inverse"}
+"""More of a cost is not good news; of anything else, more is just more."""
+
+
+def show_figures(figures: tuple[Figure, ...]) -> None:
+    """At most ``HEADLINE`` cards; when there are more, a table that has every figure."""
+    with st.container(horizontal=True, gap="small"):
+        for figure in figures[:HEADLINE]:
+            _show_card(figure)
+    against = dict.fromkeys(figure.delta.against for figure in figures if figure.delta)
+    if against:
+        st.caption(literal(f"Changes are against {', '.join(against)}."))
+
+
+def show_all_figures(figures: tuple[Figure, ...]) -> None:
+    """Every figure with what it was before and what it means; nothing where the cards say it all."""
+    if len(figures) <= HEADLINE:
+        return
+    with st.expander(f"All figures ({len(figures)})", icon=":material/pin:"):
+        rows = pd.DataFrame([_row(figure) for figure in figures], dtype="str")
+        filled = [name for name in rows if rows[name].any()]
+        st.table(rows[filled].map(literal), border="horizontal", alt="All figures")
+
+
+def _row(figure: Figure) -> dict[str, str]:
+    delta = figure.delta
+    return {
+        "Figure": _label(figure),
+        "Value": _at_least(figure) + formats.figure(figure),
+        "Previous": formats.quantity(delta.previous, figure.unit) if delta else "",
+        "Change": formats.delta(delta, figure.unit) if delta else "",
+        "About": figure.help,
+    }
+
+
+def _show_card(figure: Figure) -> None:
+    known = figure.value is not None
+    exact = f"Exactly {formats.digits(figure.value)} {figure.unit}." if known else "Not known."
+    st.metric(
+        literal(_label(figure)),
+        _at_least(figure) + formats.compact(figure),
+        formats.delta(figure.delta, figure.unit) if figure.delta else None,
+        delta_color="inverse" if figure.key in _DELTA_COLOURS else "off",
+        delta_arrow="auto" if figure.delta and figure.delta.change else "off",
+        help=literal(f"{exact} {figure.help}".strip()),
+        border=True,
+        width=_CARD_PIXELS,
+        height="stretch",
+    )
+
+
+def _label(figure: Figure) -> str:
+    return figure.label + (" (incomplete)" if figure.incomplete else "")
+
+
+def _at_least(figure: Figure) -> str:
+    return "≥ " if figure.incomplete and figure.value is not None else ""

@@ -1,0 +1,24 @@
+"""The look of all pages where the theme has no setting for it."""
+
+import streamlit as st
+
+ON_PRIMARY = {"light": "#FFFFFF", "dark": "#12161C"}
+"""Text on the primary colour; Streamlit writes white on every one."""
+
+_STYLE = """
+.stMainBlockContainer { padding: 3.75rem 3rem 3rem; }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 3.75rem 1rem 2rem; } }
+[data-testid="stMetric"] { padding: 0; }
+[data-testid="stMetric"] > div { padding: 0.6rem 0.75rem; }
+[data-testid="stMetric"] .stMarkdownEllipsis, [data-testid="stMetric"] p { white-space: normal !important; }
+[data-testid="stElementToolbarButton"]:has([aria-label="Search"]) { display: none; }
+"""
+"""Less room around a page and in a card, whose words wrap instead of ending in dots; a table's own
+search, which only jumps and knows one page, gives way to the filter."""
+
+
+def style_page() -> None:
+    """Once on every page."""
+    colour = ON_PRIMARY[st.context.theme.type or "light"]
+    on_primary = '[data-testid^="stBaseButton-primary"] *, [data-testid="stMultiSelect"] [data-baseweb="tag"] *'
+    st.html(f"<style>{_STYLE}{on_primary} {{ color: {colour}; }}</style>")

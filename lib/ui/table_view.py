@@ -1,0 +1,191 @@
+"""What of a table is in view: the rows that match, in an order, a page at a time, as people read them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isclose
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lib.charts import distinct_labels
+from lib.exports.columns import filled_columns
+from lib.exports.formats import cell
+from lib.reports.report import Column, Number, Table
+from lib.usage.exact import total
+
+ROWS = 20
+"""Rows of one page: with their heading and TOTAL they fit a laptop's screen."""
+
+_TEXTS = ("text", "list")
+_NUMBERS = ("int", "decimal", "float", "percent", "bytes", "duration")
+
+
+@dataclass(frozen=True)
+class View:
+    """How somebody wants to see rows of a table.
+
+    Args:
+        sort: key of a column; empty keeps the report's order.
+        falling: the largest first.
+        page: from 1.
+        hidden: keys of columns that are not drawn.
+    """
+
+    sort: str = ""
+    falling: bool = False
+    page: int = 1
+    hidden: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One page of a table as text.
+
+    Args:
+        columns: that are drawn, in order.
+        text: a column for each of them: the rows, and below them the sums.
+        rows: how many rows match.
+        sums: how many of the last rows of ``text`` are sums.
+    """
+
+    columns: tuple[Column, ...]
+    text: pd.DataFrame
+    rows: int
+    sums: int
+
+
+def offered_columns(table: Table) -> dict[str, str]:
+    """Key and label of every column that holds anything; no label twice."""
+    labels = {column.key: column.label for column in table.columns}
+    return distinct_labels({key: labels[key] for key in filled_columns(table)})
+
+
+def told_twice(table: Table) -> list[str]:
+    """Keys of columns that tell nothing beside another: ids whose names differ, the one currency."""
+    by_key = {column.key: column for column in table.columns}
+    keys = []
+    for column in table.columns:
+        teller = by_key.get(column.told_by)
+        if teller and (teller.unit if is_number(teller) else _differ(table.frame, column)):
+            keys.append(column.key)
+    return keys
+
+
+def _differ(frame: pd.DataFrame, ids: Column) -> bool:
+    """Whether there are names for ids, and never one for two of them."""
+    names = frame[[ids.key, ids.told_by]].dropna().drop_duplicates()[ids.told_by]
+    return len(names) > 0 and bool(names.is_unique)
+
+
+def pages(rows: int) -> int:
+    """How many pages so many rows take; at least one."""
+    return max(1, -(-rows // ROWS))
+
+
+def matching(table: Table, find: str) -> pd.DataFrame:
+    """The rows of a table in which every word stands in some text, however it is capitalised.
+
+    Columns that are hidden count, too: people look for ids.
+    """
+    words = find.casefold().split()
+    texts = [
+        _folded(table.frame[column.key].fillna(column.missing or pd.NA))
+        for column in table.columns
+        if words and column.kind in _TEXTS
+    ]
+    keep = np.full(len(table.frame), True)
+    for word in words:
+        held = np.full(len(keep), False)
+        for text in texts:
+            held |= text.str.contains(word, regex=False, na=False).to_numpy(bool)
+        keep &= held
+    return table.frame[keep]
+
+
+def see(table: Table, matched: pd.DataFrame, view: View) -> Seen:
+    """One page of the rows that match, with TOTAL of all rows and, of fewer, what they add up to."""
+    by_key = {column.key: column for column in table.columns}
+    columns = tuple(by_key[key] for key in offered_columns(table) if key not in view.hidden)
+    if view.sort in by_key:
+        matched = _sorted(matched, by_key[view.sort], falling=view.falling)
+    start = (min(view.page, pages(len(matched))) - 1) * ROWS
+    page = _told(table, matched.iloc[start : start + ROWS])
+    sums = [*_sums(table, columns, matched)]
+    text = {
+        column.key: [
+            *(cell(value, column.kind, column.unit, column.missing) for value in page[column.key]),
+            *(row.get(column.key, "") for row in sums),
+        ]
+        for column in columns
+    }
+    return Seen(columns, pd.DataFrame(text, dtype="str"), len(matched), len(sums))
+
+
+def is_number(column: Column) -> bool:
+    """Numbers stand flush right, and are sorted with the largest first."""
+    return column.kind in _NUMBERS
+
+
+def _folded(cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    return cells.astype("str").str.casefold()
+
+
+def _told(table: Table, page: pd.DataFrame) -> pd.DataFrame:
+    """The rows with an id for each name that nobody knows."""
+    numbers = {column.key for column in table.columns if is_number(column)}
+    named = {
+        column.told_by: page[column.told_by].astype(object).fillna(page[column.key])
+        for column in table.columns
+        if column.told_by in page and column.told_by not in numbers
+    }
+    return page.assign(**named)
+
+
+def _sorted(frame: pd.DataFrame, column: Column, *, falling: bool) -> pd.DataFrame:
+    """In the order of a column's values, equal ones as they were; what is missing comes last."""
+    values: pd.Series[Any] = frame[column.key].reset_index(drop=True)
+    if column.kind in _TEXTS:
+        values = _folded(values)
+    elif column.kind == "epoch_ms":
+        values = values.mask(values == 0)  # never
+    return frame.iloc[values.sort_values(ascending=not falling, kind="stable").index]
+
+
+def _sums(
+    table: Table, columns: Sequence[Column], matched: pd.DataFrame
+) -> Iterator[Mapping[str, str]]:
+    """Rows of sums as text: of the rows that match where those are not all, and TOTAL."""
+    if not table.totals:
+        return
+    totals = table.totals
+    rows, all_rows = len(matched), len(table.frame)
+    if rows < all_rows:
+        partial = {key: total(matched[key]) for key in _additive(table)} if rows else {}
+        yield _sum(f"Filtered: {rows:,} of {all_rows:,} rows", columns, totals, partial)
+    yield _sum("TOTAL", columns, totals, totals)
+
+
+def _sum(
+    name: str,
+    columns: Sequence[Column],
+    totals: Mapping[str, Number | None],
+    values: Mapping[str, Number | None],
+) -> dict[str, str]:
+    row = {
+        column.key: cell(values[column.key], column.kind, column.unit)
+        for column in columns
+        if column.key in values
+    }
+    if columns and columns[0].key not in totals:
+        row[columns[0].key] = name
+    return row
+
+
+def _additive(table: Table) -> Iterable[str]:
+    """Columns whose total is the sum of the rows, so that some of the rows have one, too."""
+    for key, whole in (table.totals or {}).items():
+        if key in table.frame and whole is not None:
+            summed = total(table.frame[key])
+            if summed == whole or (isinstance(summed, float) and isclose(summed, whole)):
+                yield key

@@ -1,0 +1,195 @@
+"""The tables of a Report on the screen: filtered, sorted and paged here, so that the address holds it."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from lib.exports import formats
+from lib.reports.report import Column, Report, Table
+from lib.ui.downloads import show_table_csv
+from lib.ui.links import VIEW
+from lib.ui.table_view import (
+    Seen,
+    View,
+    is_number,
+    matching,
+    offered_columns,
+    pages,
+    see,
+    told_twice,
+)
+from lib.ui.text import literal
+
+_SUM = "background-color: rgba(127, 137, 153, 0.18)"
+"""Of the rows of sums, on light and on dark ground. Bold digits would be wider than their column."""
+
+_FALLING, _RISING = "↓", "↑"
+
+
+def show_tables(report: Report, prefix: str) -> None:
+    """A tab for each table that has rows; only the open one is drawn.
+
+    Args:
+        prefix: starts the names of the page's parameters in the URL.
+    """
+    filled = [table for table in report.tables if not table.frame.empty]
+    tabs = st.tabs(
+        [table.title for table in filled],
+        key=f"{prefix}{VIEW}table",
+        on_change="rerun",
+        bind="query-params",
+    )
+    for tab, table in zip(tabs, filled, strict=True):
+        if tab.open:
+            with tab:
+                _show_table(report, table, prefix)
+
+
+def _show_table(report: Report, table: Table, prefix: str) -> None:
+    labels = offered_columns(table)
+    find, sort, hide, turn = (
+        f"{prefix}{VIEW}{what}_{table.key}" for what in ("find", "sort", "hide", "page")
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        words = _filter(table, find, turn)
+        order = _order(labels, sort, turn)
+        hidden = _hidden(table, labels, hide)
+        show_table_csv(report, table, prefix)
+    matched = matching(table, words)
+    st.caption(_count(table, len(matched)))
+    grid = st.container()
+    keys = {label: column for column, label in labels.items()}
+    label, _, way = order.rpartition(" ")
+    view = View(keys.get(label, ""), way == _FALLING, _page(len(matched), turn), hidden)
+    with grid:
+        _draw(
+            see(table, matched, view),
+            view,
+            labels,
+            key=f"{prefix}_grid_{table.key}_{order}",  # another order starts without a chosen column
+            choose=partial(_sort_by, sort, turn, labels),
+            alt=f"{table.title}: {len(matched):,} rows",
+        )
+
+
+def _filter(table: Table, key: str, turn: str) -> str:
+    typed: str = st.text_input(
+        f"Filter {table.title}",
+        key=key,
+        placeholder="Filter rows",
+        icon=":material/filter_alt:",
+        label_visibility="collapsed",
+        on_change=partial(_first_page, turn),
+        bind="query-params",
+        persist_state="session",
+        width=220,
+    )
+    return typed or ""
+
+
+def _order(labels: dict[str, str], key: str, turn: str) -> str:
+    """Label of a column and a direction; empty for the report's order."""
+    options = [f"{label} {way}" for label in labels.values() for way in (_FALLING, _RISING)]
+    if st.session_state.get(key) not in options:
+        st.session_state.pop(key, None)  # of a column that this report has not
+    chosen: str | None = st.selectbox(
+        "Sort by",
+        options,
+        index=None,
+        key=key,
+        placeholder="Sort by",
+        label_visibility="collapsed",
+        on_change=partial(_first_page, turn),
+        bind="query-params",
+        persist_state="session",
+        width=220,
+    )
+    return chosen or ""
+
+
+def _hidden(table: Table, labels: dict[str, str], key: str) -> frozenset[str]:
+    offered = [*labels.values()]
+    if key in st.session_state:
+        st.session_state[key] = [label for label in st.session_state[key] if label in offered]
+    with st.popover("Columns", icon=":material/view_column:"):
+        hidden: list[str] = st.multiselect(
+            "Hidden columns",
+            offered,
+            [labels[column] for column in told_twice(table) if column in labels],
+            key=key,
+            help="Files hold all columns.",
+            bind="query-params",
+            persist_state="session",
+        )
+    return frozenset(column for column, label in labels.items() if label in hidden)
+
+
+def _count(table: Table, count: int) -> str:
+    rows = len(table.frame)
+    told = f"{rows:,} row{'' if rows == 1 else 's'}"
+    return literal(f"{told if count == rows else f'{count:,} of {told}'}. {table.note}".strip())
+
+
+def _page(count: int, key: str) -> int:
+    most = pages(count)
+    if most == 1:
+        return 1
+    if st.session_state.get(key, 1) > most:
+        st.session_state[key] = 1
+    page: int = st.pagination(most, key=key, bind="query-params")
+    return page
+
+
+def _draw(
+    seen: Seen,
+    view: View,
+    labels: dict[str, str],
+    *,
+    key: str,
+    choose: Callable[[Column], None],
+    alt: str,
+) -> None:
+    """The rows and below them the sums; a click on a heading chooses its column."""
+    first = len(seen.text) - seen.sums
+    columns = {column.key: column for column in seen.columns}
+
+    def clicked() -> None:
+        for chosen in st.session_state[key]["selection"]["columns"]:
+            choose(columns[chosen])
+
+    st.dataframe(
+        seen.text.style.apply(
+            lambda row: [_SUM if row.name >= first else ""] * len(row), axis="columns"
+        ),
+        hide_index=True,
+        column_config={column.key: _config(column, view, labels) for column in seen.columns},
+        key=key,
+        on_select=clicked,
+        selection_mode="single-column",
+        height="content",
+        alt=f"{alt} of {', '.join(column.label for column in seen.columns)}",
+    )
+
+
+def _config(column: Column, view: View, labels: dict[str, str]) -> Any:
+    arrow = f" {_FALLING if view.falling else _RISING}" if column.key == view.sort else ""
+    return st.column_config.TextColumn(
+        formats.heading(labels[column.key], column.unit if is_number(column) else "") + arrow,
+        help=column.help or None,
+        alignment="right" if is_number(column) else "left",
+    )
+
+
+def _sort_by(sort: str, turn: str, labels: dict[str, str], column: Column) -> None:
+    """Numbers fall and texts rise at first; a second time it is the other way."""
+    ways = (_FALLING, _RISING) if is_number(column) else (_RISING, _FALLING)
+    options = [f"{labels[column.key]} {way}" for way in ways]
+    st.session_state[sort] = options[st.session_state.get(sort) == options[0]]
+    _first_page(turn)
+
+
+def _first_page(turn: str) -> None:
+    if turn in st.session_state:
+        st.session_state[turn] = 1
