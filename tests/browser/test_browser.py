@@ -80,7 +80,7 @@ def opened(
     app: Dashboard, browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Opened]:
     """The first page that anybody opens: a deep link, and every file that it offers."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context = browser.new_context(viewport={"width": 1400, "height": 2400})
     context.set_default_timeout(30 * SECONDS)
     page, folder = context.new_page(), tmp_path_factory.mktemp("files")
     frames = frames_of(page)
@@ -95,7 +95,7 @@ def opened(
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context = browser.new_context(viewport={"width": 1400, "height": 2400})
     context.set_default_timeout(30 * SECONDS)
     yield context.new_page()
     context.close()
