@@ -35,10 +35,6 @@ def show_report(report: Report, prefix: str) -> None:
         if report.period is not None:
             offer_earlier(prefix, report.period, report.nearest)
     if not empty:
-        _show_figures(report.figures)
-        _show_charts(report.charts, prefix)
-        _show_tables(report.tables, prefix)
-    else:
         show_figures(report.figures)
         groups = _chart_groups(report.charts)
         _show_charts(groups[:_CHARTS_ABOVE], prefix)
