@@ -87,14 +87,14 @@ def openai_totals(chosen: OpenAISelection) -> Totals:
 def openai_figures(
     totals: Totals, chosen: OpenAISelection, previous: OpenAISelection | None
 ) -> Iterable[Figure]:
-    """One figure per total that was asked for, then what requests and tokens cost.
+    """One figure per total that was asked for, money first, then what requests and tokens cost.
 
     Args:
         previous: the period compared with, when asked for.
     """
     query = chosen.query
     before = openai_totals(previous) if previous else {}
-    for row in _TOTALS:
+    for row in sorted(_TOTALS, key=lambda row: row.key != "cost"):
         value = totals[row.key]
         sources = _behind(row, chosen)
         asked = {*query.endpoints, chosen.paid_by} if COSTS in query.endpoints else query.endpoints
