@@ -262,7 +262,8 @@ def test_a_changed_control_changes_the_address_and_the_numbers(
 ) -> None:
     page = opened.page
     expect(page.get_by_text("%)")).to_have_count(0)
-    page.get_by_text("Preceding days").click()
+    page.get_by_role("combobox", name="Compare with").click()
+    page.get_by_role("option", name="Preceding days").click()
     expect(page).to_have_url(re.compile("oai_compare=preceding"))
     expect(page.get_by_text("%)").first).to_be_visible()
     address = page.url

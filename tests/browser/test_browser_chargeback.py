@@ -81,8 +81,10 @@ def test_a_deep_link_with_filters_is_followed_by_a_server_that_nobody_has_opened
 ) -> None:
     page.goto(app.url + LINK)
     expect(page.get_by_text("Sources (")).to_be_visible(timeout=60 * SECONDS)
-    expect(page.get_by_role("textbox", name="Month (UTC)")).to_have_value("2026-10")
+    expect(page.get_by_role("combobox", name="Month (UTC)")).to_have_value("October 2026")
+    page.get_by_role("button", name="More").click()
     expect(page.get_by_role("textbox", name="Active within")).to_have_value("2w")
+    page.get_by_role("button", name="Filters (3)").click()
     expect(page.get_by_test_id("stMultiSelect")).to_contain_text("vision")
     expect(page.get_by_test_id("stMultiSelect")).to_contain_text("language")
     assert card(page, "Workspaces") == "2"

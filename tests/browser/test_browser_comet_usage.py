@@ -50,14 +50,16 @@ def test_from_choosing_to_files_and_a_link_that_shows_the_same(
     choose(page, "Workspaces", first)
     loaded(page)
     assert card(page, "Experiments") == str(len(lab.experiments(first)))
+    page.get_by_role("button", name="Filters").click()
     choose(page, "Projects", project)
     runs = lab.experiments(first, project.partition("/")[2])
     expect(page.get_by_test_id("stMetricValue").first).to_have_text(str(len(runs)))
 
     lab.asked()
-    page.get_by_test_id("stButtonGroup").get_by_text("week", exact=True).click()
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("radio", name="week").click()
     expect(page).to_have_url(re.compile("cmu_units=week"))
-    page.get_by_role("button", name=REFRESH).click()
+    page.keyboard.press("Escape")
     expect(page.get_by_role("tab", name="By week")).to_be_visible()
     assert lab.asked() == []
 

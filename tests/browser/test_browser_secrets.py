@@ -101,7 +101,7 @@ def files_of(page: Page, folder: Path) -> dict[str, str]:
     texts = {}
     for label in FORMATS:
         with page.expect_download(timeout=2 * MINUTE) as waiting:
-            page.get_by_role("button", name=label, exact=True).click()
+            page.get_by_role("button", name=label, exact=True).first.click()
         path = folder / waiting.value.suggested_filename
         waiting.value.save_as(path)
         texts[path.name] = text_of(path)

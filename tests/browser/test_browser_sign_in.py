@@ -72,7 +72,7 @@ def test_the_first_request_to_a_fresh_server_shows_sign_in_and_no_data_and_comes
     sign_in(page, "ada")
     loaded(page)
     assert page.url.startswith(app.url + COMPARED)
-    expect(page.get_by_role("radio", name="Preceding days")).to_be_checked()
+    expect(page.get_by_role("combobox", name="Compare with")).to_have_value("Preceding days")
     assert data_in(frames) == [*DATA]
     expect_menu(page, *(entry.title for entry in ENTRIES))
 
