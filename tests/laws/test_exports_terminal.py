@@ -56,7 +56,7 @@ def test_the_terminal_carries_the_same_numbers_as_the_report(made):
             if pd.isna(value):
                 assert text == "—"
             elif text[0] in "<>":
-                assert 0 < abs(value) < Decimal("0.000001")
+                assert 0 < abs(value) < Decimal("0.01")
             else:
                 assert abs(number(text) - value) <= Decimal("0.005")
 

@@ -95,7 +95,10 @@ def test_a_dictionary_computes_the_same_table_and_totals(
     rows = [expected_row(counters, listed, tenant) for tenant in sorted(tenants)]
     if sort != "tenant_id":
         rows.sort(key=lambda row: -1 if row[sort] is None else row[sort], reverse=True)
-    assert rows_of(report) == rows[:top]
+    shown = rows_of(report)
+    for row in shown:
+        row.pop("tokens_per_request", None)  # which has a law of its own
+    assert shown == rows[:top]
     for key in SUMS:
         assert report.totals[key] == sum(row[key] or 0 for row in rows)
     assert report.totals["tenants_with_usage"] == sum(
