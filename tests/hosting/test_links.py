@@ -10,7 +10,7 @@ from tests.hosting.conftest import Start
 from tests.support.hosted import sign_in
 
 LINKS = {
-    "openai_usage": "oai_period=2026-10-01&oai_period=2026-10-07&oai_group=project_id&oai_compare=true",
+    "openai_usage": "oai_period=2026-10-01&oai_period=2026-10-07&oai_group=project_id&oai_compare=preceding",
     "tenant_usage": "red_period=2026-09-01&red_period=2026-10-31&red_top=7",
     "comet_chargeback": "cmc_active=45d&cmc_exclude=personal",
     "comet_usage": "cmu_period=2026-10-01&cmu_period=2026-10-31",
