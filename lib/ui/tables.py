@@ -22,9 +22,6 @@ from lib.ui.table_view import (
 )
 from lib.ui.text import literal
 
-_SUM = "background-color: rgba(127, 137, 153, 0.18)"
-"""Of the rows of sums, on light and on dark ground. Bold digits would be wider than their column."""
-
 _FALLING, _RISING = "↓", "↑"
 
 
@@ -152,7 +149,6 @@ def _draw(
     alt: str,
 ) -> None:
     """The rows and below them the sums; a click on a heading chooses its column."""
-    first = len(seen.text) - seen.sums
     columns = {column.key: column for column in seen.columns}
 
     def clicked() -> None:
@@ -160,9 +156,7 @@ def _draw(
             choose(columns[chosen])
 
     st.dataframe(
-        seen.text.style.apply(
-            lambda row: [_SUM if row.name >= first else ""] * len(row), axis="columns"
-        ),
+        seen.text,
         hide_index=True,
         column_config={column.key: _config(column, view, labels) for column in seen.columns},
         key=key,
