@@ -23,7 +23,7 @@ with open_page("comet_chargeback") as page:
             answer, asked.query, now=datetime.now(UTC), demo=asked.source.demo
         ),
     )
-    remember_names(asked.source.scope, names_of(report))
+    remember_names(page, asked.source.scope, report, names_of)
     with st.container(horizontal=True):
         show_downloads(report, "cmc")
         copy_link("cmc", asked.controls, asked.query)

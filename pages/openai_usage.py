@@ -28,7 +28,7 @@ with open_page("openai_usage") as page:
             answer, query, now=datetime.now(UTC), demo=asked.source.demo
         ),
     )
-    remember_names(asked.source.scope, names_of(report))
+    remember_names(page, asked.source.scope, report, names_of)
     with st.container(horizontal=True):
         show_downloads(report, "oai")
         copy_link("oai", asked.controls, query)

@@ -25,7 +25,7 @@ with open_page("tenant_usage") as page:
             answer, query, now=datetime.now(UTC), demo=source.demo
         ),
     )
-    remember_names(source.scope, names_of(report))
+    remember_names(page, source.scope, report, names_of)
     with st.container(horizontal=True):
         show_downloads(report, "red")
         copy_link("red", asked.controls, query)

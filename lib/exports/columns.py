@@ -2,9 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
 
 from lib.exports.formats import cell, visible
 from lib.reports.report import Column, Table
@@ -43,25 +40,12 @@ def shown_columns(table: Table, *, rows: int | None = None, brief: bool = True) 
     The first column of the row of totals says TOTAL, unless it has a total of its own.
     """
     by_key = {column.key: column for column in table.columns}
-    keys: Iterable[str] = table.brief if brief and table.brief else filled_columns(table)
+    keys: Iterable[str] = table.brief if brief and table.brief else table.filled
     shown = [_shown(by_key[key], table, rows) for key in keys if key in by_key]
     if shown and table.totals and not shown[0].total:
         first = shown[0]
         shown[0] = Shown(first.column, first.cells, "TOTAL")
     return shown
-
-
-def filled_columns(table: Table) -> list[str]:
-    """Keys of the columns with at least one value; all columns when there is no value at all."""
-    keys = [column.key for column in table.columns]
-    filled = [column.key for column in table.columns if _holds(table.frame[column.key], column)]
-    return filled or keys
-
-
-def _holds(cells: "pd.Series[Any]", column: Column) -> bool:
-    if column.kind == "epoch_ms":
-        cells = cells[cells != 0]
-    return bool(cells.notna().any() or (column.missing and len(cells)))
 
 
 def _shown(column: Column, table: Table, rows: int | None) -> Shown:
@@ -158,7 +142,7 @@ def left_out(
         named: whether to name the columns, so many of them.
     """
     by_key = {column.key: column for column in table.columns}
-    missed = [visible(by_key[key].label) for key in filled_columns(table) if key not in shown]
+    missed = [visible(by_key[key].label) for key in table.filled if key not in shown]
     more_rows = len(table.frame) - rows
     lines = []
     if more_rows > 0:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -48,6 +49,8 @@ percent as float64 (12.5 means 12.5 %); date as datetime.date objects; datetime 
 where 0 means never: people and the Excel profile see a time in UTC, JSON and the machine profile keep the number; duration as seconds in Float64
 or Int64."""
 
+_NUMBERS = ("int", "decimal", "float", "percent", "bytes", "duration")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -73,6 +76,17 @@ class Column:
     missing: str = ""
     told_by: str = ""
 
+    @property
+    def is_number(self) -> bool:
+        """Numbers stand flush right, and are sorted with the largest first."""
+        return self.kind in _NUMBERS
+
+    def holds(self, cells: "pd.Series[Any]") -> bool:
+        """Whether people read anything in these cells."""
+        if self.kind == "epoch_ms":
+            cells = cells[cells != 0]
+        return bool(cells.notna().any() or (self.missing and len(cells)))
+
 
 @dataclass(frozen=True)
 class Table:
@@ -97,6 +111,31 @@ class Table:
     brief: tuple[str, ...] = ()
     note: str = ""
     records: bool = False
+
+    @cached_property
+    def filled(self) -> tuple[str, ...]:
+        """Keys of the columns with at least one value; all columns when there is no value at all."""
+        keys = tuple(column.key for column in self.columns)
+        filled = tuple(
+            column.key for column in self.columns if column.holds(self.frame[column.key])
+        )
+        return filled or keys
+
+    @cached_property
+    def told_twice(self) -> tuple[str, ...]:
+        """Keys of columns that tell nothing beside another: ids whose names differ, the one currency."""
+        by_key = {column.key: column for column in self.columns}
+        return tuple(
+            column.key
+            for column in self.columns
+            if (teller := by_key.get(column.told_by))
+            and (teller.unit if teller.is_number else self._names_differ(column))
+        )
+
+    def _names_differ(self, ids: Column) -> bool:
+        """Whether there are names for ids, and never one for two of them."""
+        names = self.frame[[ids.key, ids.told_by]].dropna().drop_duplicates()[ids.told_by]
+        return len(names) > 0 and bool(names.is_unique)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,16 @@ import streamlit as st
 
 from lib.charts import distinct_labels
 from lib.errors import InputError
+from lib.reports.report import Report
+from lib.ui.page import Page
 
 Q = TypeVar("Q")
 V = TypeVar("V")
 
 _KNOWN = "_known"
+
+Names = Mapping[str, Mapping[str, str]]
+"""Input to id to name."""
 
 
 @dataclass(frozen=True)
@@ -205,15 +210,21 @@ def known_names(key: str) -> dict[str, str]:
     return known[1]
 
 
-def remember_names(scope: str, names: Mapping[str, Mapping[str, str]]) -> None:
+def remember_names(
+    page: Page, scope: str, report: Report, names_of: Callable[[Report], Names]
+) -> None:
     """Offers in the inputs what a report names; draws the page anew when that is news.
 
     Args:
         scope: of the upstream asked: another one has other names.
-        names: input to id to name.
+        names_of: what a report names; asked once for each report.
     """
+    read = f"{page.entry.prefix}_names_of"
+    if st.session_state.get(read) is report:
+        return
+    st.session_state[read] = report
     news = False
-    for key, offered in names.items():
+    for key, offered in names_of(report).items():
         before: tuple[str, dict[str, str]] = st.session_state.get(f"{key}{_KNOWN}", ("", {}))
         merged = (scope, {**(before[1] if before[0] == scope else {}), **offered})
         if merged != before:

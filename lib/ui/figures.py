@@ -32,9 +32,13 @@ def show_all_figures(figures: tuple[Figure, ...]) -> None:
     if len(figures) <= HEADLINE:
         return
     with st.expander(f"All figures ({len(figures)})", icon=":material/pin:"):
-        rows = pd.DataFrame([_row(figure) for figure in figures], dtype="str")
-        filled = [name for name in rows if rows[name].any()]
-        st.table(rows[filled].map(literal), border="horizontal", alt="All figures")
+        rows = [_row(figure) for figure in figures]
+        filled = {
+            name: [literal(row[name]) for row in rows]
+            for name in rows[0]
+            if any(row[name] for row in rows)
+        }
+        st.table(pd.DataFrame(filled, dtype="str"), border="horizontal", alt="All figures")
 
 
 def _row(figure: Figure) -> dict[str, str]:

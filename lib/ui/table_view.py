@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from lib.charts import distinct_labels
-from lib.exports.columns import filled_columns
 from lib.exports.formats import cell
 from lib.reports.report import Column, Number, Table
 from lib.usage.exact import total
@@ -18,7 +17,6 @@ ROWS = 20
 """Rows of one page: with their heading and TOTAL they fit a laptop's screen."""
 
 _TEXTS = ("text", "list")
-_NUMBERS = ("int", "decimal", "float", "percent", "bytes", "duration")
 
 
 @dataclass(frozen=True)
@@ -58,24 +56,7 @@ class Seen:
 def offered_columns(table: Table) -> dict[str, str]:
     """Key and label of every column that holds anything; no label twice."""
     labels = {column.key: column.label for column in table.columns}
-    return distinct_labels({key: labels[key] for key in filled_columns(table)})
-
-
-def told_twice(table: Table) -> list[str]:
-    """Keys of columns that tell nothing beside another: ids whose names differ, the one currency."""
-    by_key = {column.key: column for column in table.columns}
-    keys = []
-    for column in table.columns:
-        teller = by_key.get(column.told_by)
-        if teller and (teller.unit if is_number(teller) else _differ(table.frame, column)):
-            keys.append(column.key)
-    return keys
-
-
-def _differ(frame: pd.DataFrame, ids: Column) -> bool:
-    """Whether there are names for ids, and never one for two of them."""
-    names = frame[[ids.key, ids.told_by]].dropna().drop_duplicates()[ids.told_by]
-    return len(names) > 0 and bool(names.is_unique)
+    return distinct_labels({key: labels[key] for key in table.filled})
 
 
 def pages(rows: int) -> int:
@@ -122,18 +103,13 @@ def see(table: Table, matched: pd.DataFrame, view: View) -> Seen:
     return Seen(columns, pd.DataFrame(text, dtype="str"), len(matched), len(sums))
 
 
-def is_number(column: Column) -> bool:
-    """Numbers stand flush right, and are sorted with the largest first."""
-    return column.kind in _NUMBERS
-
-
 def _folded(cells: "pd.Series[Any]") -> "pd.Series[Any]":
     return cells.astype("str").str.casefold()
 
 
 def _told(table: Table, page: pd.DataFrame) -> pd.DataFrame:
     """The rows with an id for each name that nobody knows."""
-    numbers = {column.key for column in table.columns if is_number(column)}
+    numbers = {column.key for column in table.columns if column.is_number}
     named = {
         column.told_by: page[column.told_by].astype(object).fillna(page[column.key])
         for column in table.columns

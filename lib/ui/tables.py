@@ -13,12 +13,10 @@ from lib.ui.links import VIEW
 from lib.ui.table_view import (
     Seen,
     View,
-    is_number,
     matching,
     offered_columns,
     pages,
     see,
-    told_twice,
 )
 from lib.ui.text import literal
 
@@ -114,7 +112,7 @@ def _hidden(table: Table, labels: dict[str, str], key: str) -> frozenset[str]:
         hidden: list[str] = st.multiselect(
             "Hidden columns",
             offered,
-            [labels[column] for column in told_twice(table) if column in labels],
+            [labels[column] for column in table.told_twice if column in labels],
             key=key,
             help="Files hold all columns.",
             bind="query-params",
@@ -170,15 +168,15 @@ def _draw(
 def _config(column: Column, view: View, labels: dict[str, str]) -> Any:
     arrow = f" {_FALLING if view.falling else _RISING}" if column.key == view.sort else ""
     return st.column_config.TextColumn(
-        formats.heading(labels[column.key], column.unit if is_number(column) else "") + arrow,
+        formats.heading(labels[column.key], column.unit if column.is_number else "") + arrow,
         help=column.help or None,
-        alignment="right" if is_number(column) else "left",
+        alignment="right" if column.is_number else "left",
     )
 
 
 def _sort_by(sort: str, turn: str, labels: dict[str, str], column: Column) -> None:
     """Numbers fall and texts rise at first; a second time it is the other way."""
-    ways = (_FALLING, _RISING) if is_number(column) else (_RISING, _FALLING)
+    ways = (_FALLING, _RISING) if column.is_number else (_RISING, _FALLING)
     options = [f"{labels[column.key]} {way}" for way in ways]
     st.session_state[sort] = options[st.session_state.get(sort) == options[0]]
     _first_page(turn)
