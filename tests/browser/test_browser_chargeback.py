@@ -55,7 +55,9 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def card(page: Page, label: str) -> str:
     """What a card shows, or the table of all figures where a figure has no card."""
-    card = page.get_by_test_id("stMetric").filter(has=page.get_by_text(label, exact=True))
+    cards = page.get_by_test_id("stMetric")
+    expect(cards.first).to_be_visible()  # they are drawn after the text below them has come
+    card = cards.filter(has=page.get_by_text(label, exact=True))
     if card.count():
         return card.get_by_test_id("stMetricValue").inner_text()
     row = page.get_by_role("row").filter(has=page.get_by_role("cell", name=label, exact=True))
