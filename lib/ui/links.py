@@ -9,6 +9,7 @@ import streamlit as st
 from lib.errors import DashboardError
 from lib.reports.personal import holds_address
 from lib.ui.controls import Control
+from lib.ui.copy_button import copy_button
 from lib.ui.text import literal
 
 _OWN = ("embed", "embed_options")
@@ -138,7 +139,8 @@ def copy_link(prefix: str, controls: Controls, question: object) -> None:
         if control.moving is not None and (instead := control.moving(question))
     }
     names = [instead.label for instead in moving.values() if instead.label]
-    with st.popover("Copy link", icon=":material/link:"):
+    copy_button("Copy link", _link({**state, **view}), key=f"{prefix}_copy_link")
+    with st.popover("Links", icon=":material/link:"):
         st.caption("Opens this page with the same choices, for whoever may open it.")
         if names:
             st.markdown("**These days**")
@@ -151,9 +153,13 @@ def copy_link(prefix: str, controls: Controls, question: object) -> None:
 
 
 def _show_link(parameters: Mapping[str, object]) -> None:
+    st.code(_link(parameters), language=None, wrap_lines=True)
+
+
+def _link(parameters: Mapping[str, object]) -> str:
     pairs = {
         key: [""] if value == [] else value
         for key, value in parameters.items()
         if value is not None
     }
-    st.code(f"{st.context.url}?{urlencode(pairs, doseq=True)}", language=None, wrap_lines=True)
+    return f"{st.context.url}?{urlencode(pairs, doseq=True)}"

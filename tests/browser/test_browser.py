@@ -211,7 +211,7 @@ def test_the_copied_link_shows_the_same_in_another_browser_and_plain_http_lets_i
     app: Dashboard, opened: Opened, page: Page
 ) -> None:
     shown = total_on_screen(opened.page)
-    opened.page.get_by_role("button", name="Copy link").click()
+    opened.page.get_by_role("button", name="Links").click()
     link = opened.page.get_by_test_id("stCode").inner_text().strip()
     opened.page.keyboard.press("Escape")
     for parameter in (
@@ -227,7 +227,7 @@ def test_the_copied_link_shows_the_same_in_another_browser_and_plain_http_lets_i
     assert total_on_screen(page) == shown
     # Sharing where the browser allows no clipboard: plain http under a company's own host name.
     assert page.evaluate("window.isSecureContext") is False, "else nothing would be proven"
-    page.get_by_role("button", name="Copy link").click()
+    page.get_by_role("button", name="Links").click()
     code = page.get_by_test_id("stCode").locator("code")
     code.click(click_count=3)
     marked = page.evaluate("window.getSelection().toString()").strip()

@@ -89,7 +89,7 @@ def test_from_choosing_to_files_and_a_link_that_shows_the_same(
     assert card(page, "Total run time") in text
     page.keyboard.press("Escape")
 
-    page.get_by_role("button", name="Copy link").click()
+    page.get_by_role("button", name="Links").click()
     link = page.get_by_test_id("stCode").inner_text().strip()
     other = browser.new_context().new_page()
     other.goto(link)

@@ -60,7 +60,10 @@ def test_every_page_draws_its_charts_and_gives_its_files_without_breaking_a_rule
         assert download(page, "JSON", tmp_path).stat().st_size > 1_000
         page.keyboard.press("Escape")
     page.get_by_role("button", name="Copy link").click()
-    page.keyboard.press("Escape")
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    pasted = page.get_by_placeholder("Filter rows")  # the rules let no page read the clipboard
+    pasted.press("Control+V")
+    assert pasted.input_value().startswith(f"{app.url}/openai_usage?oai_period=")
     sign_out(page)
     assert faults == []
 
