@@ -10,6 +10,8 @@ and sums, files and charts can still write them out digit by digit."""
 
 _MOST_DIGITS = LARGEST_POWER + 1
 _LONGEST = 200
+_TOO_LONG = b"0" * (_MOST_DIGITS + 1)
+_DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 
 class AbsurdNumber(ValueError):
@@ -31,10 +33,14 @@ def read_json(raw: bytes) -> Any:
         AbsurdNumber: a number beyond ``LARGEST_POWER``, NaN or Infinity.
         ValueError: not JSON, or nested too deeply.
     """
-    text = raw.decode(json.detect_encoding(raw), "replace")
+    encoding = json.detect_encoding(raw)
+    text = raw.decode(encoding, "replace")
+    # To look at each whole number takes a third of all reading, and none can be too long in nearly all replies
+    all_short = encoding == "utf-8" and _TOO_LONG not in raw.translate(_DIGITS_AS_ZEROS)
+    parse_int = None if all_short else read_whole
     try:
         value = json.loads(
-            text, parse_float=read_decimal, parse_int=read_whole, parse_constant=_refuse
+            text, parse_float=read_decimal, parse_int=parse_int, parse_constant=_refuse
         )
         return whole_characters(value) if may_have_halves(text) else value
     except RecursionError:
@@ -70,6 +76,14 @@ def read_whole(text: str) -> int:
 def is_sane(number: Decimal) -> bool:
     """Whether a number is finite and within ``LARGEST_POWER``."""
     return number.is_finite() and abs(number.adjusted()) <= LARGEST_POWER
+
+
+def are_sane(numbers: list[Decimal]) -> bool:
+    """``is_sane`` of all of them, in a fifth of the time."""
+    powers = set(map(Decimal.adjusted, numbers))
+    return all(map(Decimal.is_finite, numbers)) and all(
+        abs(power) <= LARGEST_POWER for power in powers
+    )
 
 
 def may_have_halves(text: str) -> bool:

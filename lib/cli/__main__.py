@@ -38,6 +38,7 @@ for _word in sys.argv[1:2]:
     import_command(_word)
 
 gc.freeze()
+gc.set_threshold(50_000)  # replies are millions of objects, and no garbage
 gc.enable()
 atexit.register(gc.freeze)  # nor is there any use in looking for it in what is about to go
 

@@ -17,6 +17,7 @@ from lib.cli.output import (
     Detail,
     Output,
     check_folder,
+    known,
     or_exit,
     write_file,
     write_report,
@@ -49,11 +50,19 @@ _SPAN = "a number and d, w, m (30 days) or y (365 days)"
 def chargeback_command(
     month: Annotated[str, typer.Option(help="YYYY-MM, for servers that keep months.")] = "",
     period: Annotated[
-        str, typer.Option(help=f"The month by name: {', '.join(MONTH_PRESETS)}.")
+        str,
+        typer.Option(
+            help=f"The month by name: {', '.join(MONTH_PRESETS)}.",
+            autocompletion=known(MONTH_PRESETS),
+        ),
     ] = "",
     compare: Annotated[str, typer.Option(help="An earlier month to compare with.")] = "",
     compare_with: Annotated[
-        str, typer.Option(help=f"The same by name: {', '.join(COMPARED_WITH)}.")
+        str,
+        typer.Option(
+            help=f"The same by name: {', '.join(COMPARED_WITH)}.",
+            autocompletion=known(COMPARED_WITH),
+        ),
     ] = NONE,
     host: Annotated[str, typer.Option(help="The server, instead of the configured one.")] = "",
     input: Annotated[
@@ -68,7 +77,9 @@ def chargeback_command(
     exclude: Annotated[
         str, typer.Option(help="Leave out workspaces like this: a pattern with * and ?.")
     ] = "",
-    accounts: Annotated[str, typer.Option(help=f"{', '.join(ACCOUNTS)}.")] = ACCOUNTS[0],
+    accounts: Annotated[
+        str, typer.Option(help=f"{', '.join(ACCOUNTS)}.", autocompletion=known(ACCOUNTS))
+    ] = ACCOUNTS[0],
     format: AnyFormat = None,
     output: Output = None,
     detail: Detail = False,

@@ -8,7 +8,7 @@ import typer
 
 from lib.cache import Caches
 from lib.cli.days import CompareWith, PeriodName, given_days
-from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, write_report
+from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, known, write_report
 from lib.comparisons import NONE
 from lib.loader.progress import Progress
 from lib.reports.deferred import DeferredReport
@@ -28,7 +28,9 @@ def comet_usage_command(
         list[str],
         typer.Argument(metavar="WORKSPACE[/PROJECT]...", help="Several count once each."),
     ],
-    units: Annotated[str, typer.Option(help=f"{', '.join(UNITS)}.")] = UNITS[0],
+    units: Annotated[
+        str, typer.Option(help=f"{', '.join(UNITS)}.", autocompletion=known(UNITS))
+    ] = UNITS[0],
     since: Annotated[
         str, typer.Option(help="First day, YYYY-MM-DD (UTC). Default: all time.")
     ] = "",
@@ -41,9 +43,15 @@ def comet_usage_command(
         bool, typer.Option("--include-archived", help="Count archived experiments, too.")
     ] = False,
     utilisation: Annotated[
-        str, typer.Option(help=f"{', '.join(UTILISATIONS)}: of each GPU's samples.")
+        str,
+        typer.Option(
+            help=f"{', '.join(UTILISATIONS)}: of each GPU's samples.",
+            autocompletion=known(UTILISATIONS),
+        ),
     ] = UTILISATIONS[0],
-    group: Annotated[str, typer.Option(help=f"Series by {', '.join(GROUPS)}.")] = GROUPS[0],
+    group: Annotated[
+        str, typer.Option(help=f"Series by {', '.join(GROUPS)}.", autocompletion=known(GROUPS))
+    ] = GROUPS[0],
     max_series_per_chart: Annotated[
         int, typer.Option(help="More series make several charts.")
     ] = MAX_SERIES,

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from lib.cli.examples import examples
 from lib.cli.output import FAILED, or_exit
@@ -35,6 +35,12 @@ class _Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*_COMMANDS, *super().list_commands(ctx)]
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Names alone: what a command does stands in its module, and all take a second to import."""
+        named = [TyperCommand(name) for name in self.list_commands(ctx)]
+        light = TyperGroup(commands=named, params=self.params)
+        return light.shell_complete(typer.Context(light, info_name=ctx.info_name), incomplete)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in _COMMANDS:

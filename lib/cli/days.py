@@ -5,16 +5,26 @@ from typing import Annotated
 
 import typer
 
-from lib.cli.output import given_day
+from lib.cli.output import given_day, known
 from lib.comparisons import COMPARISONS, NONE
 from lib.errors import InputError
 from lib.presets import PRESETS, resolve
 
 PeriodName = Annotated[
-    str, typer.Option("--period", help=f"Instead of --since and --until: {', '.join(PRESETS)}.")
+    str,
+    typer.Option(
+        "--period",
+        help=f"Instead of --since and --until: {', '.join(PRESETS)}.",
+        autocompletion=known(PRESETS),
+    ),
 ]
 CompareWith = Annotated[
-    str, typer.Option("--compare-with", help=f"{', '.join(COMPARISONS)}: which days before.")
+    str,
+    typer.Option(
+        "--compare-with",
+        help=f"{', '.join(COMPARISONS)}: which days before.",
+        autocompletion=known(COMPARISONS),
+    ),
 ]
 
 

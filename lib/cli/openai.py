@@ -9,7 +9,7 @@ import typer
 from lib.cache import Caches
 from lib.checks import Check, check_openai
 from lib.cli.days import CompareWith, PeriodName, given_comparison, given_days
-from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, Since, Until, write_report
+from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, Since, Until, known, write_report
 from lib.comparisons import NONE
 from lib.loader.openai import load_openai
 from lib.loader.progress import Progress
@@ -28,11 +28,19 @@ def openai_command(
     until: Until = "",
     period: PeriodName = "",
     endpoint: Annotated[
-        list[str] | None, typer.Option(help=f"Repeat for several: {', '.join(CHOICES)}.")
+        list[str] | None,
+        typer.Option(
+            help=f"Repeat for several: {', '.join(CHOICES)}.", autocompletion=known(CHOICES)
+        ),
     ] = None,
-    bucket_width: Annotated[str, typer.Option(help="1d, 1h or 1m.")] = "1d",
+    bucket_width: Annotated[
+        str, typer.Option(help="1d, 1h or 1m.", autocompletion=known(("1d", "1h", "1m")))
+    ] = "1d",
     group_by: Annotated[
-        list[str] | None, typer.Option(help=f"Repeat for several: {', '.join(DIMENSIONS)}.")
+        list[str] | None,
+        typer.Option(
+            help=f"Repeat for several: {', '.join(DIMENSIONS)}.", autocompletion=known(DIMENSIONS)
+        ),
     ] = None,
     project: Annotated[list[str] | None, typer.Option(help="Only this id or name. Repeat.")] = None,
     user: Annotated[list[str] | None, typer.Option(help="Only this id or e-mail. Repeat.")] = None,

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -49,6 +49,11 @@ Detail = Annotated[
 
 OK, FAILED, MISUSED = 0, 1, 2
 """Exit codes: complete; incomplete or failed; a parameter or setting is unusable."""
+
+
+def known(words: Iterable[str]) -> Callable[[], list[str]]:
+    """What the shell completes a value with; that it is one of these is checked with the others."""
+    return lambda: [*words]
 
 
 def or_exit(work: Callable[[Settings], T]) -> T:

@@ -10,7 +10,7 @@ from lib.cache import Caches
 from lib.checks import Check, check_tenants
 from lib.cli.days import PeriodName, given_days
 from lib.cli.examples import examples
-from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, Until, write_report
+from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, Until, known, write_report
 from lib.comparisons import NONE
 from lib.loader.progress import Progress
 from lib.loader.tenants import DEFAULT_ENDPOINT, IN_FLIGHT, load_tenants
@@ -47,10 +47,16 @@ def report_command(
     until: Until = "",
     period: PeriodName = "",
     compare_with: Annotated[
-        str, typer.Option(help=f"{', '.join(COMPARED_WITH)}: whole months before.")
+        str,
+        typer.Option(
+            help=f"{', '.join(COMPARED_WITH)}: whole months before.",
+            autocompletion=known(COMPARED_WITH),
+        ),
     ] = NONE,
     tenant: Tenant = None,
-    sort: Annotated[str, typer.Option(help=f"{', '.join(SORTS)}.")] = SORTS[0],
+    sort: Annotated[
+        str, typer.Option(help=f"{', '.join(SORTS)}.", autocompletion=known(SORTS))
+    ] = SORTS[0],
     top: Annotated[int | None, typer.Option(help="Most rows; totals are over all.")] = None,
     format: AnyFormat = None,
     output: Output = None,

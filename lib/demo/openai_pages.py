@@ -4,6 +4,7 @@ import json
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from lib.demo.facts import Amount, Diary, Fact, Label
 from lib.demo.openai_endpoints import STEPS, ServedEndpoint
@@ -24,8 +25,8 @@ KEY_FLOOR = 1_764_979_200
 """2025-12-06 UTC: before it, costs are not known by API key."""
 
 Sums = dict[tuple[Label, ...], tuple[Amount, ...]]
-Row = dict[str, object]
-Writer = Callable[[ServedEndpoint, UsageQuery, tuple[Label, ...], tuple[Amount, ...]], Row]
+Writer = Callable[[tuple[Label, ...], tuple[Amount, ...]], str]
+"""A row as JSON, from its labels and amounts."""
 
 
 class Ledger:
@@ -115,8 +116,9 @@ class Ledger:
             step = STEPS[query.width]
             facts = self.facts(endpoint, number, range(start, end, step), query.low)
             sums = add_up(facts if high > start else (), query, query.low, high)
+            write = self.writer(endpoint, query)
             lines = [
-                self.bucket(endpoint, query, begin, sums.get(begin, {}))
+                self.bucket(endpoint, range(begin, begin + step), write, sums.get(begin, {}))
                 for begin in range(start, end, step)
             ]
             if whole:
@@ -138,82 +140,92 @@ class Ledger:
             )
         return self.diary.day(number).get(endpoint.name, ())
 
-    def bucket(self, endpoint: ServedEndpoint, query: UsageQuery, start: int, sums: Sums) -> bytes:
+    def bucket(self, endpoint: ServedEndpoint, seconds: range, write: Writer, sums: Sums) -> bytes:
         """One bucket as JSON."""
-        end = start + STEPS[query.width]
-        bucket: Row = {
-            "object": "bucket",
-            "start_time": start,
-            "end_time": end,
-            "start_time_iso": iso(start),
-            "end_time_iso": iso(end),
-        }
+        start, end = seconds.start, seconds.stop
+        times = f'"start_time":{start},"end_time":{end}'
+        iso_times = f'"start_time_iso":"{iso(start)}","end_time_iso":"{iso(end)}"'
+        results = ""
         if endpoint.name not in self.faults.bucket_without_results:
-            write = self.cost_row if endpoint.name == "costs" else self.usage_row
-            bucket["results"] = [write(endpoint, query, *item) for item in sums.items()]
-        return json.dumps(bucket, separators=(",", ":")).encode()
+            results = f',"results":[{",".join([write(*item) for item in sums.items()])}]'
+        return f'{{"object":"bucket",{times},{iso_times}{results}}}'.encode()
 
-    def usage_row(
-        self,
-        endpoint: ServedEndpoint,
-        query: UsageQuery,
-        labels: tuple[Label, ...],
-        amounts: tuple[Amount, ...],
-    ) -> Row:
-        """A row of usage: every metric, and every dimension, null unless grouped by."""
-        row: Row = {"object": endpoint.object}
-        row.update(zip(endpoint.metrics, amounts, strict=True))
-        row.update(named(endpoint, query, labels))
-        if self.faults.undeclared_fields and endpoint.name == "completions":
-            row["input_dream_tokens"] = amounts[endpoint.metrics.index("num_model_requests")] * 3
-            row["dream_state"] = "lucid"
-        return row
+    # Rows are a template filled in: they are many, and making a dict of each took most of a demo's load
 
-    def cost_row(
-        self,
-        endpoint: ServedEndpoint,
-        query: UsageQuery,
-        labels: tuple[Label, ...],
-        amounts: tuple[Amount, ...],
-    ) -> Row:
-        """A row of costs: the amount, and a quantity only when grouped by line item."""
-        names = named(endpoint, query, labels)
-        amount, quantity = amounts
-        value = f"{amount:.18f}" if self.faults.amount_as_string else float(amount)
-        line_item = names["line_item"]
-        return {
-            "object": endpoint.object,
-            "amount": {"value": value, "currency": "usd"},
-            **names,
-            "user_email": self.emails.get(str(names["user_id"])),
-            "quantity": None if line_item is None else float(quantity),
-            "quantity_unit": None if line_item is None else unit_of(str(line_item)),
-        }
+    def writer(self, endpoint: ServedEndpoint, query: UsageQuery) -> Writer:
+        """Writes rows; every dimension is there, null unless grouped by."""
+        names = "".join(
+            f',"{name}":{"%s" if place in query.group_by else "null"}'
+            for place, name in enumerate(endpoint.dimensions)
+        )
+        kind = self.cost_writer if endpoint.name == "costs" else self.usage_writer
+        return kind(endpoint, query, names)
+
+    def usage_writer(self, endpoint: ServedEndpoint, _query: UsageQuery, names: str) -> Writer:
+        """Rows of usage have every metric."""
+        metrics = "".join(f',"{metric}":%d' for metric in endpoint.metrics)
+        dreams = self.faults.undeclared_fields and endpoint.name == "completions"
+        dream = ',"input_dream_tokens":%d,"dream_state":"lucid"' if dreams else ""
+        template = f'{{"object":"{endpoint.object}"{metrics}{names}{dream}}}'
+        if not dreams:
+            return lambda labels, amounts: template % (*amounts, *map(as_json, labels))
+        requests = endpoint.metrics.index("num_model_requests")
+        return lambda labels, amounts: (
+            template
+            % (
+                *amounts,
+                *map(as_json, labels),
+                amounts[requests] * 3,
+            )
+        )
+
+    def cost_writer(self, endpoint: ServedEndpoint, query: UsageQuery, names: str) -> Writer:
+        """Rows of costs have the amount, and a quantity only when grouped by line item."""
+        template = (
+            f'{{"object":"{endpoint.object}","amount":{{"value":%s,"currency":"usd"}}{names},'
+            '"user_email":%s,"quantity":%s,"quantity_unit":%s}'
+        )
+        user, line = (
+            query.group_by.index(place) if place in query.group_by else None
+            for place in map(endpoint.dimensions.index, ("user_id", "line_item"))
+        )
+        as_text = self.faults.amount_as_string
+
+        def write(labels: tuple[Label, ...], amounts: tuple[Amount, ...]) -> str:
+            amount, quantity = amounts
+            email = None if user is None else self.emails.get(str(labels[user]))
+            return template % (
+                f'"{amount:.18f}"' if as_text else repr(float(amount)),
+                *map(as_json, labels),
+                as_json(email),
+                "null" if line is None else repr(float(quantity)),
+                "null" if line is None else as_json(unit_of(str(labels[line]))),
+            )
+
+        return write
 
 
-def named(
-    endpoint: ServedEndpoint, query: UsageQuery, labels: tuple[Label, ...]
-) -> dict[str, Label]:
-    """Every dimension of an endpoint, null where it is not grouped by."""
-    names: dict[str, Label] = dict.fromkeys(endpoint.dimensions)
-    for place, label in zip(query.group_by, labels, strict=True):
-        names[endpoint.dimensions[place]] = label
-    return names
+@lru_cache(100_000)
+def as_json(label: Label) -> str:
+    """A label as JSON; the same few stand in thousands of rows."""
+    return json.dumps(label)
 
 
 def add_up(facts: Iterable[Fact], query: UsageQuery, low: int, high: int) -> dict[int, Sums]:
     """Sums by bucket and group of the facts in [low, high) that pass the filters."""
     step = STEPS[query.width]
     pick = picker(query.group_by)
+    filters = query.filters
     buckets: dict[int, Sums] = {}
     for moment, labels, amounts in facts:
         if not low <= moment < high:
             continue
-        if any(labels[place] not in passing for place, passing in query.filters):
+        if filters and any(labels[place] not in passing for place, passing in filters):
             continue
         sums = buckets.setdefault(moment - moment % step, {})
         group = pick(labels)
-        sums[group] = tuple(map(operator.add, sums[group], amounts)) if group in sums else amounts
+        known = sums.get(group)
+        sums[group] = amounts if known is None else tuple(map(operator.add, known, amounts))
     return buckets
 
 

@@ -68,34 +68,50 @@ def unit_of(line_item: str) -> str | None:
     return "tokens"
 
 
-_TOKEN_PLACES = tuple(
-    (line, tuple(PLACE[metric] for metric in metrics), price)
-    for line, metrics, price in TOKEN_LINES
-)
+@cache
+def token_rates(
+    model: Label, batch: Label, tier: Label
+) -> tuple[tuple[str, tuple[int, ...], Decimal], ...]:
+    """Line items of a model, each with the places of its metrics and the price of a token."""
+    factor = FACTORS[tier] / 2 if batch else FACTORS[tier]
+    return tuple(
+        (
+            f"{model}, {line}",
+            tuple(PLACE[metric] for metric in metrics),
+            PRICES[str(model)][price] * factor,
+        )
+        for line, metrics, price in TOKEN_LINES
+    )
 
 
-def cost_facts(diary: Diary, number: int) -> Iterator[Fact]:
+@cache
+def unit_rate(line: str, model: Label) -> tuple[str, Decimal]:
+    """The line item of another endpoint's calls, and the price of a unit."""
+    item = line.format(model=model)
+    return item, UNIT_PRICES[str(model) if "{model}" in line else item]
+
+
+def cost_facts(diary: Diary, number: int) -> list[Fact]:
     """All costs of a day, one fact per usage event and line item, and storage by the hour."""
     day = diary.day(number)
+    costs: list[Fact] = []
     for endpoint in ("completions", "decisions"):
         for fact in day.get(endpoint, ()):
-            yield from token_costs(fact)
+            costs += token_costs(fact)
     for endpoint, (line, _unit) in UNIT_LINES.items():
-        for fact in day.get(endpoint, ()):
-            yield unit_cost(endpoint, line, fact)
-    yield from storage_costs(diary, number)
+        costs += [unit_cost(endpoint, line, fact) for fact in day.get(endpoint, ())]
+    costs += storage_costs(diary, number)
+    return costs
 
 
 def token_costs(fact: Fact) -> Iterator[Fact]:
     """The line items of one completion or decision that are not zero."""
-    project, user, key, model, batch, tier, source = fact.labels
-    factor = FACTORS[tier] / 2 if batch else FACTORS[tier]
-    prices = PRICES[str(model)]
-    for line, places, price in _TOKEN_PLACES:
-        tokens = sum([fact.amounts[at] for at in places])
+    moment, (project, user, key, model, batch, tier, source), amounts = fact
+    for item, places, rate in token_rates(model, batch, tier):
+        tokens = sum([amounts[place] for place in places])
         if tokens:
-            amount = (tokens * prices[price] * factor).quantize(CENT_FRACTION)
-            yield Fact(fact.at, (project, user, f"{model}, {line}", key, source), (amount, tokens))
+            amount = (tokens * rate).quantize(CENT_FRACTION)
+            yield Fact(moment, (project, user, item, key, source), (amount, tokens))
 
 
 def unit_cost(endpoint: str, line: str, fact: Fact) -> Fact:
@@ -103,13 +119,9 @@ def unit_cost(endpoint: str, line: str, fact: Fact) -> Fact:
     labels = (*fact.labels, None, None, None)[: max(4, len(fact.labels))]
     project, user, key, model = labels[:4]
     source = fact.labels[5] if endpoint == "web_search_calls" else "unlabeled"
-    item = line.format(model=model)
-    amount = fact.amounts[0] * UNIT_PRICES[str(model) if "{model}" in line else item]
-    return Fact(
-        fact.at,
-        (project, user, item, key, source),
-        (amount.quantize(CENT_FRACTION), fact.amounts[0]),
-    )
+    item, rate = unit_rate(line, model)
+    amount = (fact.amounts[0] * rate).quantize(CENT_FRACTION)
+    return Fact(fact.at, (project, user, item, key, source), (amount, fact.amounts[0]))
 
 
 def storage_costs(diary: Diary, number: int) -> Iterator[Fact]:

@@ -143,6 +143,33 @@ def test_an_amount_without_currency_is_refused(amount: Any) -> None:
     assert "amount" in refused(page([bucket_of(MONDAY, [{"amount": amount}])]), "costs").detail
 
 
+def test_a_currency_beside_no_amount_is_none_of_ours() -> None:
+    assert cost({"currency": "eur", "project_id": "p"}, {"project_id": "q"}) == {
+        "project_id": ["p", "q"]
+    }
+
+
+@given(
+    st.lists(
+        st.permutations(("input_tokens", "model")) | st.permutations(("model", "user_id", "x")),
+        max_size=4,
+    )
+)
+def test_a_value_stays_in_its_row_whatever_fields_each_has_and_in_which_order(
+    names: list[list[str]],
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {name: row if name == "input_tokens" else f"{name} of {row}" for name in fields}
+        for row, fields in enumerate(names)
+    ]
+    columns = parse(*rows)
+    read = [
+        {name: values[row] for name, values in columns.items() if values[row] is not None}
+        for row in range(len(rows))
+    ]
+    assert read == rows
+
+
 def test_quantities_and_their_units_are_kept() -> None:
     columns = cost(
         {"quantity": 245300.0, "quantity_unit": "tokens"}, {"quantity": None, "quantity_unit": None}

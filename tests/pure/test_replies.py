@@ -101,6 +101,13 @@ async def test_a_number_beyond_all_bounds_fails_its_source_in_one_sentence(numbe
     assert len(caught.value.message) < 250
 
 
+def test_a_number_is_beyond_all_bounds_in_whatever_bytes_it_is_written() -> None:
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32-be"):
+        with pytest.raises(AbsurdNumber):
+            read_json(f"[{'9' * 42}]".encode(encoding))
+    assert read_json(b'["%s", 12]' % (b"1" * 99)) == ["1" * 99, 12]
+
+
 @pytest.mark.parametrize("depth", [3_000, 200_000])
 async def test_a_reply_nested_too_deeply_fails_its_source(depth: int) -> None:
     with pytest.raises(SourceReplyError):

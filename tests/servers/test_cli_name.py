@@ -60,14 +60,27 @@ def test_make_links_it_into_the_environment(tmp_path: Path) -> None:
 def test_bash_completes_commands_options_and_values(tmp_path: Path) -> None:
     script = f"""
         eval "$({NAME} --show-completion bash)"
-        for words in "{NAME} comet" "{NAME} chargeback --det" "{NAME} chargeback --format js"; do
+        for words in "{NAME} comet" "{NAME} chargeback --det" "{NAME} chargeback --format js" \\
+                "{NAME} openai --period last-m" "{NAME} openai --compare-with prec" \\
+                "{NAME} tenants report --sort to" "{NAME} comet-usage x --units mo" "{NAME} --he"; do
             COMP_WORDS=($words) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
             _ai_usage_completion {NAME}
             echo "${{COMPREPLY[@]}}"
         done
     """
     done = ran(tmp_path, "bash", "-c", script)
-    assert done.stdout.split() == ["comet-usage", "--detail", "json"], done.stderr
+    assert done.stdout.split() == [
+        *("comet-usage", "--detail", "json"),
+        *("last-month", "preceding", "total_tokens", "month", "--help"),
+    ], done.stderr
+
+
+def test_to_complete_a_command_imports_none(tmp_path: Path) -> None:
+    told = "_AI_USAGE_COMPLETE=complete_bash PYTHONPROFILEIMPORTTIME=1"
+    done = ran(tmp_path, "sh", "-c", f"{told} COMP_WORDS='{NAME} comet' COMP_CWORD=1 {NAME}")
+    assert done.stdout.split() == ["comet-usage"]
+    assert "lib.cli.commands" in done.stderr
+    assert "pandas" not in done.stderr
 
 
 def command_of(words: list[str]) -> tuple[typer.Context, list[str]]:

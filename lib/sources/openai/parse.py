@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, InstanceOf, ValidationError
 
 from lib.errors import SourceReplyError
-from lib.replies import is_sane
+from lib.replies import are_sane, is_sane
 from lib.sources.openai.tables import COSTS, DIMENSIONS, METRICS, NOT_METRICS
 from lib.usage.exact import LARGEST_INT64
 
@@ -83,28 +83,33 @@ def parse_page(payload: Any, endpoint: str, source: str) -> tuple[list[ParsedBuc
         raise SourceReplyError(
             source, f"the reply lacks its documented shape: {field}: {first['msg']}."
         ) from None
-    flatten = _flatten_cost if endpoint == COSTS else None
-    buckets = [
-        ParsedBucket(
-            bucket.start_time,
-            bucket.end_time,
-            len(bucket.results),
-            _columns(
-                [flatten(row, source) for row in bucket.results] if flatten else bucket.results,
-                source,
-            ),
+    buckets = []
+    for bucket in page.data:
+        columns = _transposed(bucket.results)
+        if endpoint == COSTS:
+            columns |= _money(columns.get("amount") or [None] * len(bucket.results), source)
+        buckets.append(
+            ParsedBucket(
+                bucket.start_time, bucket.end_time, len(bucket.results), _parsed(columns, source)
+            )
         )
-        for bucket in page.data
-    ]
     return buckets, page.has_more
 
 
-def _columns(rows: list[dict[str, Any]], source: str) -> dict[str, list[Any]]:
+def _transposed(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Rows as columns; a field that a row lacks is None there."""
+    shapes = set(map(tuple, rows))
+    if len(shapes) == 1:  # as nearly always, and then it takes a third of the time
+        return dict(zip(*shapes, map(list, zip(*map(dict.values, rows), strict=True)), strict=True))
+    names = dict.fromkeys(chain.from_iterable(rows))
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def _parsed(raw: dict[str, list[Any]], source: str) -> dict[str, list[Any]]:
     columns = {}
-    for name in dict.fromkeys(chain.from_iterable(rows)):
+    for name, values in raw.items():
         if name in NOT_METRICS:
             continue
-        values = [row.get(name) for row in rows]
         kinds = set(map(type, values))
         if kinds == {_NULL}:
             continue
@@ -114,18 +119,18 @@ def _columns(rows: list[dict[str, Any]], source: str) -> dict[str, list[Any]]:
     return columns
 
 
-def _flatten_cost(row: dict[str, Any], source: str) -> dict[str, Any]:
-    """A cost row with ``amount: {value, currency}`` as two fields, both None when absent."""
-    amount = row.get("amount")
-    if amount is None:
-        amount = {}
-    if not isinstance(amount, dict):
+def _money(amounts: list[Any], source: str) -> dict[str, list[Any]]:
+    """Amounts of ``{value, currency}`` as two columns, both None where there is none."""
+    known = [{} if amount is None else amount for amount in amounts]
+    if not all(isinstance(amount, dict) for amount in known):
         raise SourceReplyError(source, "amount is not an object with value and currency.")
-    currency = amount.get("currency")
+    currencies = [amount.get("currency") for amount in known]
     return {
-        **row,
-        "amount": amount.get("value"),
-        "currency": None if currency is None else str(currency).strip().upper() or None,
+        "amount": [amount.get("value") for amount in known],
+        "currency": [
+            None if currency is None else str(currency).strip().upper() or None
+            for currency in currencies
+        ],
     }
 
 
@@ -149,7 +154,7 @@ def _whole(value: Any, name: str, source: str) -> int:
 
 
 def _parse_decimals(values: list[Any], kinds: set[type], name: str, source: str) -> list[Any]:
-    if kinds <= {Decimal, _NULL} and all(value is None or is_sane(value) for value in values):
+    if kinds <= {Decimal, _NULL} and are_sane([value for value in values if value is not None]):
         return values
     return [value if value is None else _number(value, name, source) for value in values]
 
@@ -168,6 +173,8 @@ def _number(value: Any, name: str, source: str) -> Decimal:
 
 def _parse_texts(values: list[Any], kinds: set[type], *_context: object) -> list[Any]:
     # The same few ids stand in thousands of rows: keep each once.
+    if kinds == {str}:
+        return [*map(sys.intern, values)]
     if kinds <= {str, _NULL}:
         return [value if value is None else sys.intern(value) for value in values]
     return [value if value is None else sys.intern(_text(value)) for value in values]
