@@ -2,7 +2,7 @@
 
 import colorsys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -222,6 +222,16 @@ def distinct_labels(names: dict[str, str], reserved: Iterable[str] = ()) -> dict
         taken.add(unique)
         labels[key] = unique
     return labels
+
+
+def ids_behind(labels: Mapping[str, str], of: str) -> pd.DataFrame:
+    """What the labels of a chart stand for, as ``ChartSpec.stands_for`` takes it.
+
+    Args:
+        labels: id to label.
+        of: what the ids are of, as in ``Column.of``.
+    """
+    return pd.DataFrame({"label": [*labels.values()], of: [*labels]}, dtype="str")
 
 
 def _shorten(text: str) -> str:

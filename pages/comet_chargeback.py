@@ -27,4 +27,4 @@ with open_page("comet_chargeback") as page:
     with st.container(horizontal=True):
         show_downloads(report, "cmc")
         copy_link("cmc", asked.controls, asked.query)
-    show_report(report, "cmc")
+    show_report(report, "cmc", asked.controls)

@@ -26,4 +26,4 @@ with open_page("comet_usage") as page:
     with st.container(horizontal=True):
         show_downloads(report, "cmu")
         copy_link("cmu", asked.controls, asked.query)
-    show_report(report, "cmu")
+    show_report(report, "cmu", asked.controls)

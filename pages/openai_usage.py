@@ -32,4 +32,4 @@ with open_page("openai_usage") as page:
     with st.container(horizontal=True):
         show_downloads(report, "oai")
         copy_link("oai", asked.controls, query)
-    show_report(report, "oai")
+    show_report(report, "oai", asked.controls)

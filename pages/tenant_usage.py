@@ -29,4 +29,4 @@ with open_page("tenant_usage") as page:
     with st.container(horizontal=True):
         show_downloads(report, "red")
         copy_link("red", asked.controls, query)
-    show_report(report, "red")
+    show_report(report, "red", asked.controls)

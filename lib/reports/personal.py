@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 # Whatever surrounds an @: a label may have been cut off within the domain.
 _ADDRESS = re.compile(r"[^\s,;:<>()\[\]{}\"'|]+@[^\s,;:<>()\[\]{}\"'|]*")
+_PSEUDONYM = re.compile(r"(?:person|workspace|project|name)-[0-9a-f]{12}")
 _SUFFIX = re.compile(r"(?: \([^()]*\))+$")
 _SHORTEST_NAME = 2
 _NOBODY = ("Unallocated", "(not split)", OTHER, "")
@@ -66,6 +67,11 @@ def hide_words(text: str, words: Mapping[str, str]) -> str:
         if len(name) >= _SHORTEST_NAME and name in text:
             text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", words[name], text)
     return _ADDRESS.sub(lambda address: pseudonym(address.group()), text)
+
+
+def holds_pseudonym(text: str) -> bool:
+    """Whether what ``pseudonym`` gives stands in a text."""
+    return _PSEUDONYM.search(text) is not None
 
 
 def holds_address(text: str) -> bool:
@@ -241,7 +247,7 @@ def _hidden(value: Any, cell: Callable[[str], str], sentence: Callable[[str], st
     if isinstance(value, str):
         return sentence(value)
     if isinstance(value, pd.DataFrame):
-        return _hidden_frame(value, cell)
+        return _hidden_frame(value, cell, spaces={place: place for place in _PLACES})
     if isinstance(value, Chart):
         return _hidden_chart(value, cell)
     return _hidden_parts(value, cell, sentence)

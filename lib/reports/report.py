@@ -64,6 +64,8 @@ class Column:
         missing: what people read in an empty cell; programs get null. Empty means the dash.
         told_by: key of a column that tells people the same: the names of these ids, the money of
             this currency. A screen has no room for both.
+        of: what its values are ids of, where a row is about one of these: ``workspace``. A page may
+            be narrowed to it.
     """
 
     key: str
@@ -75,6 +77,7 @@ class Column:
     personal: bool = False
     missing: str = ""
     told_by: str = ""
+    of: str = ""
 
     @property
     def is_number(self) -> bool:
@@ -177,6 +180,8 @@ class ChartSpec:
 
     Args:
         place: a chart with more series than a screen can tell apart has one form for each.
+        stands_for: ``label`` of a series or bar, and in columns named as ``Column.of`` the ids that
+            stand behind it; labels of sums stand for nothing.
     """
 
     key: str
@@ -186,6 +191,7 @@ class ChartSpec:
     group: str = ""
     by: str = ""
     place: Literal["both", "screen", "paper"] = "both"
+    stands_for: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)

@@ -43,16 +43,25 @@ Drawing = tuple[pd.DataFrame, dict[str, Any]]
 
 Drawn = alt.Chart | alt.LayerChart
 
-_drawings: dict[int, Drawing] = {}
+CLICKED = "clicked"
+"""The selection of a drawing in which something leads somewhere."""
+
+LABELS_IN: dict[type[Chart], str] = {OverTime: "series", Stacks: "series", Ranking: "label"}
+"""The column that tells the bars of a chart apart; lines are too thin to be clicked."""
+
+_drawings: dict[tuple[int, frozenset[str]], Drawing] = {}
 
 
-def drawing(chart: Chart) -> Drawing:
+def drawing(chart: Chart, leading: frozenset[str] = frozenset()) -> Drawing:
     """``altair_chart`` taken apart, once per chart: every click of everybody shows all of them.
 
     Altair checks each drawing against its schema, which took longer than the rest of a page. The
     tests do that.
+
+    Args:
+        leading: labels of bars that can be clicked.
     """
-    key = id(chart)
+    key = id(chart), leading
     if key not in _drawings:
         drawn = altair_chart(chart)
         data: Any = drawn.data
@@ -65,9 +74,21 @@ def drawing(chart: Chart) -> Drawing:
                 "config",
             ):  # none, and sizes that the page knows better
                 drawn_part.pop(part, None)
+        if leading:
+            data = _let_click(data, spec, LABELS_IN[type(chart)], leading)
         _drawings[key] = data, spec
         finalize(chart, _drawings.pop, key, None)
     return _drawings[key]
+
+
+def _let_click(
+    data: pd.DataFrame, spec: dict[str, Any], column: str, leading: frozenset[str]
+) -> pd.DataFrame:
+    """Bars that can be clicked, with a pointer that says so."""
+    bars = spec.get("layer", [spec])[0]
+    bars["params"] = [{"name": CLICKED, "select": {"type": "point", "fields": [column]}}]
+    bars["mark"]["cursor"] = {"expr": "datum.leads ? 'pointer' : 'default'"}
+    return data.assign(leads=data[column].isin(leading))
 
 
 @singledispatch

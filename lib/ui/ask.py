@@ -7,6 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import streamlit as st
 
 from lib.ui.controls import Control
+from lib.ui.drill import show_path
 from lib.ui.links import Controls, check_link, show_link_problems
 from lib.ui.page import Page
 
@@ -85,6 +86,7 @@ def ask(
             key=f"{prefix}_refresh",
             help="Asks again for what may have changed.",
         )
+    show_path(prefix, controls)
     try:
         checked = question()
     finally:

@@ -30,7 +30,7 @@ from lib.sources.comet.chargeback.query import (
 )
 from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Control, choice, ids, text
+from lib.ui.controls import Control, Narrows, choice, ids, text
 from lib.ui.month_controls import month, month_compared
 from lib.ui.page import Page
 
@@ -169,7 +169,12 @@ _OTHERS: tuple[Control[ChargebackQuery, Any], ...] = (
         width=120,
         help="A user seen in this time is active.",
     ),
-    ids("cmc_workspaces", "Workspaces", lambda query: list(query.workspaces)),
+    ids(
+        "cmc_workspaces",
+        "Workspaces",
+        lambda query: list(query.workspaces),
+        Narrows(("workspace",), "Workspace"),
+    ),
     text(
         "cmc_exclude",
         "Leave out workspaces like",

@@ -31,6 +31,24 @@ class Moving:
 
 
 @dataclass(frozen=True)
+class Narrows:
+    """What an input narrows a page to.
+
+    Args:
+        of: what its values are ids of, as in ``Column.of``; of several, a value has one each, joined
+            by ``/``.
+        one: what one of them is called, ``Project``.
+        pseudonyms: it knows the pseudonyms that a visitor may see instead of names.
+        always: something is chosen there at any time.
+    """
+
+    of: tuple[str, ...]
+    one: str
+    pseudonyms: bool = False
+    always: bool = False
+
+
+@dataclass(frozen=True)
 class Control(Generic[Q, V]):
     """One input of a page, which is one parameter of its links.
 
@@ -43,6 +61,7 @@ class Control(Generic[Q, V]):
         check: raises InputError for values of a link that Streamlit would drop without a word.
         moving: what a link says that is to mean other days tomorrow; None where nothing does.
         usual: its value without a choice.
+        narrows: what a click on a row or bar may choose here; None for nothing.
     """
 
     key: str
@@ -53,6 +72,7 @@ class Control(Generic[Q, V]):
     check: Callable[[list[str]], object] | None = None
     moving: Callable[[Q], Moving | None] | None = None
     usual: object = None
+    narrows: Narrows | None = None
 
     def is_set(self) -> bool:
         """Whether something else than usual is chosen, here or by the link that is being opened."""
@@ -157,7 +177,11 @@ def text(
 
 
 def ids(
-    key: str, label: str, linked: Callable[[Q], object], placeholder: str = "All"
+    key: str,
+    label: str,
+    linked: Callable[[Q], object],
+    narrows: Narrows,
+    placeholder: str = "All",
 ) -> Control[Q, list[str]]:
     """Several ids, shown by name and kept in the address by id, since names change and ids do not.
 
@@ -185,7 +209,7 @@ def ids(
                 st.query_params.pop(key, None)
         return chosen
 
-    return Control(key, draw, linked)
+    return Control(key, draw, linked, narrows=narrows)
 
 
 def past(key: str, *values: str) -> Control[Any, object]:

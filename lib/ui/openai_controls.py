@@ -16,6 +16,7 @@ from lib.sources.openai.tables import BREAKDOWN_METRICS, DEFAULT_GROUP_BY, DIMEN
 from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.controls import (
     Control,
+    Narrows,
     both_ends,
     choice,
     ids,
@@ -141,7 +142,12 @@ def _controls(today: date) -> tuple[Control[OpenAIQuery, Any], ...]:
             default=list(DEFAULT_GROUP_BY),
             help="An endpoint uses those it offers.",
         ),
-        ids("oai_projects", "Projects", lambda query: list(query.projects)),
-        ids("oai_users", "Users", lambda query: list(query.users)),
-        ids("oai_models", "Models", lambda query: list(query.models)),
+        ids(
+            "oai_projects",
+            "Projects",
+            lambda query: list(query.projects),
+            Narrows(("project_id",), "Project"),
+        ),
+        ids("oai_users", "Users", lambda query: list(query.users), Narrows(("user_id",), "User")),
+        ids("oai_models", "Models", lambda query: list(query.models), Narrows(("model",), "Model")),
     )

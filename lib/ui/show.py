@@ -8,9 +8,11 @@ import streamlit as st
 
 from lib.exports import formats
 from lib.reports.report import ChartSpec, Report
-from lib.ui.altair_charts import drawing
+from lib.ui.altair_charts import CLICKED, LABELS_IN, drawing
+from lib.ui.drill import Chosen, Drill
 from lib.ui.figures import show_all_figures, show_figures
-from lib.ui.links import VIEW
+from lib.ui.links import VIEW, Controls
+from lib.ui.page import opened
 from lib.ui.period_controls import offer_earlier
 from lib.ui.tables import show_tables
 from lib.ui.text import literal
@@ -19,12 +21,14 @@ _CHARTS_ABOVE = 2
 """Groups of charts that stand above the tables; the others follow below."""
 
 
-def show_report(report: Report, prefix: str) -> None:
+def show_report(report: Report, prefix: str, controls: Controls) -> None:
     """Everything of a report but its files.
 
     Args:
         prefix: starts the names of the page's parameters in the URL.
+        controls: of the page, which a click on a row or a bar narrows.
     """
+    drill = Drill(prefix, controls, people=opened().visitor.may("personal"))
     _show_standing(report)
     empty = all(table.frame.empty for table in report.tables)
     if empty or report.nearest is not None:
@@ -37,10 +41,10 @@ def show_report(report: Report, prefix: str) -> None:
     if not empty:
         show_figures(report.figures)
         groups = _chart_groups(report.charts)
-        _show_charts(groups[:_CHARTS_ABOVE], prefix)
-        show_tables(report, prefix)
+        _show_charts(groups[:_CHARTS_ABOVE], drill)
+        show_tables(report, prefix, drill)
         show_all_figures(report.figures)
-        _show_charts(groups[_CHARTS_ABOVE:], prefix)
+        _show_charts(groups[_CHARTS_ABOVE:], drill)
     _show_notes(report)
     _show_sources(report)
 
@@ -72,31 +76,59 @@ def _chart_groups(charts: tuple[ChartSpec, ...]) -> list[_Group]:
     return [(name, tuple(specs)) for name, specs in groupby(shown, key=lambda chart: chart.group)]
 
 
-def _show_charts(groups: list[_Group], prefix: str) -> None:
+def _show_charts(groups: list[_Group], drill: Drill) -> None:
     for row in range(0, len(groups), 2):
         columns = st.columns(2) if len(groups) > row + 1 else st.columns(1)
         for column, (name, specs) in zip(columns, groups[row : row + 2], strict=False):
             with column, st.container(border=True):
-                _show_chart_group(name, specs, prefix)
+                _show_chart_group(name, specs, drill)
 
 
-def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], prefix: str) -> None:
+def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], drill: Drill) -> None:
     st.markdown(f"##### {literal(name)}")
-    chosen = _choose(name, [spec.by for spec in specs], prefix) if len(specs) > 1 else ""
+    chosen = _choose(name, [spec.by for spec in specs], drill.prefix) if len(specs) > 1 else ""
     spec = next((spec for spec in specs if spec.by == chosen), specs[0])
-    data, drawn = drawing(spec.chart)
-    own = deepcopy(drawn)  # Streamlit changes what it gets
-    st.vega_lite_chart(data, own, width="stretch", alt=spec.alt)
+    _draw(spec, drill)
     st.caption(literal(spec.alt))
 
 
+def _draw(spec: ChartSpec, drill: Drill) -> None:
+    leads = _leads(spec, drill)
+    data, drawn = drawing(spec.chart, frozenset(leads))
+    own = deepcopy(drawn)  # Streamlit changes what it gets
+    if not leads:
+        st.vega_lite_chart(data, own, width="stretch", alt=spec.alt)
+        return
+    key = f"{drill.prefix}_chart_{spec.key}_{drill.clicks}"
+
+    def clicked() -> None:
+        for mark in st.session_state[key]["selection"][CLICKED]:
+            drill.follow(leads.get(next(iter(mark.values())), {}))
+
+    st.vega_lite_chart(
+        data, own, width="stretch", alt=spec.alt, key=key, on_select=clicked, selection_mode=CLICKED
+    )
+
+
+def _leads(spec: ChartSpec, drill: Drill) -> dict[str, Chosen]:
+    """What a click on each label chooses; labels that lead nowhere are left out."""
+    if spec.stands_for is None or type(spec.chart) not in LABELS_IN:
+        return {}
+    rows = spec.stands_for.to_dict("records")
+    leads = {str(ids["label"]): drill.to(ids) for ids in rows}
+    return {label: chosen for label, chosen in leads.items() if chosen}
+
+
 def _choose(name: str, options: list[str], prefix: str) -> str | None:
+    key = f"{prefix}{VIEW}{name.split(maxsplit=1)[0].lower()}"
+    if st.session_state.get(key) not in options:
+        st.session_state.pop(key, None)  # of a split that this report has not
     return st.segmented_control(
         f"{name} by",
         options,
         default=options[0],
         required=True,
-        key=f"{prefix}{VIEW}{name.split(maxsplit=1)[0].lower()}",
+        key=key,
         label_visibility="collapsed",
         bind="query-params",
     )

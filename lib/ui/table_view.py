@@ -45,12 +45,14 @@ class Seen:
         text: a column for each of them: the rows, and below them the sums.
         rows: how many rows match.
         sums: how many of the last rows of ``text`` are sums.
+        ids: of each other row, by what they are ids of.
     """
 
     columns: tuple[Column, ...]
     text: pd.DataFrame
     rows: int
     sums: int
+    ids: tuple[Mapping[Any, object], ...] = ()
 
 
 def offered_columns(table: Table) -> dict[str, str]:
@@ -91,7 +93,8 @@ def see(table: Table, matched: pd.DataFrame, view: View) -> Seen:
     if view.sort in by_key:
         matched = _sorted(matched, by_key[view.sort], falling=view.falling)
     start = (min(view.page, pages(len(matched))) - 1) * ROWS
-    page = _told(table, matched.iloc[start : start + ROWS])
+    rows = matched.iloc[start : start + ROWS]
+    page = _told(table, rows)
     sums = [*_sums(table, columns, matched)]
     text = {
         column.key: [
@@ -100,7 +103,9 @@ def see(table: Table, matched: pd.DataFrame, view: View) -> Seen:
         ]
         for column in columns
     }
-    return Seen(columns, pd.DataFrame(text, dtype="str"), len(matched), len(sums))
+    of = {} if table.records else {column.key: column.of for column in table.columns if column.of}
+    ids = (*rows[[*of]].rename(columns=of).to_dict("records"),)
+    return Seen(columns, pd.DataFrame(text, dtype="str"), len(matched), len(sums), ids)
 
 
 def _folded(cells: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -1,6 +1,6 @@
 """The tables of a Report on the screen: filtered, sorted and paged here, so that the address holds it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,6 +9,7 @@ import streamlit as st
 from lib.exports import formats
 from lib.reports.report import Column, Report, Table
 from lib.ui.downloads import show_table_csv
+from lib.ui.drill import Chosen, Drill
 from lib.ui.links import VIEW
 from lib.ui.table_view import (
     Seen,
@@ -21,9 +22,10 @@ from lib.ui.table_view import (
 from lib.ui.text import literal
 
 _FALLING, _RISING = "↓", "↑"
+_LEADS = " Select a row to see it alone."
 
 
-def show_tables(report: Report, prefix: str) -> None:
+def show_tables(report: Report, prefix: str, drill: Drill) -> None:
     """A tab for each table that has rows; only the open one is drawn.
 
     Args:
@@ -39,10 +41,10 @@ def show_tables(report: Report, prefix: str) -> None:
     for tab, table in zip(tabs, filled, strict=True):
         if tab.open:
             with tab:
-                _show_table(report, table, prefix)
+                _show_table(report, table, prefix, drill)
 
 
-def _show_table(report: Report, table: Table, prefix: str) -> None:
+def _show_table(report: Report, table: Table, prefix: str, drill: Drill) -> None:
     labels = offered_columns(table)
     find, sort, hide, turn = (
         f"{prefix}{VIEW}{what}_{table.key}" for what in ("find", "sort", "hide", "page")
@@ -53,18 +55,23 @@ def _show_table(report: Report, table: Table, prefix: str) -> None:
         hidden = _hidden(table, labels, hide)
         show_table_csv(report, table, prefix)
     matched = matching(table, words)
-    st.caption(_count(table, len(matched)))
-    grid = st.container()
+    caption, grid = st.empty(), st.container()
     keys = {label: column for column, label in labels.items()}
     label, _, way = order.rpartition(" ")
     view = View(keys.get(label, ""), way == _FALLING, _page(len(matched), turn), hidden)
+    seen = see(table, matched, view)
+    leads = [drill.to(ids) for ids in seen.ids]
+    caption.caption(_count(table, len(matched)) + (_LEADS if any(leads) else ""))
     with grid:
         _draw(
-            see(table, matched, view),
+            seen,
             view,
             labels,
-            key=f"{prefix}_grid_{table.key}_{order}",  # another order starts without a chosen column
+            # Another order starts without a chosen column, and a click without a chosen row
+            key=f"{prefix}_grid_{table.key}_{order}_{drill.clicks}",
             choose=partial(_sort_by, sort, turn, labels),
+            follow=drill.follow,
+            leads=leads,
             alt=f"{table.title}: {len(matched):,} rows",
         )
 
@@ -144,14 +151,19 @@ def _draw(
     *,
     key: str,
     choose: Callable[[Column], None],
+    follow: Callable[[Chosen], None],
+    leads: Sequence[Chosen],
     alt: str,
 ) -> None:
-    """The rows and below them the sums; a click on a heading chooses its column."""
+    """The rows and below them the sums; a click on a heading chooses its column, one on a row narrows."""
     columns = {column.key: column for column in seen.columns}
 
     def clicked() -> None:
-        for chosen in st.session_state[key]["selection"]["columns"]:
+        selection = st.session_state[key]["selection"]
+        for chosen in selection["columns"]:
             choose(columns[chosen])
+        for row in selection["rows"]:
+            follow(leads[row] if row < len(leads) else {})  # sums lead nowhere
 
     st.dataframe(
         seen.text,
@@ -159,7 +171,7 @@ def _draw(
         column_config={column.key: _config(column, view, labels) for column in seen.columns},
         key=key,
         on_select=clicked,
-        selection_mode="single-column",
+        selection_mode=["single-column", "single-row"] if any(leads) else "single-column",
         height="content",
         alt=f"{alt} of {', '.join(column.label for column in seen.columns)}",
     )

@@ -14,7 +14,7 @@ from lib.sources.tenants.query import (
     check_tenant_query,
 )
 from lib.ui.ask import Asked, Inputs, ask, filters, more
-from lib.ui.controls import Control, both_ends, choice, ids, past, whole
+from lib.ui.controls import Control, Narrows, both_ends, choice, ids, past, whole
 from lib.ui.page import Page
 from lib.ui.period_controls import comparison, period
 from lib.upstreams import tenant_upstream
@@ -77,7 +77,12 @@ def _controls(today: date) -> tuple[Control[TenantQuery, Any], ...]:
         *period("red", today, resolve("this-month", today), lambda query: query.period),
         comparison("red", lambda query: query.compare, COMPARED_WITH, default="month-before"),
         past("red_span", "Date range"),
-        ids("red_tenants", "Tenants", lambda query: list(query.tenants)),
+        ids(
+            "red_tenants",
+            "Tenants",
+            lambda query: list(query.tenants),
+            Narrows(("tenant",), "Tenant"),
+        ),
         choice("red_sort", "Sort by", SORTS, lambda query: query.sort),
         whole(
             "red_top",

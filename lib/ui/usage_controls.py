@@ -24,7 +24,7 @@ from lib.sources.comet.experiments.query import (
 )
 from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Control, both_ends, choice, ids, past, toggle, whole
+from lib.ui.controls import Control, Narrows, both_ends, choice, ids, past, toggle, whole
 from lib.ui.links import leave_out_of_link
 from lib.ui.load import shown_before
 from lib.ui.page import Page
@@ -197,12 +197,14 @@ def _controls(page: Page, today: date) -> tuple[Control[CometUsageQuery, Any], .
             _WORKSPACES,
             "Workspaces",
             lambda query: list(dict.fromkeys(path.partition("/")[0] for path in shown(query))),
+            Narrows(("workspace",), "Workspace", pseudonyms=True, always=True),
             "Choose",
         ),
         ids(
             _PROJECTS,
             "Projects",
             lambda query: [path for path in shown(query) if "/" in path],
+            Narrows(("workspace", "project"), "Project", pseudonyms=True),
             "All of these workspaces",
         ),
         *period("cmu", today, None, lambda query: query.period),

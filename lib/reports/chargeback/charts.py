@@ -14,6 +14,7 @@ from lib.charts import (
     Ranking,
     distinct_labels,
     fold,
+    ids_behind,
 )
 from lib.periods import Period
 from lib.reports.chargeback.select import Side, epoch_ms, month_period, sum_by
@@ -22,6 +23,7 @@ from lib.sources.comet.chargeback.query import ChargebackQuery
 from lib.usage.exact import Exact, exact_sum, may_share, percent_of, values_of
 
 _RANKED = 10
+_NAMELESS = "(no name)"
 _MOST_MONTHS = 60
 _MONTH = STEPS[-1]
 
@@ -47,7 +49,7 @@ def chargeback_charts(
 
 def _sizes(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
     known = side.workspaces[side.workspaces["totalSizeInMb"].notna()]
-    names = known["name"].fillna("(no name)").astype("str")
+    names = known["name"].fillna(_NAMELESS).astype("str")
     sizes = sum_by(names, known["totalSizeInMb"])
     drawn = sorted(
         ((name, size) for name, size in sizes.items() if size > 0), key=lambda pair: -pair[1]
@@ -64,7 +66,16 @@ def _sizes(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
     )
     title = "Size by workspace"
     sentence = f"{title}: {'; '.join(_largest(bars, [*sizes.values()]))}."
-    yield ChartSpec("size_by_workspace", title, Ranking(frame, "MB"), sentence, "Size", "workspace")
+    named = {name: label for name, label in labels.items() if name != _NAMELESS}
+    yield ChartSpec(
+        "size_by_workspace",
+        title,
+        Ranking(frame, "MB"),
+        sentence,
+        "Size",
+        "workspace",
+        stands_for=ids_behind(named, "workspace"),
+    )
 
 
 def _largest(bars: list[tuple[str, Exact]], sizes: list[Exact]) -> Iterator[str]:
@@ -164,7 +175,7 @@ def _interactions(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
     )
     if not rows:
         return
-    names = values_of(side.users["username"].fillna(side.users["email"]).fillna("(no name)"))
+    names = values_of(side.users["username"].fillna(side.users["email"]).fillna(_NAMELESS))
     labels = distinct_labels({str(row): str(names[row]) for row in rows[:_RANKED]})
     bars = [
         (labels[str(row)], series, float(number))

@@ -132,7 +132,7 @@ def _by_workspace(side: Side, places: pd.DataFrame) -> Table:
     frame = frame.sort_values("inactive", ascending=False, kind="stable")
     frame = frame.rename_axis("workspace").reset_index().astype({"workspace": "str"})
     nowhere = "(in none of these)" if side.lists_workspaces else "(not told)"
-    columns = (Column("workspace", "Workspace", missing=nowhere), *_COUNTS)
+    columns = (Column("workspace", "Workspace", missing=nowhere, of="workspace"), *_COUNTS)
     return Table(
         "reclaim_by_workspace",
         "Reclaim by workspace",

@@ -193,7 +193,7 @@ _COLUMNS: Mapping[str, Mapping[str, Column]] = {
             Column("opikSpanCount", "Opik spans", "int", help="Missing means no Opik."),
         ),
         "workspaces": (
-            Column("name", "Workspace"),
+            Column("name", "Workspace", of="workspace"),
             Column("numberOfMembers", "Members", "int"),
             Column("numberOfExperiments", "Experiments", "int"),
             Column("totalSizeInMb", "Size", "decimal", "MB"),

@@ -1,7 +1,7 @@
 """The charts of the experiment report: four measures over buckets, for the screen and for paper."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -113,7 +113,7 @@ def usage_charts(
     """
     if not len(rows):
         return (), ()
-    codes, labels = _series(rows, query)
+    codes, labels, stands_for = _series(rows, query)
     few = min(MOST_SERIES, query.max_series)
     at_once = min(len(labels), query.max_series)
     paper = _axis(query, rows, min(MOST_STEPS, _MOST_POINTS // at_once))
@@ -125,7 +125,8 @@ def usage_charts(
         every = _sums(rows, measure, codes, len(labels), paper)
         line = partial(_line, earlier, measure)
         if len(labels) <= few:
-            specs.append(_spec(every, paper, labels, query, "both", before=line(paper)))
+            spec = _spec(every, paper, labels, query, "both", before=line(paper))
+            specs.append(replace(spec, stands_for=stands_for))
             continue
         sums = every
         if screen.unit != paper.unit:
@@ -133,28 +134,36 @@ def usage_charts(
         kept = _largest(sums, few)
         shown = [*(labels[place] for place in kept), OTHER]
         part = f"; {few} of {len(labels)} {query.group}s are shown by name"
-        specs.append(
-            _spec(sums.folded(kept), screen, shown, query, "screen", part=part, before=line(screen))
+        spec = _spec(
+            sums.folded(kept), screen, shown, query, "screen", part=part, before=line(screen)
         )
+        specs.append(replace(spec, stands_for=stands_for.iloc[kept]))
         specs += _on_paper(every, paper, labels, query, line(paper))
     units = {paper.unit, screen.unit if len(labels) > few else paper.unit} - {query.unit}
     return (*specs,), tuple(unit for unit in CALENDAR_UNITS if unit in units)
 
 
-def _series(rows: ChosenRows, query: CometUsageQuery) -> tuple[Ints, list[str]]:
-    """The series of each experiment and the labels of all series that have one, in the order asked for."""
+def _series(rows: ChosenRows, query: CometUsageQuery) -> tuple[Ints, list[str], pd.DataFrame]:
+    """The series of each experiment, and of all series that have one, in the order asked for, the
+    labels and what they stand for."""
+    ids = pd.DataFrame()
     if query.group == "user":
         codes, names = np.where(rows.user < 0, len(rows.users), rows.user), rows.users
     elif query.group == "workspace":
         codes, names = rows.workspace, rows.workspaces
+        ids = pd.DataFrame({"workspace": names})
     else:
-        pairs = zip(rows.projects["workspace"], rows.projects["project"], strict=True)
+        ids = rows.projects[["workspace", "project"]]
+        pairs = zip(ids["workspace"], ids["project"], strict=True)
         codes, names = rows.project, [f"{workspace}/{project}" for workspace, project in pairs]
     known = {str(number): name for number, name in enumerate(names)}
     labels = [*distinct_labels(known, (OTHER, NO_USER)).values(), NO_USER]
     used = np.bincount(codes, minlength=len(labels)) > 0
     numbers = (np.cumsum(used) - 1).astype(np.int64)
-    return numbers[codes], [label for label, one in zip(labels, used, strict=True) if one]
+    stands_for = ids.reset_index(drop=True).reindex(range(len(labels)))
+    stands_for.insert(0, "label", labels)
+    shown = stands_for[used].reset_index(drop=True)
+    return numbers[codes], [*shown["label"]], shown
 
 
 def _axis(query: CometUsageQuery, rows: ChosenRows, most: int) -> _Axis:

@@ -27,8 +27,8 @@ _KEYS = {
     "by_user": ("user",),
 }
 _NAMES = (
-    Column("workspace", "Workspace", personal=True),
-    Column("project", "Project", personal=True),
+    Column("workspace", "Workspace", personal=True, of="workspace"),
+    Column("project", "Project", personal=True, of="project"),
     Column("user", "User", personal=True),
 )
 

@@ -178,6 +178,7 @@ def _column(key: str, query: CometUsageQuery) -> Column:
         unit,
         help_text.format(of="its mean" if query.utilisation == "mean" else "its peak"),
         personal=key in ("user", "workspace", "project"),  # workspaces are often named after people
+        of=key if key in ("workspace", "project") else "",
     )
 
 

@@ -15,6 +15,7 @@ from lib.charts import (
     distinct_labels,
     fold,
     ghost,
+    ids_behind,
 )
 from lib.periods import SECONDS, Period
 from lib.reports.openai.select import Names, OpenAISelection
@@ -98,13 +99,23 @@ def openai_charts(
             continue
         if row.data == "costs" and row.needs and not chosen.splits_costs(row.column):
             continue
+        if _is_one(values.frame, row.column, chosen):
+            continue
         was = earlier.get(row.data)
         if was is not None and (was.doubtful or values.doubtful or was.unit != values.unit):
             was = None
         yield from _over_time(row, values, chosen, was, before)
     tables = {table.key: table for table in breakdowns}
     for ranking in _RANKINGS:
+        if _is_one(tables[ranking.table].frame, ranking.column, chosen):
+            continue
         yield from _ranking(ranking, tables[ranking.table], chosen.currency, chosen.names)
+
+
+def _is_one(frame: pd.DataFrame, column: str, chosen: OpenAISelection) -> bool:
+    """Whether a filter leaves one thing, which other splits tell more about."""
+    filtered = column in chosen.query.filtered_dimensions()
+    return filtered and column in frame and frame[column].nunique() == 1
 
 
 @dataclass(frozen=True)
@@ -179,7 +190,17 @@ def _over_time(
         cut = f"; its last {beyond} days have no place here" if beyond > 0 else ""
         sentence += f" The dashed line is {before}, {whole} in all{cut}."
     chart = OverTime(folded, step, unit, line)
-    yield ChartSpec(row.key, title, chart, sentence, group=group, by=row.by)
+    by_name = {*folded["series"].cat.categories}
+    drawn = {key: label for key, label in labels.items() if label in by_name}
+    yield ChartSpec(
+        row.key,
+        title,
+        chart,
+        sentence,
+        group=group,
+        by=row.by,
+        stands_for=ids_behind(drawn, row.column),
+    )
 
 
 def _trend(folded: pd.DataFrame, step: Step, unit: str) -> str:
@@ -225,7 +246,15 @@ def _ranking(
         f"{len(ranked)} shown."
     )
     chart = Ranking(ranked[["label", "value"]], unit)
-    yield ChartSpec(ranking.key, title, chart, sentence, group="Largest", by=ranking.by)
+    yield ChartSpec(
+        ranking.key,
+        title,
+        chart,
+        sentence,
+        group="Largest",
+        by=ranking.by,
+        stands_for=ids_behind(labels, ranking.column),
+    )
 
 
 def _labels(ids: "pd.Series[Any]", kind: Kind | None, names: Names) -> dict[str, str]:

@@ -278,6 +278,7 @@ _KNOWN: dict[str, Column] = {
                 d.label,
                 "bool" if d.boolean else "text",
                 told_by=NAMED[d.key][0] if d.key in NAMED else "",
+                of=d.key,
             )
             for d in DIMENSIONS.values()
         ),

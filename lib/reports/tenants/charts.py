@@ -4,7 +4,16 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lib.charts import STEPS, OverTime, Ranking, choose_step, distinct_labels, fold, ghost
+from lib.charts import (
+    STEPS,
+    OverTime,
+    Ranking,
+    choose_step,
+    distinct_labels,
+    fold,
+    ghost,
+    ids_behind,
+)
 from lib.reports.report import ChartSpec
 from lib.reports.tenants.figures import largest
 from lib.sources.tenants.query import TenantQuery
@@ -106,4 +115,12 @@ def _ranking(tenants: pd.DataFrame) -> Iterator[ChartSpec]:
     title = "Top tenants by total tokens"
     sentence = f"{title}: {label} leads with {tokens:,} tokens, {len(ranked)} shown."
     chart = Ranking(ranked, "tokens")
-    yield ChartSpec("top_tenants", title, chart, sentence, group="Largest", by="tenants")
+    yield ChartSpec(
+        "top_tenants",
+        title,
+        chart,
+        sentence,
+        group="Largest",
+        by="tenants",
+        stands_for=ids_behind(labels, "tenant"),
+    )

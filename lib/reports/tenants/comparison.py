@@ -103,7 +103,7 @@ def changes(tenants: Table, now: Selected, before: Selected, words: str) -> Iter
     if now.query.sort == "requests":
         measures.reverse()
     table = changes_table(
-        [dimension], measures, (Column("tenant_id", "Tenant ID"),), words, most=_MOST
+        [dimension], measures, (Column("tenant_id", "Tenant ID", of="tenant"),), words, most=_MOST
     )
     if table is not None:
         yield table

@@ -262,7 +262,7 @@ def _summed(key: str, label: str, unit: str, json_key: str, help_text: str = "")
 _COLUMNS: Mapping[str, Column] = {
     column.key: column
     for column in (
-        Column("tenant_id", "Tenant ID"),
+        Column("tenant_id", "Tenant ID", of="tenant"),
         *(
             _summed(metric.key, metric.label, metric.unit, f"total_{metric.key}")
             for metric in METRICS.values()

@@ -137,9 +137,11 @@ def _known(parameter: str, names: Iterable[str], table: Iterable[str]) -> tuple[
 
 
 def ids_named(value: str, kind: Kind, names: Mapping[tuple[Kind, str], str]) -> list[str]:
-    """The ids that a filter's value means: itself, and all of that name, with or without its mark."""
+    """The ids that a filter's value means: itself, else all of that name, with or without its mark."""
+    if (kind, value) in names:
+        return [value]  # even if something else is called so: a click on it means it alone
     return sorted(
         identity
         for (of, identity), name in names.items()
-        if of == kind and value in (identity, name, *map(name.removesuffix, NAME_MARKS))
+        if of == kind and value in (name, *map(name.removesuffix, NAME_MARKS))
     )

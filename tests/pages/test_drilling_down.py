@@ -1,0 +1,164 @@
+"""A row that is selected narrows each page, a path leads back, and nobody learns a name by it."""
+
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from streamlit.proto.Dataframe_pb2 import Dataframe as Grid
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.testing.v1 import AppTest
+
+from lib.access.visitors import Visitor
+from lib.demo.comet_organisation import CometSize
+from lib.reports.personal import pseudonym
+from tests.support.comet_usage_page import Lab, served_lab
+from tests.support.pages import everything, figures, open_link, press, texts
+
+pytestmark = pytest.mark.usefixtures("no_settings")
+
+SINGLE_ROW = Grid.SelectionMode.SINGLE_ROW
+OPENAI: dict[str, Any] = {"oai_period": ["2026-10-05", "2026-10-05"]}
+
+
+def select(at: AppTest, row: int) -> AppTest:
+    """The page after a click on the box before a row of the open table."""
+    grid = next(one for one in at.dataframe if "_grid_" in one.proto.id)
+    assert SINGLE_ROW in grid.proto.selection_mode
+    states = at._tree.get_widget_states()
+    chosen = f'{{"selection": {{"rows": [{row}], "columns": [], "cells": []}}}}'
+    states.widgets.append(WidgetState(id=grid.proto.id, string_value=chosen))
+    return at._run(states)
+
+
+def in_address(at: AppTest, key: str) -> list[str]:
+    """The values of a parameter; one alone is no list there."""
+    value = at.query_params[key]
+    return [value] if isinstance(value, str) else list(value)
+
+
+def row_of(at: AppTest, column: str, text: str) -> int:
+    grid = next(one for one in at.dataframe if "_grid_" in one.proto.id)
+    cells: list[str] = grid.value[column].tolist()
+    return cells.index(text)
+
+
+def path(at: AppTest) -> list[str]:
+    """The steps that lead back, and the one where the page is."""
+    steps = [button.label for button in at.button if "_path_" in str(button.key)]
+    here = [one.value[2:-2] for one in at.markdown if one.value.startswith("**")]
+    return [step.replace("\\", "") for step in (*steps, *here[: bool(steps)])]
+
+
+def test_rows_of_openai_lead_into_each_other_and_every_step_of_the_path_leads_back(
+    upstream: Starlette,
+) -> None:
+    at = open_link("openai_usage", **OPENAI).run()
+    everybody = figures(at)
+    assert path(at) == []
+    grid = next(one for one in at.dataframe if "_grid_" in one.proto.id)
+    name, cost = grid.value["project_name"][0], grid.value["cost"][0]
+    at = select(at, 0)
+    (project,) = in_address(at, "oai_projects")
+    assert figures(at)["Billed cost"] == cost
+    assert path(at) == ["All", f"Project {name}"]
+    narrowed = figures(at)
+    opened = open_link("openai_usage", **OPENAI, oai_projects=[project], oai_view_table="By model")
+    opened = opened.run()
+    assert figures(opened) == narrowed  # the address alone says the same
+    model = next(one for one in opened.dataframe if "_grid_" in one.proto.id).value["model"][0]
+    opened = select(opened, 0)
+    assert path(opened) == ["All", f"Project {name}", f"Model {model}"]
+    assert in_address(opened, "oai_models") == [model]
+    back = press(opened, next(one.label for one in opened.button if "Project" in one.label))
+    assert figures(back) == narrowed
+    assert "oai_models" not in back.query_params
+    back = press(back, "All")
+    assert figures(back) == everybody
+    assert path(back) == []
+
+
+def test_a_row_of_sums_narrows_nothing(upstream: Starlette) -> None:
+    at = open_link("openai_usage", **OPENAI).run()
+    everybody = figures(at)
+    at = select(at, row_of(at, "project_name", "TOTAL"))
+    assert figures(at) == everybody
+    assert path(at) == []
+
+
+def test_a_project_alone_is_split_by_its_models(upstream: Starlette) -> None:
+    at = open_link("openai_usage", **OPENAI).run()
+    assert at.button_group(key="oai_view_cost").value == "project"
+    at = select(at, 0)
+    assert at.button_group(key="oai_view_cost").value == "model"
+
+
+@pytest.mark.parametrize(
+    ("page", "link", "table", "column", "what"),
+    [
+        ("tenant_usage", {}, "red_tenants", "tenant_id", "Tenant"),
+        (
+            "comet_chargeback",
+            {"cmc_view_table": "Workspaces"},
+            "cmc_workspaces",
+            "name",
+            "Workspace",
+        ),
+    ],
+)
+def test_a_row_of_the_demo_narrows_tenants_and_chargeback(
+    page: str, link: dict[str, Any], table: str, column: str, what: str
+) -> None:
+    at = open_link(page, **link).run()
+    grid = next(one for one in at.dataframe if "_grid_" in one.proto.id)
+    name = grid.value[column][1]
+    at = select(at, 1)
+    assert in_address(at, table) == [name]
+    assert path(at) == ["All", f"{what} {name}"]
+    at = press(at, "All")
+    assert table not in at.query_params
+
+
+@pytest.fixture
+def lab(monkeypatch: pytest.MonkeyPatch) -> Any:
+    size = CometSize(workspaces=3, users=8, projects=4, experiments_per_project=6, points=5)
+    with served_lab(monkeypatch, size=size) as served:
+        yield served
+
+
+def test_a_project_of_experiments_leads_back_to_its_workspace_and_to_all_that_were_chosen(
+    lab: Lab,
+) -> None:
+    places = lab.workspaces
+    at = open_link("comet_usage", cmu_workspaces=places, cmu_view_table="By project").run()
+    assert path(at) == []
+    grid = next(one for one in at.dataframe if "_grid_" in one.proto.id)
+    workspace, project, runs = (
+        grid.value[key][0] for key in ("workspace", "project", "experiments")
+    )
+    at = select(at, 0)
+    assert in_address(at, "cmu_projects") == [f"{workspace}/{project}"]
+    assert figures(at)["Experiments"] == runs
+    several = f"{len(places)} workspaces"
+    assert path(at) == [several, f"Workspace {workspace}", f"Project {project}"]
+    at = press(at, next(one.label for one in at.button if one.label.startswith("Workspace")))
+    assert figures(at)["Experiments"] == f"{len(lab.experiments(workspace)):,}"
+    at = press(at, several)
+    assert in_address(at, "cmu_workspaces") == places
+
+
+def test_a_visitor_who_may_not_know_people_follows_pseudonyms_and_learns_no_name(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lib.access.sign_in.LOCAL", Visitor("viewer"))
+    hidden = [pseudonym(name, "workspace") for name in lab.workspaces]
+    at = open_link("comet_usage", cmu_workspaces=hidden, cmu_view_table="By project").run()
+    grid = next(one for one in at.dataframe if "_grid_" in one.proto.id)
+    workspace, project, runs = (
+        grid.value[key][0] for key in ("workspace", "project", "experiments")
+    )
+    at = select(at, 0)
+    assert in_address(at, "cmu_projects") == [f"{workspace}/{project}"]
+    assert figures(at)["Experiments"] == runs
+    assert path(at)[1:] == [f"Workspace {workspace}", f"Project {project}"]
+    sent = everything(at) + repr(at.query_params) + texts(at.markdown)
+    assert not [name for name in lab.workspaces if name in sent.replace("language:", "")]
