@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib.errors import SourceReplyError
@@ -155,6 +155,7 @@ def test_a_currency_beside_no_amount_is_none_of_ours() -> None:
         max_size=4,
     )
 )
+@example([["input_tokens", "model"], ["model", "input_tokens"]])
 def test_a_value_stays_in_its_row_whatever_fields_each_has_and_in_which_order(
     names: list[list[str]],
 ) -> None:

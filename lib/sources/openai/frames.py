@@ -4,14 +4,15 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from pandas.arrays import IntegerArray
 
 from lib.cache import Bucket
 from lib.periods import from_epoch
 from lib.sources.openai.tables import COSTS_GROUP_BY, DIMENSIONS, METRICS
 
 _DTYPES = {
-    **dict.fromkeys(METRICS, "Int64"),
     **{key: "boolean" if dim.boolean else "str" for key, dim in DIMENSIONS.items()},
     **dict.fromkeys(("amount", "quantity"), "object"),
 }
@@ -48,7 +49,8 @@ def _frame(buckets: list[Bucket], always: tuple[str, ...]) -> pd.DataFrame:
         ),
     }
     for name in names:
-        columns[name] = _column(name, buckets)
+        counted = name in METRICS
+        columns[name] = _counts(name, buckets, rows) if counted else _column(name, buckets)
     return pd.DataFrame(columns, index=pd.RangeIndex(rows))
 
 
@@ -57,6 +59,20 @@ def _dates(buckets: list[Bucket]) -> list[date]:
     for bucket in buckets:
         days += [from_epoch(bucket.start).date()] * bucket.rows
     return days
+
+
+def _counts(name: str, buckets: list[Bucket], rows: int) -> IntegerArray:
+    """A metric of all buckets; filled in where it is known, since most are null of most endpoints."""
+    counts, unknown = np.zeros(rows, dtype=np.int64), np.ones(rows, dtype=bool)
+    first = 0
+    for bucket in buckets:
+        values = bucket.columns.get(name)
+        if values is not None:
+            place = slice(first, first + bucket.rows)
+            unknown[place] = [value is None for value in values] if None in values else False
+            counts[place] = [value or 0 for value in values] if None in values else values
+        first += bucket.rows
+    return IntegerArray(counts, unknown)
 
 
 def _column(name: str, buckets: list[Bucket]) -> "pd.Series[Any]":
