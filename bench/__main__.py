@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from bench.caching import measure_caching
 from bench.chargeback import measure_chargeback
 from bench.comet_usage import measure_comet_usage
+from bench.felt import measure_felt
 from bench.files import measure_files
 from bench.load import measure_load
 from bench.memory import measure_memory
@@ -20,6 +21,7 @@ from lib.logs import configure_logs
 Topics = Mapping[str, Callable[[], Iterator[Row]]]
 
 TOPICS: Topics = {
+    "felt": measure_felt,
     "load": measure_load,
     "caching": measure_caching,
     "files": measure_files,

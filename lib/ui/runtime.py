@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import gc
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -22,10 +21,6 @@ from lib.sources.tenants.query import TenantQuery
 T = TypeVar("T")
 
 TICK_SECONDS = 0.1
-
-YOUNG_OBJECTS = 50_000
-"""How many new objects Python makes before it looks for garbage among them: replies are millions of
-objects without any, and to look after each 700, as Python does, took a quarter of a load."""
 
 GRACE_SECONDS = 300
 """How long a client that made room for another one may still be used by whoever holds it."""
@@ -59,7 +54,6 @@ class Runtime:
     """Lives as long as the process. Clients belong to its loop and are shared by all sessions."""
 
     def __init__(self) -> None:
-        gc.set_threshold(YOUNG_OBJECTS)
         # Held open for good: the thread is a daemon and ends with the process.
         self._portal_context = start_blocking_portal("asyncio")
         self._portal: BlockingPortal = self._portal_context.__enter__()
