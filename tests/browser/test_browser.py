@@ -257,6 +257,37 @@ def test_a_click_on_a_heading_sorts_and_the_address_and_the_table_file_hold_the_
     assert b"project_id" in path.read_bytes(), "also what the screen hides"
 
 
+def test_a_bar_and_a_row_lead_into_the_page_and_its_path_leads_back(
+    app: Dashboard, page: Page
+) -> None:
+    page.goto(app.url + LINK)
+    loaded(page)
+    path, cards = page.locator(".st-key-oai_path"), page.get_by_test_id("stMetricValue")
+    expect(path).to_have_count(0)
+    expect(cards).to_have_count(6)
+    whole = cards.all_inner_texts()
+    page.locator("path[aria-roledescription=bar]").first.click()
+    expect(page).to_have_url(re.compile("oai_projects=proj_"))
+    expect(page.get_by_text("1 row.")).to_be_visible()
+    project = cards.all_inner_texts()
+    assert project != whole
+    page.get_by_role("tab", name="By model").click()
+    first_row = {"x": 15, "y": 52}  # its box, beside which the grid tells no element apart
+    page.get_by_test_id("stDataFrame").first.click(position=first_row)
+    expect(page).to_have_url(re.compile("oai_models="))
+    expect(page.get_by_text("1 row.")).to_be_visible()
+    model, steps = cards.all_inner_texts(), path.inner_text().split("\n")
+    page.reload()
+    loaded(page)
+    expect(cards).to_have_text(model)
+    assert path.inner_text().split("\n") == steps
+    path.get_by_role("button", name=re.compile("^Project ")).click()
+    expect(cards).to_have_text(project)
+    path.get_by_role("button", name="All").click()
+    expect(cards).to_have_text(whole)
+    expect(path).to_have_count(0)
+
+
 def test_a_changed_control_changes_the_address_and_the_numbers(
     opened: Opened, upstream: Starlette
 ) -> None:
