@@ -126,7 +126,25 @@ class Levels:
     before: pd.DataFrame | None = None
 
 
-Chart = OverTime | Ranking | Stacks | Levels
+@dataclass(frozen=True)
+class Grid:
+    """Amounts of two dimensions at once, the larger the darker.
+
+    Args:
+        frame: ``label`` text of the row, ``series`` text of the column, ``value`` float, null where
+            nothing is known; one row each cell, all of them.
+        rows, columns: labels in the order to draw.
+        of: what a row is and what a column is: ``("project", "model")``.
+    """
+
+    frame: pd.DataFrame
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    unit: str
+    of: tuple[str, str]
+
+
+Chart = OverTime | Ranking | Stacks | Levels | Grid
 
 
 def choose_step(width_seconds: int, days: int) -> Step:

@@ -91,7 +91,10 @@ def _table_csv(table: Table, profile: Profile) -> bytes:
 
 
 def _header(column: Column, profile: Profile) -> str:
-    """A column's key; where a time stands for milliseconds, its name does not say them."""
+    """A column's key; where a time stands for milliseconds, its name does not say them. In the Excel
+    profile the name of what a column is of, not its id."""
+    if column.names and profile == "excel":
+        return column.label
     as_time = column.kind == "epoch_ms" and profile == "excel"
     return column.key.removesuffix("_ms") if as_time else column.key
 

@@ -39,7 +39,7 @@ def main_charts(charts: Sequence[ChartSpec]) -> list[ChartSpec]:
     """Of each group the first chart, in the form of the screen: it has the largest series only."""
     groups: dict[str, ChartSpec] = {}
     for chart in charts:
-        if chart.place != "paper":
+        if chart.place in ("both", "screen"):
             groups.setdefault(chart.group or chart.key, chart)
     return list(groups.values())
 

@@ -46,7 +46,7 @@ def _blocks(page: Paper, report: Report, most: int) -> Iterator[Block]:
     if notes:
         yield notes_block(page, notes, width)
     for table in report.tables:
-        if not table.records:
+        if not (table.records or table.crossed):
             yield table_block(page, table, width, most)
 
 
@@ -63,7 +63,7 @@ def _absent(report: Report, charts: Sequence[ChartSpec]) -> Iterator[str]:
     records = [
         f"{table.title} ({len(table.frame):,} row{'s' if len(table.frame) != 1 else ''})"
         for table in report.tables
-        if table.records
+        if table.records or table.crossed
     ]
     if records:
         yield f"{', '.join(records)}: {IN_DETAIL}."

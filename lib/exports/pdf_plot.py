@@ -26,6 +26,14 @@ _SWATCH = 2.2
 _LABELS_SHARE = 0.4
 """Of a ranking's width, at most, for the names beside its bars."""
 
+_CELL_HEIGHT = 4.6
+_LONGEST_HEAD = 24.0
+"""Millimetres of the labels that stand upright above cells."""
+
+_PALEST = 0.1
+_FULL, _CREDIT = (31, 95, 168), (217, 130, 43)
+"""Of cells above and below zero, before they are mixed with white."""
+
 
 @dataclass(frozen=True)
 class Box:
@@ -47,6 +55,8 @@ class Box:
 
 def plot_height(page: Paper, plot: Plot, width: float) -> float:
     """The height at which nothing of a plot is pressed together."""
+    if plot.kind == "cells":
+        return _cells_height(page, plot)
     upright = WIDE_PLOT_HEIGHT if plot.wide else PLOT_HEIGHT
     room = BAR_HEIGHT * len(plot.places) if plot.kind == "rows" else upright
     return room + AROUND + LINE * _legend(page, plot, width)[0]
@@ -54,6 +64,8 @@ def plot_height(page: Paper, plot: Plot, width: float) -> float:
 
 def least_height(page: Paper, plot: Plot, width: float) -> float:
     """The height below which a plot cannot be read."""
+    if plot.kind == "cells":
+        return _cells_height(page, plot)
     rows = plot.kind == "rows"
     room = LEAST_BAR_HEIGHT * len(plot.places) if rows else LEAST_PLOT_HEIGHT
     return room + AROUND + LINE * _legend(page, plot, width)[0]
@@ -61,6 +73,9 @@ def least_height(page: Paper, plot: Plot, width: float) -> float:
 
 def draw_plot(page: Paper, plot: Plot, box: Box) -> None:
     """A plot with its scale, its labels and its legend, all within the box."""
+    if plot.kind == "cells":
+        _draw_cells(page, plot, box)
+        return
     rows, columns = _legend(page, plot, box.width)
     beside = _beside(page, plot, box.width)
     inner = Box(
@@ -181,6 +196,51 @@ def _draw_lying_bars(page: Paper, plot: Plot, box: Box) -> None:
         top = box.top + (part.place + (1 - _FILLED) / 2) * slot
         left = box.left + low * box.width
         page.rect(left, top, (high - low) * box.width, slot * _FILLED, style="F")
+
+
+# Cells
+
+
+def _cells_height(page: Paper, plot: Plot) -> float:
+    return LINE + 1.2 + _head_height(page, plot) + _CELL_HEIGHT * len(plot.series) + 1.0
+
+
+def _head_height(page: Paper, plot: Plot) -> float:
+    widest = max((page.measure(name, size=SIZE) for name in plot.places), default=0.0)
+    return min(widest, _LONGEST_HEAD) + 1.0
+
+
+def _draw_cells(page: Paper, plot: Plot, box: Box) -> None:
+    """Rows of cells with their names on the left, and the names of columns upright above."""
+    _text(page, box.left, box.top, plot.caption, width=box.width)
+    widest = max((page.measure(name, size=SIZE) for name in plot.series), default=0.0)
+    beside = min(widest + 1.5, box.width * _LABELS_SHARE)
+    top = box.top + LINE + 1.2 + _head_height(page, plot)
+    slot = (box.width - beside) / max(len(plot.places), 1)
+    for place, name in enumerate(plot.places):
+        x = box.left + beside + (place + 0.5) * slot - LINE / 2
+        with page.rotation(90, x, top - 0.8):
+            _text(page, x, top - 0.8, name, width=_LONGEST_HEAD, colour=page.INK)
+    page.set_draw_color(page.HAIRLINE)
+    page.set_line_width(0.1)
+    for row, name in enumerate(plot.series):
+        y = top + row * _CELL_HEIGHT
+        middle = y + (_CELL_HEIGHT - LINE) / 2
+        width = beside - 1.5
+        _text(page, box.left, middle, name, width=width, colour=page.INK, right=True)
+        for place in range(len(plot.places)):
+            page.set_fill_color(*_shade(plot, place, row))
+            page.rect(box.left + beside + place * slot, y, slot, _CELL_HEIGHT, style="DF")
+
+
+def _shade(plot: Plot, place: int, row: int) -> tuple[int, ...]:
+    """White where a cell holds nothing."""
+    value = float(plot.values[place, row])
+    if not abs(value) > 0:  # nor of what is not known
+        return (255, 255, 255)
+    # By the root, as on the screen: beside one large cell all others would look alike
+    part = _PALEST + (1 - _PALEST) * plot.share(abs(value)) ** 0.5
+    return tuple(round(255 - part * (255 - full)) for full in (_FULL if value > 0 else _CREDIT))
 
 
 # Legend

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from lib import charts
 from lib.charts import (
     MOST_COLOURS,
     Chart,
@@ -43,9 +44,10 @@ class Plot:
     """What stands in a chart.
 
     Args:
-        kind: upright bars, lines, or bars that lie in rows.
-        places: what is written along the axis of bars or points, in order.
-        series: names of the columns of ``values``; a single one needs no legend.
+        kind: upright bars, lines, bars that lie in rows, or cells that are the darker the larger.
+        places: what is written along the axis of bars, points or cells, in order.
+        series: names of the columns of ``values``, of cells written beside them; a single one needs
+            no legend.
         values: one row each place; NaN where there is nothing to draw.
         marks: of the scale, from its lower to its upper end.
         caption: what is measured.
@@ -53,7 +55,7 @@ class Plot:
         before: one line at the same places and on the same scale, of the period compared with.
     """
 
-    kind: Literal["bars", "lines", "rows"]
+    kind: Literal["bars", "lines", "rows", "cells"]
     places: Sequence[str]
     series: Sequence[str]
     values: Grid
@@ -137,6 +139,17 @@ def _stacks(chart: Stacks) -> Plot:
 @plot_of.register
 def _levels(chart: Levels) -> Plot:
     return _over_buckets(chart, "lines", ticks(0.0, 100.0))
+
+
+@plot_of.register
+def _cells(chart: charts.Grid) -> Plot:
+    rows = _places(chart.columns, [*chart.frame["series"]])
+    columns = _places(chart.rows, [*chart.frame["label"]])
+    size = (len(chart.columns), len(chart.rows))
+    values = _grid(rows, columns, chart.frame["value"], size)
+    most = float(np.nanmax(np.abs(values), initial=0.0)) or 1.0
+    caption = f"{chart.unit} by {chart.of[0]} and {chart.of[1]}"
+    return Plot("cells", chart.columns, chart.rows, values, [0.0, most], caption)
 
 
 def _over_buckets(

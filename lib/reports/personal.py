@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
-from lib.charts import OTHER, Chart, Levels, Stacks, distinct_labels
+from lib.charts import OTHER, Chart, Grid, Levels, Stacks, distinct_labels
 from lib.reports.report import Column, Report, Table
 
 T = TypeVar("T")
@@ -34,6 +34,9 @@ Space = Literal["person", "workspace", "project", "name"]
 _PLACES: tuple[Space, ...] = ("workspace", "project")
 _SPACE_OF_GROUP: Mapping[object, Space] = {"user": "person", "workspace": "workspace"}
 """What the series of a chart are, by the filter ``group`` of its report."""
+
+_SPACE_OF: Mapping[str, Space] = {**dict(zip(_PLACES, _PLACES, strict=True)), "user": "person"}
+"""What a row or a column of two dimensions is."""
 
 _SALT = token_bytes(16)
 """Of this process: nobody can compare a pseudonym with that of an address they know."""
@@ -203,11 +206,31 @@ def _texts(value: object) -> list[str]:
 
 
 def _hidden_table(table: Table, masks: _Masks) -> Table:
-    """A table's keys and headings are ours: only what stands under them is hidden."""
+    """What stands under the headings is hidden, and a heading where it is a name."""
     lists = {column.key for column in table.columns if column.kind == "list"}
     spaces = {column.key: _space_of(column) for column in table.columns if column.personal}
     frame = _hidden_frame(table.frame, masks.cell, lists, spaces)
-    return replace(table, frame=frame, note=masks.sentence(table.note))
+    columns = tuple(_hidden_heading(column, masks) for column in table.columns)
+    keys = {old.key: new.key for old, new in zip(table.columns, columns, strict=True)}
+    return replace(
+        table,
+        frame=frame.rename(columns=keys),
+        columns=columns,
+        totals=table.totals and {keys.get(key, key): value for key, value in table.totals.items()},
+        note=masks.sentence(table.note),
+    )
+
+
+def _hidden_heading(column: Column, masks: _Masks) -> Column:
+    """A column whose heading is a name of upstream names nobody."""
+    if not column.names:
+        return column
+    mask = partial(masks.cell, space=_SPACE_OF.get(column.names))
+    start, _, identity = column.key.partition(":")
+    path = (*column.json_path[:-1], mask(column.json_path[-1]))
+    return replace(
+        column, key=f"{start}:{mask(identity)}", label=mask(column.label), json_path=path
+    )
 
 
 def _hidden_frame(
@@ -271,9 +294,24 @@ def _hidden_parts(value: Any, cell: Callable[[str], str], sentence: Callable[[st
 
 def _hidden_chart(chart: Chart, cell: Callable[[str], str]) -> Chart:
     """A chart whose bars, lines and legend name nobody; its axis and units name none anyway."""
+    if isinstance(chart, Grid):
+        return _hidden_grid(chart, cell)
     named = chart.frame.columns.intersection(["label", "series"])
     hidden = _hidden_frame(chart.frame[named], cell)
     frame = chart.frame.assign(**{key: hidden[key] for key in named})
     if isinstance(chart, Stacks | Levels):
         return replace(chart, frame=frame, series=(*map(cell, chart.series),))
     return replace(chart, frame=frame)
+
+
+def _hidden_grid(chart: Grid, cell: Callable[..., str]) -> Grid:
+    """Rows and columns each under pseudonyms of what they are."""
+    row, column = (partial(cell, space=_SPACE_OF.get(of)) for of in chart.of)
+    return replace(
+        chart,
+        frame=chart.frame.assign(
+            label=chart.frame["label"].map(row), series=chart.frame["series"].map(column)
+        ),
+        rows=(*map(row, chart.rows),),
+        columns=(*map(column, chart.columns),),
+    )

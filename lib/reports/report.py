@@ -66,6 +66,8 @@ class Column:
             this currency. A screen has no room for both.
         of: what its values are ids of, where a row is about one of these: ``workspace``. A page may
             be narrowed to it.
+        names: what its heading names, if that is upstream's and not ours: ``project``. The key ends
+            with the id behind a colon, and so does the path.
     """
 
     key: str
@@ -78,6 +80,7 @@ class Column:
     missing: str = ""
     told_by: str = ""
     of: str = ""
+    names: str = ""
 
     @property
     def is_number(self) -> bool:
@@ -104,6 +107,7 @@ class Table:
         brief: keys of the columns for paper and terminal when all do not fit; empty means all.
         note: one sentence shown beneath the title.
         records: its rows are the source's own, in order of time; no summary has them.
+        crossed: a row for each of one dimension and a column for each of another; no summary has them.
     """
 
     key: str
@@ -114,6 +118,7 @@ class Table:
     brief: tuple[str, ...] = ()
     note: str = ""
     records: bool = False
+    crossed: bool = False
 
     @cached_property
     def filled(self) -> tuple[str, ...]:
@@ -179,9 +184,10 @@ class ChartSpec:
     it belongs to on screen (``Cost per day`` by ``project``).
 
     Args:
-        place: a chart with more series than a screen can tell apart has one form for each.
         stands_for: ``label`` of a series or bar, and in columns named as ``Column.of`` the ids that
             stand behind it; labels of sums stand for nothing.
+        place: a chart with more series than a screen can tell apart has one form for each; what takes
+            time to read is on the screen and in details on paper.
     """
 
     key: str
@@ -190,7 +196,7 @@ class ChartSpec:
     alt: str
     group: str = ""
     by: str = ""
-    place: Literal["both", "screen", "paper"] = "both"
+    place: Literal["both", "screen", "paper", "detail"] = "both"
     stands_for: pd.DataFrame | None = None
 
 

@@ -13,6 +13,7 @@ from lib.charts import (
     MOST_COLOURS,
     Buckets,
     Chart,
+    Grid,
     Levels,
     OverTime,
     Ranking,
@@ -26,6 +27,15 @@ _HEIGHT = 320
 
 _BEFORE = "#7d848f"
 """Of the line of what was before: seen on light and dark, and none of the series."""
+
+_FULL, _CREDIT = "#2b7bd1", "#d9822b"
+"""Of cells above and below zero; how much of it is seen tells the size, on light and dark alike."""
+
+_PALEST = 0.08
+"""Of a cell that holds something, however small; an empty one has no colour at all."""
+
+_HEADS = alt.Axis(orient="top", labelAngle=-40, labelLimit=130, labelOverlap=False)
+"""Each column of cells has its label, above them as in a table."""
 
 _TIME_UNITS = {
     "minute": alt.TimeUnitParams(unit="yearmonthdatehoursminutes", utc=True),
@@ -198,6 +208,32 @@ def _levels(chart: Levels) -> Drawn:
         .properties(height=_HEIGHT)
     )
     return _with_line(lines, chart, _own_bucket(chart.buckets))
+
+
+@altair_chart.register
+def _grid(chart: Grid) -> alt.Chart:
+    sizes = chart.frame["value"].abs()
+    # By the root: beside one large cell all others would look alike
+    shade = _PALEST + (1 - _PALEST) * (sizes / (sizes.max() or 1)) ** 0.5
+    data = chart.frame.assign(shade=shade.where(sizes > 0, 0).fillna(0))
+    of_row, of_column = chart.of
+    drawn: alt.Chart = (
+        alt.Chart(data)
+        .mark_rect(stroke=_BEFORE, strokeWidth=0.5, strokeOpacity=0.5)
+        .encode(
+            x=alt.X("series:N", sort=[*chart.columns], title=None, axis=_HEADS),
+            y=alt.Y("label:N", sort=[*chart.rows], title=None, axis=alt.Axis(labelLimit=240)),
+            color=alt.condition("datum.value < 0", alt.value(_CREDIT), alt.value(_FULL)),
+            fillOpacity=alt.FillOpacity("shade:Q", scale=None, legend=None),
+            tooltip=[
+                alt.Tooltip("label:N", title=of_row),
+                alt.Tooltip("series:N", title=of_column),
+                alt.Tooltip("value:Q", title=chart.unit, format=_form(chart.unit)),
+            ],
+        )
+        .properties(height=alt.Step(24))
+    )
+    return drawn
 
 
 def _with_line(drawn: alt.Chart, chart: OverTime | Stacks | Levels, own: alt.Tooltip) -> Drawn:

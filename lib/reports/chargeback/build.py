@@ -9,6 +9,7 @@ from lib.reports.chargeback.charts import chargeback_charts
 from lib.reports.chargeback.comparison import Comparison, changes_table, compare
 from lib.reports.chargeback.figures import control_totals, figures
 from lib.reports.chargeback.notes import chargeback_notes
+from lib.reports.chargeback.pivots import chargeback_pivots
 from lib.reports.chargeback.reclaim import reclaim_tables
 from lib.reports.chargeback.select import Side, as_of, select
 from lib.reports.chargeback.tables import (
@@ -50,6 +51,7 @@ def build_comet_chargeback(
         earlier = _side(answer, answer.earlier, query, now, live=False)
         comparison = compare(earlier, side)
     charts, undrawn = chargeback_charts(side, query)
+    pivots = (*chargeback_pivots(side),)
     return Report(
         kind=KIND,
         title=TITLE,
@@ -59,8 +61,11 @@ def build_comet_chargeback(
         sources=answer.statuses,
         totals=control_totals(side),
         figures=(*figures(side, earlier, query, answer.statuses),),
-        charts=charts,
-        tables=_tables(side, query, earlier, comparison),
+        charts=(*charts, *(spec for crossed in pivots for spec in crossed.heat_map())),
+        tables=(
+            *_tables(side, query, earlier, comparison),
+            *(crossed.table for crossed in pivots),
+        ),
         notes=(
             *chargeback_notes(
                 answer, query, side, earlier=earlier, comparison=comparison, undrawn=undrawn

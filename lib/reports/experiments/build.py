@@ -17,6 +17,7 @@ from lib.reports.experiments.figures import (
     usage_totals,
 )
 from lib.reports.experiments.notes import usage_notes
+from lib.reports.experiments.pivots import usage_pivots
 from lib.reports.experiments.select import ChosenRows, buckets_of, select
 from lib.reports.experiments.tables import (
     by_bucket_table,
@@ -65,6 +66,7 @@ def build_comet_usage(
             whole=not unclear.projects,
         )
     charts, coarser = usage_charts(rows, query, earlier)
+    pivots = (*usage_pivots(rows, query),)
     filters = query.described()
     if query.period is None:
         filters = {"range": "all time", **filters}
@@ -77,8 +79,8 @@ def build_comet_usage(
         sources=answer.statuses,
         totals=usage_totals(read.sums, rows),
         figures=tuple(usage_figures(read.sums, rows, query, read.buckets, answer, earlier=earlier)),
-        charts=charts,
-        tables=tables,
+        charts=(*charts, *(spec for crossed in pivots for spec in crossed.heat_map())),
+        tables=(*tables, *(crossed.table for crossed in pivots)),
         notes=tuple(
             usage_notes(
                 rows,

@@ -38,7 +38,7 @@ SHARES = ("gpu_utilisation", "gpu_memory_utilisation")
 IDLE_PERCENT = 5.0
 """An experiment whose GPUs are used less than this, on the mean of their samples, is idle."""
 
-_HOUR_MS = 3_600_000.0
+HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class ChosenRows:
     @cached_property
     def unrated_hours(self) -> float:
         """GPU hours of experiments whose utilisation is not known: nobody knows whether idle."""
-        return float(np.nansum(self.gpu_ms[np.isnan(self.idle_ms)])) / _HOUR_MS
+        return float(np.nansum(self.gpu_ms[np.isnan(self.idle_ms)])) / HOUR_MS
 
 
 def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> ChosenRows:
@@ -269,11 +269,11 @@ def sum_by(rows: ChosenRows, group: Ints, size: int) -> pd.DataFrame:
     run = np.bincount(group[timed], rows.run_ms[timed], size) / 1_000
     metered = ~np.isnan(rows.gpu_ms)
     with_gpu = np.bincount(group[metered], minlength=size)
-    gpu_hours = np.bincount(group[metered], rows.gpu_ms[metered], size) / _HOUR_MS
+    gpu_hours = np.bincount(group[metered], rows.gpu_ms[metered], size) / HOUR_MS
     rated = ~np.isnan(rows.idle_ms)
     with_use = (np.bincount(group[rated], minlength=size) > 0) | (experiments == 0)
     idle, used = (
-        np.bincount(group[rated], values[rated], size) / _HOUR_MS
+        np.bincount(group[rated], values[rated], size) / HOUR_MS
         for values in (rows.idle_ms, rows.gpu_ms)
     )
     shares = {

@@ -9,6 +9,7 @@ from lib.reports.openai.charts import openai_charts
 from lib.reports.openai.comparison import changes, compared_breakdowns
 from lib.reports.openai.figures import openai_figures, openai_totals
 from lib.reports.openai.notes import openai_notes
+from lib.reports.openai.pivots import openai_pivots
 from lib.reports.openai.select import select
 from lib.reports.openai.tables import BREAKDOWNS, breakdown_table, costs_table, usage_table
 from lib.reports.report import Report, SourceStatus, Table
@@ -43,6 +44,9 @@ def build_openai_usage(
         breakdowns = compared_breakdowns(chosen, previous)
         against = days_compared(query.period, before)
         moved = tuple(changes(breakdowns, chosen, previous, against))
+    by_column = {row.dimension: table for row, table in zip(BREAKDOWNS, breakdowns, strict=True)}
+    pivots = (*openai_pivots(chosen, by_column),)
+    heat_maps = (spec for crossed in pivots for spec in crossed.heat_map())
     return Report(
         kind=KIND,
         title=TITLE,
@@ -52,8 +56,14 @@ def build_openai_usage(
         sources=(*answer.statuses, *_compared_trouble(answer)),
         totals=totals,
         figures=tuple(openai_figures(totals, chosen, previous)),
-        charts=tuple(openai_charts(chosen, breakdowns, previous, before)),
-        tables=(*breakdowns, *moved, *costs, usage_table(chosen)),
+        charts=(*openai_charts(chosen, breakdowns, previous, before), *heat_maps),
+        tables=(
+            *breakdowns,
+            *moved,
+            *(crossed.table for crossed in pivots),
+            *costs,
+            usage_table(chosen),
+        ),
         notes=(*openai_notes(chosen, now), *chosen.notes, *answer.notes),
         host=answer.host,
         demo=demo,

@@ -4,8 +4,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib.sources.openai import NAME
@@ -20,7 +22,7 @@ from lib.sources.openai.tables import (
     Kind,
 )
 from lib.status import SourceStatus
-from lib.usage.exact import Exact, addable, exactly, total, values_of
+from lib.usage.exact import Exact, addable, exact_sum, exactly, total
 
 Names = Mapping[tuple[Kind, str], str]
 Sums = Mapping[str | None, Any]
@@ -180,29 +182,37 @@ class OpenAISelection:
         costs = self._costs_by(column)
         if costs is None or self.currency_by(column) is None:
             return {}
-        codes, ids = pd.factorize(costs[column])  # names that are read one by one take long
-        amounts: dict[int, list[Decimal]] = {}
-        for code, amount in zip(codes.tolist(), costs["amount"].tolist(), strict=True):
-            if amount is not None:
-                amounts.setdefault(code, []).append(amount)
+        known = costs[costs["amount"].notna()]
+        codes, ids = pd.factorize(known[column])  # names that are read one by one take long
         return {
-            _id(ids[code]) if code >= 0 else None: sum_money(group)
-            for code, group in amounts.items()
+            _id(ids[code]) if code >= 0 else None: Decimal(amount)
+            for code, amount in _sums_of(codes, known["amount"])
         }
 
     def by_both(
         self, column: str, part: str, measure: str
     ) -> Iterator[tuple[str | None, str | None, Exact]]:
-        """The ids of two columns and an amount, a metric or ``cost``; ids may come repeatedly."""
+        """The ids of two columns and an amount, a flow or ``cost``; each pair once."""
         frame, amount = self.usage, measure
         if measure == "cost":
             costs = self._costs_by(column)
             if costs is None or costs is self.costs_by_user or not self.splits_costs(part):
                 return
             frame, amount = costs, "amount"
-        if {column, part, amount} <= {*frame.columns}:
-            rows = (values_of(frame[key]) for key in (column, part, amount))
-            yield from (row for row in zip(*rows, strict=True) if row[2] is not None)
+        if not {column, part, amount} <= {*frame.columns}:
+            return
+        frame = frame[frame[amount].notna()]
+        codes, ids = pd.factorize(frame[column])
+        part_codes, parts = pd.factorize(frame[part])
+        # Codes begin at -1, for what belongs to nobody
+        pairs = (codes + 1) * (len(parts) + 1) + part_codes + 1
+        for pair, value in _sums_of(pairs, frame[amount]):
+            of, of_part = divmod(pair, len(parts) + 1)
+            yield (
+                _id(ids[of - 1]) if of else None,
+                _id(parts[of_part - 1]) if of_part else None,
+                value,
+            )
 
     def name_of(self, column: str, identity: object) -> str | None:
         """The name of an id, where it has one."""
@@ -272,6 +282,23 @@ def _currencies(costs: pd.DataFrame | None) -> list[str | None]:
         return []
     known = costs.loc[costs["amount"].notna(), "currency"]
     return [code if isinstance(code, str) else None for code in known.unique()]
+
+
+def _sums_of(
+    groups: "np.ndarray[Any, Any]", known: "pd.Series[Any]"
+) -> Iterator[tuple[int, Exact]]:
+    """Each group with the exact sum of its values."""
+    cells = addable(known)
+    if pd.api.types.is_integer_dtype(cells.dtype):
+        sums = pd.Series(cells.to_numpy("int64")).groupby(groups).sum()
+        yield from zip(sums.index.tolist(), sums.tolist(), strict=True)
+        return
+    order = np.argsort(groups, kind="stable")
+    ordered, values = groups[order], cells.to_numpy(object)[order].tolist()
+    starts = np.flatnonzero(np.diff(ordered)) + 1
+    for start, end in pairwise([0, *starts.tolist(), len(values)]):
+        if start < end:
+            yield int(ordered[start]), exact_sum(values[start:end])
 
 
 def _id(key: Any) -> str | None:

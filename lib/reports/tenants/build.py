@@ -15,6 +15,7 @@ from lib.reports.tenants.comparison import (
 )
 from lib.reports.tenants.figures import Earlier, tenant_figures, tokens_per_request
 from lib.reports.tenants.notes import tenant_notes
+from lib.reports.tenants.pivots import tenant_pivots
 from lib.reports.tenants.select import TenantSelection
 from lib.reports.tenants.tables import (
     by_month_table,
@@ -44,6 +45,7 @@ def build_tenant_usage(
     before = selected(answer, query.earlier) if query.earlier else None
     own = (*answer.statuses, *_bad_counters(chosen, answer.statuses))
     trouble = () if before is None else _bad_counters(before.chosen, answer.statuses)
+    pivots = (*tenant_pivots(chosen, query),)
     return Report(
         kind=KIND,
         title=TITLE,
@@ -58,12 +60,17 @@ def build_tenant_usage(
         figures=tuple(
             tenant_figures(totals, now_read.tenants, own, _earlier(now_read, before, now))
         ),
-        charts=tuple(
-            tenant_charts(
+        charts=(
+            *tenant_charts(
                 now_read.tenants, now_read.months, query, before.months if before else None
-            )
+            ),
+            *(spec for crossed in pivots for spec in crossed.heat_map()),
         ),
-        tables=(*_tables(now_read, before, now), data_quality_table(chosen)),
+        tables=(
+            *_tables(now_read, before, now),
+            *(crossed.table for crossed in pivots),
+            data_quality_table(chosen),
+        ),
         notes=tuple(tenant_notes(chosen, now_read.tenants, answer, query, now)),
         host=answer.host,
         demo=demo,
