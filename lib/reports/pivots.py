@@ -98,6 +98,11 @@ class Amount:
     per: int = 1
     empty: Exact | None = None
 
+    @property
+    def words(self) -> str:
+        """The label within a sentence."""
+        return self.label if self.label[:2].isupper() else self.label.lower()
+
     def of(self, value: Exact | None) -> Number | None:
         """An exact amount in the unit."""
         return value if value is None or self.per == 1 else float(value) / self.per
@@ -131,7 +136,7 @@ class Pivot:
             return
         columns = tuple(head.label for head in heads)
         chart = Grid(drawn, labels, columns, self.amount.unit, self.of)
-        by = f"{self.table.title}, {self.amount.label.lower()}"
+        by = f"{self.table.title}, {self.amount.words}"
         yield ChartSpec(
             self.table.key, self.table.title, chart, self._said(cells), "Heat map", by, "detail"
         )
@@ -163,7 +168,7 @@ class Pivot:
         ]
         part = f" Shown are {' and '.join(left_out)}." if left_out else ""
         return (
-            f"{self.table.title}, {self.amount.label.lower()}: most is {label} × {head} with "
+            f"{self.table.title}, {self.amount.words}: most is {label} × {head} with "
             f"{most:{form}} {self.amount.unit}{told}.{part}"
         )
 
@@ -218,7 +223,7 @@ def pivot(key: str, rows: Rows, heads: Heads, amount: Amount, cells: Cells) -> P
         _typed(data, written),
         written,
         totals,
-        note=_note(heads, amount, len(shown), len(others)),
+        note=_note(rows, heads, amount, len(shown), len(others)),
         crossed=True,
     )
     return Pivot(table, rows, columns, (rows.of, heads.of), amount)
@@ -272,14 +277,13 @@ def _labels(
     return {of: labels[key] for key, of in zip(keys, ids, strict=True)}
 
 
-def _note(heads: Heads, amount: Amount, shown: int, others: int) -> str:
+def _note(rows: Rows, heads: Heads, amount: Amount, shown: int, others: int) -> str:
     folded = ""
     if others:
         folded = (
             f" The {shown} largest {heads.of}s have a column each, {others:,} more are in {OTHER}."
         )
-    unit = "" if amount.label.lower().endswith(amount.unit.lower()) else f" in {amount.unit}"
-    return f"{amount.label}{unit}.{folded}"
+    return f"{amount.label} by {rows.of} and {heads.of}.{folded}"
 
 
 def _sums(pairs: Iterable[tuple[Id, Exact | None]], order: Iterable[Id]) -> _Sums:

@@ -34,7 +34,7 @@ _FULL, _CREDIT = "#2b7bd1", "#d9822b"
 _PALEST = 0.08
 """Of a cell that holds something, however small; an empty one has no colour at all."""
 
-_HEADS = alt.Axis(orient="top", labelAngle=-40, labelLimit=130, labelOverlap=False)
+_HEADS = alt.Axis(orient="top", labelAngle=-40, labelLimit=100, labelOverlap=False)
 """Each column of cells has its label, above them as in a table."""
 
 _TIME_UNITS = {
@@ -231,7 +231,8 @@ def _grid(chart: Grid) -> alt.Chart:
                 alt.Tooltip("value:Q", title=chart.unit, format=_form(chart.unit)),
             ],
         )
-        .properties(height=alt.Step(24))
+        # The last label leans over the edge
+        .properties(height=alt.Step(24), padding={"right": 60})
     )
     return drawn
 

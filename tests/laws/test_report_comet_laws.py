@@ -5,6 +5,7 @@ import io
 import json
 from decimal import Decimal
 
+import pandas as pd
 import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
@@ -58,6 +59,37 @@ def test_totals_are_the_sums_of_what_the_server_gave(made, service):
         assert totals[key] == (none if found is None else found)
     kept = totals["users"] - totals["deleted_users"]
     assert totals["personal_accounts"] + totals["service_accounts"] == kept
+
+
+@quick
+@given(documents)
+def test_users_and_workspaces_at_once_hold_what_the_members_hold(made):
+    report = build(made)
+    members = report.table("members")
+    sizes = members.frame["totalSizeInMb"].notna().any()
+    key = "totalSizeInMb" if sizes else "numberOfExperiments"
+    if "user_by_workspace" not in {table.key for table in report.tables}:
+        assert not members.frame[key].notna().any(), "there is something to cross"
+        return
+    crossed = report.table("user_by_workspace")
+    assert crossed.totals["total"] == members.totals[key]
+    held = list(members.frame[["userName", "workspace", key]].itertuples(index=False))
+    for row in crossed.frame.itertuples(index=False):
+        own = [one[2] for one in held if none(one[0]) == none(row.userName)]
+        assert none(row.total) == summed(own)
+    named = [column for column in crossed.columns if column.json_path]
+    for column in named:
+        own = [one[2] for one in held if none(one[1]) == column.json_path[-1]]
+        assert none(crossed.totals[column.key]) == summed(own)
+
+
+def none(value):
+    return None if pd.isna(value) else value
+
+
+def summed(values):
+    known = [value for value in values if not pd.isna(value)]
+    return sum(known) if known else None
 
 
 @quick

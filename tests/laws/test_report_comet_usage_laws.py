@@ -133,6 +133,32 @@ def test_every_table_is_of_the_same_totals(experiments: list[Row], unit: Any) ->
 
 
 @examples(40)
+@given(answers, units)
+def test_two_dimensions_at_once_sum_to_what_each_sums_to(experiments: list[Row], unit: Any) -> None:
+    report = build(answer_of(experiments), period=DAYS, unit=unit)
+    if not counted(experiments):
+        assert not {"workspace_by_bucket", "user_by_project"} & {one.key for one in report.tables}
+        return
+    for key, by_row in (("workspace_by_bucket", "workspace"), ("user_by_project", "user")):
+        table = report.table(key)
+        measure = "gpu_hours" if table.note.startswith("GPU hours") else "experiments"
+        assert (measure == "gpu_hours") == bool(report.totals["gpu_hours"])
+        assert {row[by_row]: row["total"] for row in rows_of(report, key)} == {
+            row[by_row]: row[measure]
+            for row in rows_of(report, f"by_{by_row}")
+            if row["experiments"]
+        }
+        assert (table.totals or {})["total"] == report.totals[measure]
+    totals = report.table("workspace_by_bucket").totals or {}
+    if unit == "month":
+        buckets = {row["bucket"]: row for row in rows_of(report)}
+        assert {key: totals[key] for key in buckets} == {
+            key: row["gpu_hours" if report.totals["gpu_hours"] else "experiments"]
+            for key, row in buckets.items()
+        }
+
+
+@examples(40)
 @given(answers, st.integers(1, DAYS.days - 1))
 def test_two_ranges_of_days_add_up_to_the_whole(experiments: list[Row], cut: int) -> None:
     middle = DAYS.start + timedelta(days=cut)

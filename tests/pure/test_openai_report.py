@@ -132,46 +132,6 @@ def column(report: Report, table: str, key: str) -> list[Any]:
 
 @law
 @given(worlds, costs_by_day)
-def test_two_dimensions_at_once_sum_to_what_each_sums_to(
-    world: dict[str, Days], costs: Days
-) -> None:
-    report = report_of(answer_of(world, costs))
-    known = {table.key for table in report.tables}
-    for key, by_row, by_head in (
-        ("project_by_model", "by_project", "by_model"),
-        ("user_by_project", "by_user", "by_project"),
-    ):
-        if key not in known:
-            amounts = [*column(report, by_row, "cost"), *column(report, by_row, TOTALS["requests"])]
-            assert total(amounts) is None, "there is something to cross"
-            continue
-        table = report.table(key)
-        measure = "cost" if table.note.startswith("Cost") else TOTALS["requests"]
-        assert (measure == "cost") == (total(column(report, by_row, "cost")) is not None)
-        rows = column(report, key, BREAKDOWNS[by_row])
-        assert dict(zip(rows, column(report, key, "total"), strict=True)) == {
-            row: amount
-            for row, amount in zip(
-                column(report, by_row, BREAKDOWNS[by_row]),
-                column(report, by_row, measure),
-                strict=True,
-            )
-            if amount is not None
-        }
-        whole = table.totals or {}
-        assert whole["total"] == (report.table(by_head).totals or {})[measure]
-        of_heads = zip(
-            column(report, by_head, BREAKDOWNS[by_head]),
-            column(report, by_head, measure),
-            strict=True,
-        )
-        for head, amount in of_heads:
-            name = "none" if head is None else f"{BREAKDOWNS[by_head]}:{head}"
-            assert whole.get(name) == amount
-
-
-@law
-@given(worlds, costs_by_day)
 def test_every_breakdown_sums_to_the_same_totals(world: dict[str, Days], costs: Days) -> None:
     report = report_of(answer_of(world, costs))
     for metric in BREAKDOWN_METRICS:
