@@ -33,7 +33,9 @@ def usage_pivots(rows: ChosenRows, query: CometUsageQuery) -> Iterator[Pivot]:
             (rows.workspace, rows.workspaces),
             (bucket_places(rows, unit, buckets), keys),
         )
-        of_row = Rows("workspace", Column("workspace", "Workspace", personal=True), {}, "")
+        of_row = Rows(
+            "workspace", Column("workspace", "Workspace", personal=True, of="workspace"), {}, ""
+        )
         heads = Heads(unit, unit, {}, "", order=keys, ours=True)
         yield pivot("workspace_by_bucket", of_row, heads, amount, cells)
     users = np.where(rows.user < 0, len(rows.users), rows.user)

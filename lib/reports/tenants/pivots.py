@@ -22,7 +22,7 @@ def tenant_pivots(chosen: TenantSelection, query: TenantQuery) -> Iterator[Pivot
     """Tenants by month, where several months are asked for."""
     if len(chosen.months) < 2:
         return
-    rows = Rows("tenant", Column("tenant_id", "Tenant ID"), {}, "")
+    rows = Rows("tenant", Column("tenant_id", "Tenant ID", of="tenant"), {}, "")
     heads = Heads("month", "month", {}, "", order=chosen.months, ours=True)
     for metrics, amount in _MEASURES:
         cells = [*_cells(chosen, metrics)]
