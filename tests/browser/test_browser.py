@@ -257,22 +257,6 @@ def test_a_click_on_a_heading_sorts_and_the_address_and_the_table_file_hold_the_
     assert b"project_id" in path.read_bytes(), "also what the screen hides"
 
 
-def test_two_dimensions_at_once_are_a_tab_a_heat_map_and_a_file(
-    opened: Opened, tmp_path: Path
-) -> None:
-    page = opened.page
-    expect(page.get_by_text("Project × model, cost: most is")).to_be_visible()
-    page.get_by_role("tab", name="Project × model").click()
-    expect(page.get_by_text("Cost by project and model.")).to_be_visible()
-    expect(grid(page).locator("th").nth(1)).to_have_text("Total")
-    shown = headings(page)
-    with download(page, "CSV of this table", tmp_path).open(encoding="utf-8-sig") as file:
-        header = next(csv.reader(file))
-    assert header[:3] == ["project_name", "project_id", "total"]
-    assert shown[2:] == header[3 : len(shown) + 1], "as many as are in view"
-    page.get_by_role("tab", name="By project").click()
-
-
 def test_a_bar_and_a_row_lead_into_the_page_and_its_path_leads_back(
     app: Dashboard, page: Page
 ) -> None:

@@ -98,3 +98,12 @@ def test_from_choosing_to_files_and_a_link_that_shows_the_same(
     for label in ("Experiments", "Users", "Total run time", "GPU hours"):
         assert card(other, label) == card(page, label)
     assert CANARY not in link
+
+    expect(other.get_by_text("User × project, ")).to_be_visible()  # the heat map says what it shows
+    other.get_by_role("tab", name="User × project").click()
+    grid = other.get_by_test_id("stDataFrame").first.locator("table")
+    expect(grid.locator("th").nth(1)).to_have_text("Total")
+    crossed = download(other, "CSV of this table", tmp_path).read_text(encoding="utf-8-sig")
+    rows = [*csv.DictReader(io.StringIO(crossed))]
+    assert {row["user"] for row in rows} == users
+    assert project in rows[0], "headed by names"
