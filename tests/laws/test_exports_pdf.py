@@ -53,8 +53,13 @@ def without_space(text: str) -> str:
 
 @quick
 @given(reports, st.booleans())
-def test_the_pdf_carries_the_same_numbers_as_the_report(made, detail):
-    text = without_space(text_of(made, detail=detail))
+def test_the_pdf_carries_the_numbers_of_the_report_and_each_page_says_what_it_is(made, detail):
+    pages = [page.extract_text() for page in document(made, detail=detail).pages]
+    for number, page in enumerate(pages, 1):
+        assert f"Page {number} of {len(pages)}" in page
+        assert ("DEMO DATA" in page) == made.demo
+        assert ("INCOMPLETE" in re.sub("INCOMPLETE; failed", "", page)) == (not made.complete)
+    text = without_space("".join(pages))
     frame = made.tables[0].frame
     for value in frame["requests"].dropna():
         assert f"{value:,}" in text
@@ -67,17 +72,6 @@ def test_the_pdf_carries_the_same_numbers_as_the_report(made, detail):
         assert value.isoformat() in text or "morecolumn" in text, "what does not fit is said"
     for figure in made.figures:
         assert without_space(formats.figure(figure)) in text
-
-
-@quick
-@given(reports, st.booleans())
-def test_every_page_says_where_it_belongs_and_what_it_is(made, detail):
-    pages = document(made, detail=detail).pages
-    for number, page in enumerate(pages, 1):
-        text = page.extract_text()
-        assert f"Page {number} of {len(pages)}" in text
-        assert ("DEMO DATA" in text) == made.demo
-        assert ("INCOMPLETE" in re.sub("INCOMPLETE; failed", "", text)) == (not made.complete)
 
 
 def test_the_mark_is_on_every_page_of_a_long_report():
