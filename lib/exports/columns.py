@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from lib.exports.formats import cell, visible
+from lib.quantities import counted
 from lib.reports.report import Column, Table
 
 MOST_NAMED = 8
@@ -147,13 +148,9 @@ def left_out(
     lines = []
     if more_rows > 0:
         whole = " TOTAL covers all rows." if table.totals else ""
-        lines.append(f"{_count(more_rows, 'more row')}: {rows_place or place}.{whole}")
+        lines.append(f"{counted(more_rows, 'more rows')}: {rows_place or place}.{whole}")
     if missed:
-        rest = [f"{len(missed) - MOST_NAMED:,} others"] if len(missed) > MOST_NAMED else []
+        rest = [counted(len(missed) - MOST_NAMED, "others")] if len(missed) > MOST_NAMED else []
         names = f" ({', '.join([*missed[:MOST_NAMED], *rest])})" if named else ""
-        lines.append(f"{_count(len(missed), 'more column')}{names}: {place}.")
+        lines.append(f"{counted(len(missed), 'more columns')}{names}: {place}.")
     return lines
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -107,7 +107,9 @@ def draw_plot(page: Paper, plot: Plot, box: Box) -> None:
 
 def _beside(page: Paper, plot: Plot, width: float) -> float:
     """Millimetres of the words on the left."""
-    words = plot.places if plot.kind == "rows" else [tick_text(mark) for mark in plot.marks]
+    words = (
+        plot.places if plot.kind == "rows" else [tick_text(mark, plot.unit) for mark in plot.marks]
+    )
     widest = max((page.measure(word, size=SIZE) for word in words), default=0.0)
     return min(widest + 1.5, width * _LABELS_SHARE)
 
@@ -120,7 +122,14 @@ def _draw_scale(page: Paper, plot: Plot, box: Box, beside: float) -> None:
         y = box.bottom - plot.share(mark) * box.height
         _line(page, (box.left, y), (box.right, y), strong=mark == 0)
         width = beside - 1.0
-        _text(page, box.left - beside, y - LINE / 2, tick_text(mark), width=width, right=True)
+        _text(
+            page,
+            box.left - beside,
+            y - LINE / 2,
+            tick_text(mark, plot.unit),
+            width=width,
+            right=True,
+        )
 
 
 def _draw_places(page: Paper, plot: Plot, box: Box) -> None:
@@ -162,7 +171,10 @@ def _draw_lines(page: Paper, plot: Plot, box: Box, colours: Sequence[str]) -> No
             ]
             if len(points) > 1:
                 page.polyline(points)
-            if len(points) == 1 or len(plot.places) <= _MOST_DOTS:
+            if len(plot.places) == 1:  # no line: one as wide as a bar
+                (_, y), half = points[0], slot * _FILLED / 2
+                page.line(box.left + slot / 2 - half, y, box.left + slot / 2 + half, y)
+            elif len(points) == 1 or len(plot.places) <= _MOST_DOTS:
                 for x, y in points:
                     page.circle(x, y, 0.5, style="F")
 
@@ -174,7 +186,7 @@ def _draw_lying_scale(page: Paper, plot: Plot, box: Box) -> None:
     for mark in plot.marks:
         x = box.left + plot.share(mark) * box.width
         _line(page, (x, box.top), (x, box.bottom), strong=mark == 0)
-        text = tick_text(mark)
+        text = tick_text(mark, plot.unit)
         width = page.measure(text, size=SIZE)
         _text(page, min(x - width / 2, box.right + 2.0 - width), box.bottom + 0.8, text)
 

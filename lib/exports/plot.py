@@ -21,6 +21,7 @@ from lib.charts import (
     is_fractional,
 )
 from lib.exports.ticks import ticks
+from lib.quantities import SIZES
 
 PALETTE = (
     *("#1F5FA8", "#2A9D8F", "#D9822B", "#7A5195", "#B8414B", "#6B7A8F", "#8AA34F", "#3BA3D0"),
@@ -52,6 +53,7 @@ class Plot:
         marks: of the scale, from its lower to its upper end.
         caption: what is measured.
         wide: made for a page's whole width.
+        unit: of the values, where their marks say it.
         before: one line at the same places and on the same scale, of the period compared with.
     """
 
@@ -63,6 +65,7 @@ class Plot:
     caption: str
     wide: bool = False
     before: "Plot | None" = None
+    unit: str = ""
 
     @property
     def colours(self) -> list[str]:
@@ -109,11 +112,11 @@ def _over_time(chart: OverTime) -> Plot:
     series = [str(name) for name in chart.frame["series"].cat.categories]
     rows = times.get_indexer(pd.DatetimeIndex(chart.frame["time"]))
     values = _grid(rows, chart.frame["series"].cat.codes.to_numpy(), chart.frame["value"])
-    caption = f"{chart.unit} by {chart.step.name} (UTC)"
+    caption = f"{_measured(chart.unit)} by {chart.step.name} (UTC)"
     places = [*times.strftime(chart.step.form)]
     tallest = 0.0 if chart.before is None else chart.before["value"].max()
     marks = _stack_marks(values, chart.unit, least=tallest)
-    plot = Plot("bars", places, series, values, marks, caption)
+    plot = Plot("bars", places, series, values, marks, caption, unit=chart.unit)
     if chart.before is None:
         return plot
     return _with_line(plot, times.get_indexer(pd.DatetimeIndex(chart.before["time"])), chart.before)
@@ -127,7 +130,8 @@ def _ranking(chart: Ranking) -> Plot:
     values = _grid(
         _places(labels, [*chart.frame["label"]]), _places(series, names), chart.frame["value"]
     )
-    return Plot("rows", labels, series, values, _stack_marks(values, chart.unit), chart.unit)
+    marks = _stack_marks(values, chart.unit)
+    return Plot("rows", labels, series, values, marks, _measured(chart.unit), unit=chart.unit)
 
 
 @plot_of.register
@@ -159,11 +163,16 @@ def _over_buckets(
     rows = _places(buckets.keys, [*chart.frame["bucket"]])
     columns = _places(series, [*chart.frame["series"]])
     values = _grid(rows, columns, chart.frame["value"], (len(buckets.keys), len(series)))
-    caption = f"{chart.unit} by {buckets.unit} (UTC)"
-    plot = Plot(kind, buckets.keys, series, values, marks, caption, buckets.wide)
+    caption = f"{_measured(chart.unit)} by {buckets.unit} (UTC)"
+    plot = Plot(kind, buckets.keys, series, values, marks, caption, buckets.wide, unit=chart.unit)
     if chart.before is None:
         return plot
     return _with_line(plot, _places(buckets.keys, [*chart.before["bucket"]]), chart.before)
+
+
+def _measured(unit: str) -> str:
+    """What is measured; sizes have no one unit."""
+    return "size" if unit in SIZES else unit
 
 
 def _with_line(plot: Plot, places: npt.NDArray[np.integer], before: pd.DataFrame) -> Plot:

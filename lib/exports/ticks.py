@@ -2,11 +2,13 @@
 
 from math import ceil, floor, log10
 
+from lib.quantities import SIGNS, SIZES
+
 _MOST = 5
 _LEAST_SPAN = 1e-300
 """What spans less is one point to a chart, and its tenth may be no number any more."""
 
-_SIGNS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_STEPS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def ticks(low: float, high: float, *, whole: bool = False) -> list[float]:
@@ -26,9 +28,13 @@ def ticks(low: float, high: float, *, whole: bool = False) -> list[float]:
     return [place * step for place in range(first, max(last, first + 1) + 1)]
 
 
-def tick_text(value: float) -> str:
-    """A short number: ``250``, ``1.5k``, ``20M``; the signs are those of the charts on the screen."""
-    for factor, sign in _SIGNS:
-        if abs(value) >= factor:
-            return f"{value / factor:.6g}{sign}"
-    return f"{value:.6g}"
+def tick_text(value: float, unit: str = "") -> str:
+    """A short number: ``250``, ``1.5k``, ``20M``, ``$400``, ``12GB``; written as on the screen."""
+    if value == 0:
+        return "0"
+    size = value * SIZES.get(unit, 1)
+    factor, step = next((row for row in _STEPS if abs(size) >= row[0]), (1.0, ""))
+    sign, digits = ("-" if size < 0 else ""), f"{abs(size) / factor:.6g}"
+    if unit in SIZES:
+        return f"{sign}{digits}{step}B"
+    return f"{sign}{SIGNS.get(unit, '')}{digits}{step.replace('G', 'bn')}"

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from lib.exports.formats import EPOCH_MS, is_missing, utc
+from lib.exports.formats import EPOCH_MS, utc
+from lib.quantities import is_missing
 from lib.reports.report import ColumnKind, Report, Table
 
 Plain = str | int | float | bool | None

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from lib.errors import SourceDenied, SourceError, SourceRefused
 from lib.loader.experiments_project import ProjectPart
+from lib.quantities import counted
 from lib.sources.comet.experiments.entities import CometProject
 from lib.sources.comet.experiments.gpu import SkippedSamples
 from lib.sources.comet.experiments.tables import EXPERIMENTS, PROJECTS
@@ -126,7 +127,7 @@ def usage_notes(parts: Parts, twice: int) -> tuple[str, ...]:
         )
     if skipped.fractions:
         notes.append(
-            f"All GPU samples of {skipped.fractions:,} experiments lie between 0 and 1: they are "
+            f"All GPU samples of {counted(skipped.fractions, 'experiments')} lie between 0 and 1: they are "
             "probably fractions, but are counted as percent."
         )
     if in_seconds:
@@ -135,7 +136,7 @@ def usage_notes(parts: Parts, twice: int) -> tuple[str, ...]:
             "and are read as such."
         )
     if unread:
-        notes.append(f"{unread:,} entries had no experiment key and are not counted.")
+        notes.append(f"Without an experiment key, and not counted: {counted(unread, 'entries')}.")
     if twice:
-        notes.append(f"{twice:,} experiments were listed more than once and are counted once.")
+        notes.append(f"Listed more than once, and counted once: {counted(twice, 'experiments')}.")
     return tuple(notes)

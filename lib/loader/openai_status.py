@@ -6,6 +6,7 @@ from datetime import datetime
 from lib.errors import SourceDenied, SourceError, SourceRefused
 from lib.loader.buckets import SeriesAnswer
 from lib.periods import from_epoch
+from lib.quantities import counted
 from lib.sources.openai import NAME
 from lib.sources.openai.names import LOOKUPS, Directory
 from lib.sources.openai.tables import COSTS, ENDPOINTS
@@ -132,8 +133,8 @@ def cost_notes(
         dropped = [bucket.start for bucket in cost.buckets if "api_key_id" in bucket.dropped]
         if dropped:
             yield (
-                f"OpenAI does not split costs by API key before 2025-12-06: {len(dropped)} days of cost "
-                "stand under no key."
+                f"OpenAI does not split costs by API key before 2025-12-06: the cost of "
+                f"{counted(len(dropped), 'days')} stands under no key."
             )
     if by_user is not None:
         yield (

@@ -26,6 +26,9 @@ _HELP = {
     PERCENT: ("change %", "Of what was before; none where nothing was."),
 }
 
+_BRIEF = (CHANGE, PERCENT)
+"""What people need of the first amount: what it was before follows."""
+
 
 @dataclass(frozen=True)
 class Amount:
@@ -114,7 +117,6 @@ def side_by_side(
         place,
         Column(MARK, "Compared", help="Whether it has usage now, before, or both."),
         pd.Series(marks, dtype="str"),
-        brief=MARK,
     )
 
 
@@ -227,7 +229,7 @@ def _beside(
     headline = amounts[0].key
     if headline in brief:
         at = brief.index(headline) + 1
-        brief = (*brief[:at], *(f"{headline}_{part}" for part in _HELP), *brief[at:])
+        brief = (*brief[:at], *(f"{headline}_{part}" for part in _BRIEF), *brief[at:])
     kept = {key: value for key, value in totals.items() if key in cells}
     return replace(
         sides.now,
@@ -353,13 +355,13 @@ def _place(table: Table, key: str) -> int:
 
 
 def _with_column(
-    table: Table, place: int, column: Column, cells: "pd.Series[Any]", *, brief: str
+    table: Table, place: int, column: Column, cells: "pd.Series[Any]", *, brief: str = ""
 ) -> Table:
     frame = table.frame.copy(deep=False)
     frame.insert(place, column.key, cells)
     columns = (*table.columns[:place], column, *table.columns[place:])
     shown = table.brief
-    if shown:
+    if shown and brief:
         named = [key for key in shown if [*frame].index(key) < place]
         shown = (*named, brief, *shown[len(named) :])
     return replace(table, frame=frame, columns=columns, brief=shown)

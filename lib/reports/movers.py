@@ -112,9 +112,15 @@ def changes_table(
         ),
         shown,
         totals if len(told) == 1 else None,  # the rows of several sum to it several times
-        brief=tuple(
-            column.key for column in shown if column not in ids and column.key != "part_of"
+        brief=(
+            "dimension",
+            *(column.key for column in columns),
+            measure,
+            f"{measure}_{CHANGE}",
+            f"{measure}_{PERCENT}",
+            "part",
         ),
+        rest=frozenset(place for place, row in enumerate(rows) if MARK not in row),
         note=f"Against {against}: the biggest movers by {amounts[0].label.lower()} among {named}. {sums}.",
     )
 

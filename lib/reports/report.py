@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ import pandas as pd
 
 from lib.charts import Chart
 from lib.periods import Period
+from lib.quantities import Number
 from lib.status import SourceStatus
 
 __all__ = [
@@ -24,9 +24,6 @@ __all__ = [
     "SourceStatus",
     "Table",
 ]
-
-Number = int | Decimal | float
-"""A quantity: counts are int, money is Decimal, ratios and averages are float."""
 
 ColumnKind = Literal[
     "text",
@@ -106,6 +103,7 @@ class Table:
         totals: column key to its total; None where a total is unknown; absent where none makes sense.
         brief: keys of the columns for paper and terminal when all do not fit; empty means all.
         note: one sentence shown beneath the title.
+        rest: places of rows that stand for all others; sorted by anything, they stay last.
         records: its rows are the source's own, in order of time; no summary has them.
         crossed: a row for each of one dimension and a column for each of another; no summary has them.
     """
@@ -119,6 +117,7 @@ class Table:
     note: str = ""
     records: bool = False
     crossed: bool = False
+    rest: frozenset[int] = frozenset()
 
     @cached_property
     def filled(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from lib.charts import (
     hue,
     is_fractional,
 )
-from lib.exports.formats import SIGNS, SIZES, is_currency
+from lib.quantities import SIGNS, SIZES, is_currency, quantity, says_unit
 
 _HEIGHT = 320
 
@@ -36,6 +36,9 @@ _PALEST = 0.08
 
 _HEADS = alt.Axis(orient="top", labelAngle=-40, labelLimit=100, labelOverlap=False)
 """Each column of cells has its label, above them as in a table."""
+
+_TOLD = "told"
+"""The column of values as text."""
 
 _TIME_UNITS = {
     "minute": alt.TimeUnitParams(unit="yearmonthdatehoursminutes", utc=True),
@@ -111,7 +114,7 @@ def altair_chart(chart: Chart) -> Drawn:
 def _over_time(chart: OverTime) -> Drawn:
     order = list(chart.frame["series"].cat.categories)
     rank = {name: place for place, name in enumerate(order)}
-    data = chart.frame.assign(
+    data = _told(chart.frame, chart.unit).assign(
         series=chart.frame["series"].astype(str),
         rank=[rank[name] for name in chart.frame["series"]],
     )
@@ -129,7 +132,7 @@ def _over_time(chart: OverTime) -> Drawn:
             tooltip=[
                 alt.Tooltip("time:T", timeUnit=unit, title=f"{chart.step.name} (UTC)"),
                 alt.Tooltip("series:N", title="of"),
-                alt.Tooltip("value:Q", title=chart.unit, format=_form(chart.unit)),
+                _value(chart.unit),
             ],
         )
         .properties(height=_HEIGHT)
@@ -141,7 +144,7 @@ def _over_time(chart: OverTime) -> Drawn:
 def _ranking(chart: Ranking) -> alt.Chart:
     tooltip = [
         alt.Tooltip("label:N", title="of"),
-        alt.Tooltip("value:Q", title=chart.unit, format=_form(chart.unit)),
+        _value(chart.unit),
     ]
     parts = {}
     if chart.is_split:
@@ -151,7 +154,7 @@ def _ranking(chart: Ranking) -> alt.Chart:
         tooltip.insert(1, alt.Tooltip("series:N", title="part"))
     labels = [*dict.fromkeys(chart.frame["label"])]
     drawn: alt.Chart = (
-        alt.Chart(chart.frame)
+        alt.Chart(_told(chart.frame, chart.unit))
         .mark_bar()
         .encode(
             x=alt.X("value:Q", title=None, axis=_amounts(chart.unit)),
@@ -167,7 +170,9 @@ def _ranking(chart: Ranking) -> alt.Chart:
 @altair_chart.register
 def _stacks(chart: Stacks) -> Drawn:
     rank = {name: place for place, name in enumerate(chart.series)}
-    data = chart.frame.assign(rank=chart.frame["series"].map(rank).astype("int64"))
+    data = _told(chart.frame, chart.unit).assign(
+        rank=chart.frame["series"].map(rank).astype("int64")
+    )
     domain = [0, chart.most] if chart.most > 0 else [0, 1]
     bars: alt.Chart = (
         alt.Chart(data)
@@ -182,7 +187,7 @@ def _stacks(chart: Stacks) -> Drawn:
             ),
             color=_series_colours(chart.series),
             order=alt.Order("rank:Q"),
-            tooltip=_bucket_tooltips(chart.buckets, chart.unit, _form(chart.unit)),
+            tooltip=_bucket_tooltips(chart.buckets, chart.unit),
         )
         .properties(height=_HEIGHT)
     )
@@ -192,7 +197,7 @@ def _stacks(chart: Stacks) -> Drawn:
 @altair_chart.register
 def _levels(chart: Levels) -> Drawn:
     lines: alt.Chart = (
-        alt.Chart(_broken_lines(chart.frame, chart.buckets.keys))
+        alt.Chart(_told(_broken_lines(chart.frame, chart.buckets.keys), chart.unit))
         .mark_line(point=alt.OverlayMarkDef(size=16), strokeWidth=1.5)
         .encode(
             x=_bucket_axis(chart.buckets),
@@ -203,7 +208,7 @@ def _levels(chart: Levels) -> Drawn:
                 axis=alt.Axis(tickCount=5, labelExpr="datum.value + ' %'"),
             ),
             color=_series_colours(chart.series),
-            tooltip=_bucket_tooltips(chart.buckets, chart.unit, ".1f"),
+            tooltip=_bucket_tooltips(chart.buckets, chart.unit),
         )
         .properties(height=_HEIGHT)
     )
@@ -242,27 +247,34 @@ def _with_line(drawn: alt.Chart, chart: OverTime | Stacks | Levels, own: alt.Too
     if chart.before is None:
         return drawn
     # One table for both: a drawing has one, which Streamlit sends apart from it
-    data = pd.concat([drawn.data.assign(is_before=False), chart.before.assign(is_before=True)])
+    data = pd.concat(
+        [drawn.data.assign(is_before=False), _told(chart.before, chart.unit).assign(is_before=True)]
+    )
     drawn.data = alt.Undefined
     encoding = drawn.encoding
-    form = _form(chart.unit) if chart.unit != "%" else ".1f"
     line = (
-        alt.Chart()
-        .mark_line(
-            color=_BEFORE,
-            strokeDash=[5, 4],
-            strokeWidth=1.5,
-            point=alt.OverlayMarkDef(size=40, color=_BEFORE),
-        )
+        _mark_before(len(chart.before))
         .encode(
             x=encoding.x,
             y=encoding.y,
-            tooltip=[own, alt.Tooltip("value:Q", title=f"{chart.unit} before", format=form)],
+            tooltip=[own, _value(chart.unit, before=True)],
         )
         .transform_filter("datum.is_before")
     )
     bars = drawn.transform_filter("!datum.is_before")
     return alt.LayerChart(data=data.reset_index(drop=True), layer=[bars, line], height=_HEIGHT)
+
+
+def _mark_before(steps: int) -> alt.Chart:
+    """A dashed line; of a single step, which has no line, a bar's width of one."""
+    line: alt.Chart = alt.Chart().mark_line(
+        color=_BEFORE,
+        strokeDash=[5, 4],
+        strokeWidth=1.5,
+        point=alt.OverlayMarkDef(size=40, color=_BEFORE),
+    )
+    stroke: alt.Chart = alt.Chart().mark_tick(color=_BEFORE, thickness=3, orient="horizontal")
+    return stroke if steps == 1 else line
 
 
 def _broken_lines(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -304,11 +316,11 @@ def _series_colours(series: Sequence[str]) -> alt.Color:
     return alt.Color("series:N", sort=[*series], title=None, legend=legend, scale=scale)
 
 
-def _bucket_tooltips(buckets: Buckets, unit: str, form: str) -> list[alt.Tooltip]:
+def _bucket_tooltips(buckets: Buckets, unit: str) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("bucket:O", title=f"{buckets.unit} (UTC)"),
         alt.Tooltip("series:N", title="of"),
-        alt.Tooltip("value:Q", title=unit, format=form),
+        _value(unit),
     ]
 
 
@@ -331,8 +343,19 @@ def _amounts(unit: str) -> alt.Axis:
     )
 
 
-def _form(unit: str) -> str:
-    return ",.2f" if is_fractional(unit) else ",.0f"
+def _value(unit: str, *, before: bool = False) -> alt.Tooltip:
+    """The value as cards and tables write it, where that says the unit; else under it."""
+    if says_unit(unit):
+        return alt.Tooltip(_TOLD, type="nominal", title="before" if before else "value")
+    title = f"{unit} before" if before else unit
+    return alt.Tooltip("value:Q", title=title, format=",.2f" if is_fractional(unit) else ",.0f")
+
+
+def _told(frame: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """The frame with the text of each value that ``_value`` shows."""
+    if not says_unit(unit):
+        return frame
+    return frame.assign(**{_TOLD: [quantity(value, unit) for value in frame["value"]]})
 
 
 def _legend(series: int) -> alt.Legend | None:

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from lib.exports import formats
+from lib.quantities import exactly, quantity
 from lib.reports.report import Figure
 from lib.ui.text import literal
 
@@ -46,15 +47,15 @@ def _row(figure: Figure) -> dict[str, str]:
     return {
         "Figure": _label(figure),
         "Value": _at_least(figure) + formats.figure(figure),
-        "Previous": formats.quantity(delta.previous, figure.unit) if delta else "",
+        "Previous": quantity(delta.previous, figure.unit) if delta else "",
         "Change": formats.delta(delta, figure.unit) if delta else "",
         "About": figure.help,
     }
 
 
 def _show_card(figure: Figure) -> None:
-    known = figure.value is not None
-    exact = f"Exactly {formats.digits(figure.value)} {figure.unit}." if known else "Not known."
+    value = figure.value
+    exact = "Not known." if value is None else f"Exactly {exactly(value, figure.unit)}."
     st.metric(
         literal(_label(figure)),
         _at_least(figure) + formats.compact(figure),

@@ -91,7 +91,11 @@ def see(table: Table, matched: pd.DataFrame, view: View) -> Seen:
     by_key = {column.key: column for column in table.columns}
     columns = tuple(by_key[key] for key in offered_columns(table) if key not in view.hidden)
     if view.sort in by_key:
-        matched = _sorted(matched, by_key[view.sort], falling=view.falling)
+        rest = matched.index.isin(table.rest)
+        matched = pd.concat(
+            _sorted(rows, by_key[view.sort], falling=view.falling)
+            for rows in (matched[~rest], matched[rest])
+        )
     start = (min(view.page, pages(len(matched))) - 1) * ROWS
     rows = matched.iloc[start : start + ROWS]
     page = _told(table, rows)

@@ -168,11 +168,20 @@ def test_every_step_is_drawn_in_utc(step: Any) -> None:
     assert spec["encoding"]["x"]["timeUnit"]["utc"] is True
 
 
-@pytest.mark.parametrize(("unit", "form"), [("USD", ",.2f"), ("tokens", ",.0f")])
-def test_money_shows_cents_and_counts_do_not(unit: str, form: str) -> None:
+@pytest.mark.parametrize(
+    ("unit", "told"), [("USD", "$2,000.50"), ("MB", "2.0 GB"), ("EUR", "2,000.50 EUR")]
+)
+def test_a_tooltip_says_money_and_sizes_as_cards_do(unit: str, told: str) -> None:
+    spec = spec_of(Ranking(pd.DataFrame({"label": ["b"], "value": [2_000.5]}), unit))
+    assert [point["told"] for point in points_in(spec)] == [told]
+    assert [field["field"] for field in spec["encoding"]["tooltip"]] == ["label", "told"]
+
+
+def test_a_tooltip_counts_what_is_whole_under_its_unit() -> None:
     frame = pd.DataFrame({"label": ["b", "a"], "value": [2.0, 1.0]})
-    spec = spec_of(Ranking(frame, unit))
-    assert [one["format"] for one in spec["encoding"]["tooltip"] if "format" in one] == [form]
+    spec = spec_of(Ranking(frame, "tokens"))
+    (value,) = [field for field in spec["encoding"]["tooltip"] if "format" in field]
+    assert (value["title"], value["format"]) == ("tokens", ",.0f")
     assert [row["label"] for row in points_in(spec)] == ["b", "a"]
     assert spec["encoding"]["y"]["sort"] == ["b", "a"], "drawn in the order given"
 
@@ -282,6 +291,14 @@ def test_a_line_of_what_was_before_lies_over_the_bars_and_tells_its_own_day() ->
         ("2025-11-23", "2025-11-20", None),
     ]
     assert {row["series"] for row in rows if not row["is_before"]} == {"a", "b"}
+
+
+def test_a_single_step_before_is_a_stroke_as_wide_as_a_bar() -> None:
+    period, step = period_of(1), step_named("day")
+    own = frame_of([(-86_400, "a", 5.0)])[["time", "value"]]
+    line = ghost(own, step, period, period.preceding())
+    spec = spec_of(OverTime(fold(frame_of([(0, "a", 1.0)]), step, period), step, "tokens", line))
+    assert spec["layer"][1]["mark"]["type"] == "tick"
 
 
 def test_the_layers_of_a_drawing_share_its_data() -> None:

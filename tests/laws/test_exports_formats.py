@@ -38,6 +38,14 @@ from tests.support.report_strategies import FAILED, HOSTILE, OK, report
         (Decimal("0.0125"), "decimal", "MB", "12.5 KB"),
         (Decimal("-1.5"), "decimal", "MB", "-1.5 MB"),
         (Decimal("1E+30"), "decimal", "USD", "$1" + ",000" * 10 + ".00"),
+        (Decimal("0.0123456"), "decimal", "USD/request", "$0.0123"),
+        (Decimal("0.125"), "decimal", "USD/request", "$0.125"),
+        (Decimal("0.5"), "decimal", "USD/request", "$0.50"),
+        (Decimal("12.345"), "decimal", "EUR/request", "12.35 EUR"),
+        (Decimal("-0.0000123"), "decimal", "USD/request", "-$0.0000123"),
+        (Decimal("0.99999"), "decimal", "USD/request", "$1.00"),
+        (Decimal("1E-12"), "decimal", "USD/request", "<$0.000000001"),
+        (0, "decimal", "USD/request", "$0.00"),
         (2.5, "decimal", "hours", "2.50"),
         (1_234.567, "float", "hours", "1,234.57"),
         (0.5, "float", "hours", "0.50"),
@@ -110,6 +118,20 @@ def test_a_figure_has_an_exact_and_a_compact_form(value, unit, exact, compact):
 def test_a_figure_names_its_unit_unless_the_label_does():
     assert formats.figure(Figure("top", "Busiest tenant", 1_000, "tokens")) == "1,000 tokens"
     assert formats.figure(Figure("in", "Input tokens", 1_000, "tokens")) == "1,000"
+
+
+def test_a_price_says_what_it_is_for_and_one_of_a_kind_is_one():
+    price = Figure("a", "Cost per request", Decimal("0.0123"), "USD/request")
+    assert formats.figure(price) == "$0.0123 per request"
+    assert formats.figure(replace(price, value=None)) == formats.MISSING
+    assert formats.figure(Figure("a", "Time span", 1, "days")) == "1 day"
+    assert formats.figure(Figure("a", "Time span", 2, "days")) == "2 days"
+
+
+@given(st.decimals("1e-8", "1e6", allow_nan=False, allow_infinity=False))
+def test_a_price_is_within_half_a_percent(amount):
+    text = formats.cell(amount, "decimal", "USD/request").removeprefix("$").replace(",", "")
+    assert abs(Decimal(text) - amount) <= max(amount / 200, Decimal("0.0000000005"))
 
 
 def test_a_change_shows_amount_and_percent_or_that_there_was_no_base():

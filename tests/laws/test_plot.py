@@ -1,6 +1,7 @@
 """Charts on paper: every value is at its place, gaps stay gaps, marks are round and enclose all."""
 
 import io
+import re
 from datetime import date
 from math import isclose
 
@@ -60,18 +61,28 @@ def test_marks_are_evenly_apart_and_enclose_what_is_drawn(
 
 @given(st.floats(1e-6, 1e14))
 def test_a_mark_says_its_number(high: float) -> None:
-    factors = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+    factors = {"k": 1e3, "M": 1e6, "bn": 1e9, "T": 1e12}
     for mark in ticks(0.0, high):
-        text = tick_text(mark)
-        number = float(text.rstrip("kMGT")) * factors.get(text[-1], 1.0)
+        digits, step = re.fullmatch("([-+.e0-9]+)([a-zA-Z]*)", tick_text(mark)).groups()
+        number = float(digits) * factors.get(step, 1.0)
         assert isclose(number, mark, rel_tol=1e-5, abs_tol=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "0"), (0.05, "0.05"), (1_500, "1.5k"), (-2e6, "-2M"), (3e9, "3G")]
+    ("value", "unit", "text"),
+    [
+        (0.0, "USD", "0"),
+        (0.05, "", "0.05"),
+        (1_500, "tokens", "1.5k"),
+        (-2e6, "", "-2M"),
+        (3e9, "", "3bn"),
+        (1_500, "USD", "$1.5k"),
+        (12_000, "MB", "12GB"),
+        (0.5, "MB", "500kB"),
+    ],
 )
-def test_a_mark_is_short(value: float, text: str) -> None:
-    assert tick_text(value) == text
+def test_a_mark_is_short_and_says_its_unit(value: float, unit: str, text: str) -> None:
+    assert tick_text(value, unit) == text
 
 
 cells = st.dictionaries(

@@ -131,7 +131,7 @@ def test_projects_are_counted_or_their_bare_number_is_taken_and_noted() -> None:
     assert counts[:2].tolist() == [1, 7]
     assert counts[2] is pd.NA
     assert report.projects["workspace"].tolist() == ["vision"]
-    assert any("1 workspaces say how many projects" in note for note in report.notes)
+    assert any("Of 1 workspace the number of projects" in note for note in report.notes)
     assert report.unread == 0
 
 

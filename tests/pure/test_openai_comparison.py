@@ -166,7 +166,7 @@ def test_days_that_a_shorter_period_has_no_place_for_are_told():
     report = build_openai_usage(answer, query(compare="month-before"), now=NOW)
     chart = report.charts[0]
     assert len(chart.chart.before) == 4
-    assert chart.alt.endswith("2.00 USD in all; its last 27 days have no place here.")
+    assert chart.alt.endswith("2.00 USD in all; 27 days at its end had no place here.")
     assert "31 days against 4" in report.table("changes").note
 
 

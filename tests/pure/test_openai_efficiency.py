@@ -81,7 +81,7 @@ def test_rates_are_sums_by_sums_and_their_help_says_how() -> None:
     per_request = shown(report, "cost_per_request")
     assert per_request is not None
     assert "÷ requests" in per_request.help
-    assert figure(per_request) == "0.13 USD/request"
+    assert figure(per_request) == "$0.125 per request"
 
 
 def test_projects_and_models_have_rates_of_their_own_where_cost_and_usage_meet() -> None:

@@ -335,8 +335,8 @@ def test_charts_say_what_they_show():
     ]
     places = [workspace(str(at), totalSizeInMb=float(at)) for at in range(1, 13)]
     alts = {chart.key: chart.alt for chart in build(document(people, places)).charts}
-    assert "12 is largest with 12.00 MB, 15% of 78.00 MB in all" in alts["size_by_workspace"]
-    assert "the largest 10 of 12 hold 96%" in alts["size_by_workspace"]
+    assert "12 is largest with 12.0 MB, 15 % of 78.0 MB in all" in alts["size_by_workspace"]
+    assert "the largest 10 of 12 hold 96 %" in alts["size_by_workspace"]
     assert "2 created and 1 deleted" in alts["users_per_month"]
     assert "ada leads with 100 interactions (10 UI, 90 SDK)" in alts["ui_and_sdk_usage"]
 

@@ -195,3 +195,14 @@ def test_rows_that_match_and_rows_that_do_not_make_the_total(of: Table, find: st
         assert sum(parts, Decimal(0)) == (of.totals or {})[key]
     texts = rest[["project_id", "project"]].fillna("unallocated").astype(str)
     assert not texts.apply(lambda cells: cells.str.lower().str.contains(find)).any(axis=None)
+
+
+@pytest.mark.parametrize("falling", [True, False])
+def test_the_row_of_all_others_stays_last_however_it_is_sorted(falling: bool) -> None:
+    of = table(
+        ("p-1", "a", Decimal(5), 1),
+        (None, "7 others", Decimal(3), 2),
+        ("p-2", "b", Decimal(1), 3),
+        rest=frozenset({1}),
+    )
+    assert shown(seen(of, sort="cost", falling=falling), "project")[-2:] == ["7 others", ""]

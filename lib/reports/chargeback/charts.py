@@ -17,6 +17,7 @@ from lib.charts import (
     ids_behind,
 )
 from lib.periods import Period
+from lib.quantities import counted, quantity
 from lib.reports.chargeback.select import Side, epoch_ms, month_period, sum_by
 from lib.reports.report import ChartSpec
 from lib.sources.comet.chargeback.query import ChargebackQuery
@@ -60,7 +61,9 @@ def _sizes(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
     labels = distinct_labels({name: name for name, _ in top}, reserved=(OTHER,))
     bars = [(labels[name], size) for name, size in top]
     if rest:
-        bars.append((f"{OTHER} ({len(rest):,} workspaces)", exact_sum(size for _, size in rest)))
+        bars.append(
+            (f"{OTHER} ({counted(len(rest), 'workspaces')})", exact_sum(size for _, size in rest))
+        )
     frame = pd.DataFrame(
         {"label": [label for label, _ in bars], "value": [float(size) for _, size in bars]}
     )
@@ -82,8 +85,8 @@ def _largest(bars: list[tuple[str, Exact]], sizes: list[Exact]) -> Iterator[str]
     """The largest workspace, and how much of all the largest ones hold, where parts make a whole."""
     whole, shared = exact_sum(sizes), len(sizes) > 1 and may_share(sizes)
     label, most = bars[0]
-    share = f", {_share(most, whole)} of {whole:,.2f} MB in all" if shared else ""
-    yield f"{label} is largest with {most:,.2f} MB{share}"
+    share = f", {_share(most, whole)} of {quantity(whole, 'MB')} in all" if shared else ""
+    yield f"{label} is largest with {quantity(most, 'MB')}{share}"
     if len(bars) > _RANKED and shared:
         held = exact_sum(size for _, size in bars[:_RANKED])
         number = sum(size > 0 for size in sizes)
@@ -92,7 +95,7 @@ def _largest(bars: list[tuple[str, Exact]], sizes: list[Exact]) -> Iterator[str]
 
 def _share(part: Exact, whole: Exact) -> str:
     percent = percent_of(part, whole)
-    return "an unknown part" if percent is None else f"{percent:.0f}%"
+    return "an unknown part" if percent is None else f"{percent:.0f} %"
 
 
 def _months(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lib.quantities import counted
 from lib.reports.chargeback.comparison import Comparison
 from lib.reports.chargeback.figures import gaps, not_compared
 from lib.reports.chargeback.select import SEEN_BY, Side, epoch_ms, possible, sum_by
@@ -67,7 +68,7 @@ def _users(side: Side) -> Iterator[str]:
     given, listed = side.report.number_of_users, len(side.report.users)
     if given is not None and side.lists_users and given != listed:
         yield (
-            f"The server says that there are {given:,} users, and lists {listed:,}: "
+            f"The server counts {counted(given, 'users')}, and lists {listed:,}: "
             "the list is what is counted."
         )
     if not len(side.report.users):
@@ -178,7 +179,7 @@ def _sums(side: Side) -> Iterator[str]:
         differing = differences(side, check)
         if differing:
             name, most = max(differing.items(), key=lambda pair: abs(pair[1]))
-            many = "1 workspace" if len(differing) == 1 else f"{len(differing):,} workspaces"
+            many = counted(len(differing), "workspaces")
             yield (
                 f"{check.what} do not add up to the workspace's own figure in {many}; the largest "
                 f"difference is {most:+,f}{check.unit}, in {name}. Nothing is corrected."

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
+from lib.quantities import counted
 from lib.reports.experiments.select import ChosenRows
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.gpu import GPU_RULES
@@ -100,7 +101,7 @@ def _gpu(rows: ChosenRows, answer: CometUsageAnswer, query: CometUsageQuery) -> 
     if rows.gpus.timeless:
         yield (
             f"The GPU time of {rows.gpus.timeless:,} of {rows.gpus.count:,} GPUs is not known, in "
-            f"{rows.gpus.experiments:,} experiments: their samples say nothing usable of time."
+            f"{counted(rows.gpus.experiments, 'experiments')}: their samples say nothing usable of time."
             + (" GPU hours are those of the others." if used else "")
         )
     if rows.unrated_hours:
@@ -122,7 +123,7 @@ def _listed(rows: ChosenRows, query: CometUsageQuery) -> Iterator[str]:
     if differs.any():
         which = "" if query.archived else ", archived ones left out"
         yield (
-            f"The server lists {_sum(listed[differs]):,} experiments in {int(differs.sum()):,} of the "
+            f"The server lists {counted(_sum(listed[differs]), 'experiments')} in {int(differs.sum()):,} of the "
             f"projects, of which {_sum(received[differs]):,} came{which}: what came is what counts."
         )
 

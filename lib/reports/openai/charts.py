@@ -18,6 +18,7 @@ from lib.charts import (
     ids_behind,
 )
 from lib.periods import SECONDS, Period
+from lib.quantities import counted
 from lib.reports.openai.select import Names, OpenAISelection
 from lib.reports.openai.tables import UNALLOCATED
 from lib.reports.report import ChartSpec, Table
@@ -185,9 +186,9 @@ def _over_time(
     if was is not None and before is not None:
         values = pd.DataFrame({"time": was.frame["start_time"], "value": was.values})
         line = ghost(values, step, period, before)
-        whole = _amount(float(was.values.sum()), unit)
+        whole = counted(float(was.values.sum()), unit)
         beyond = before.days - period.days
-        cut = f"; its last {beyond} days have no place here" if beyond > 0 else ""
+        cut = f"; {counted(beyond, 'days')} at its end had no place here" if beyond > 0 else ""
         sentence += f" The dashed line is {before}, {whole} in all{cut}."
     chart = OverTime(folded, step, unit, line)
     by_name = {*folded["series"].cat.categories}
@@ -212,11 +213,11 @@ def _trend(folded: pd.DataFrame, step: Step, unit: str) -> str:
     largest_part = ""
     if len(by_series) > 1:
         share = by_series.iloc[0] / total if total > 0 and may_share(by_series) else None
-        of_all = f", {share:.0%} of all" if share is not None else ""
+        of_all = f", {100 * share:.0f} % of all" if share is not None else ""
         largest_part = f"; largest is {by_series.index[0]}{of_all}"
     when = peak.strftime("%Y-%m-%d" if step.seconds >= 86_400 else "%Y-%m-%d %H:%M")
     return (
-        f"{_amount(total, unit)} in all, most on {when} ({_amount(float(by_time.max()), unit)})"
+        f"{counted(total, unit)} in all, most on {when} ({counted(float(by_time.max()), unit)})"
         f"{largest_part}."
     )
 
@@ -242,7 +243,7 @@ def _ranking(
     title = f"Top {ranking.by} by {measure}"
     first = ranked.iloc[0]
     sentence = (
-        f"{title}: {first['label']} leads with {_amount(float(first['value']), unit)}, "
+        f"{title}: {first['label']} leads with {counted(float(first['value']), unit)}, "
         f"{len(ranked)} shown."
     )
     chart = Ranking(ranked[["label", "value"]], unit)
@@ -263,7 +264,3 @@ def _labels(ids: "pd.Series[Any]", kind: Kind | None, names: Names) -> dict[str,
     if kind is not None:
         known = {key: names.get((kind, key), key) for key in known}
     return distinct_labels(known, reserved=(UNALLOCATED, OTHER))
-
-
-def _amount(value: float, unit: str) -> str:
-    return f"{value:,.0f} {unit}" if unit == "tokens" else f"{value:,.2f} {unit}"

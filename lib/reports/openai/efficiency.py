@@ -72,7 +72,7 @@ RATIOS = (
         "Billed cost ÷ (input tokens + output tokens) × 1,000,000. Cost is of everything, also of what "
         "is not billed by tokens; unknown unless costs and all endpoints are asked and answer in full.",
         per=1_000_000,
-        unit="{currency}",
+        unit="{currency}/million tokens",
     ),
     Ratio(
         "cached_input_percent",

@@ -14,6 +14,7 @@ from lib.charts import (
     ghost,
     ids_behind,
 )
+from lib.quantities import counted
 from lib.reports.report import ChartSpec
 from lib.reports.tenants.figures import largest
 from lib.sources.tenants.query import TenantQuery
@@ -80,7 +81,7 @@ def _trend(months: pd.DataFrame, metrics: list[str], unit: str) -> str:
     names = [*known]
     whole, first, last = exact_sum(known.values()), known[names[0]], known[names[-1]]
     peak = max(names, key=lambda name: known[name])
-    parts = [f"{whole:,} {unit} in all"]
+    parts = [f"{counted(whole, unit)} in all"]
     if whole > 0:
         parts.append(f"most in {peak} ({known[peak]:,})")
     if len(known) > 1:
@@ -96,7 +97,7 @@ def _trend(months: pd.DataFrame, metrics: list[str], unit: str) -> str:
     first_metric = max(sums, key=lambda metric: sums[metric])
     share = percent_of(sums[first_metric], whole)
     if len(sums) > 1 and share is not None and may_share(sums.values()):
-        parts.append(f"largest is {METRICS[first_metric].label}, {share:.0f}% of all")
+        parts.append(f"largest is {METRICS[first_metric].label}, {share:.0f} % of all")
     return "; ".join(parts) + "."
 
 
@@ -113,7 +114,7 @@ def _ranking(tenants: pd.DataFrame) -> Iterator[ChartSpec]:
     )
     label, tokens = ranked["label"].iloc[0], int(top["total_tokens"].iloc[0])
     title = "Top tenants by total tokens"
-    sentence = f"{title}: {label} leads with {tokens:,} tokens, {len(ranked)} shown."
+    sentence = f"{title}: {label} leads with {counted(tokens, 'tokens')}, {len(ranked)} shown."
     chart = Ranking(ranked, "tokens")
     yield ChartSpec(
         "top_tenants",

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lib.quantities import counted
 from lib.sources.comet.chargeback.tables import ADDED, FIELDS, SPELLINGS, Kind, Table
 from lib.sources.comet.server.moments import SECONDS
 from lib.usage.exact import LARGEST_INT64
@@ -130,7 +131,7 @@ def _either(first: list[Any], second: list[Any], name: str, findings: Findings) 
     differing = sum(a is not None and b is not None and a != b for a, b in pairs)
     if differing:
         findings.others.append(
-            f"{differing} users have two different times of creation; {name} counts."
+            f"There are two different times of creation of {counted(differing, 'users')}; {name} counts."
         )
     return [b if a is None else a for a, b in pairs]
 

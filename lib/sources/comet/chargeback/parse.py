@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lib.errors import SourceReplyError
+from lib.quantities import counted
 from lib.replies import may_have_halves, whole_characters
 from lib.sources.comet.chargeback.answer import Chargeback
 from lib.sources.comet.chargeback.columns import (
@@ -241,8 +242,8 @@ def _project_counts(lists: list[Any], findings: Findings) -> Any:
     bare = sum(decimal_number(given) is not None for given in lists)
     if bare:
         findings.others.append(
-            f"{bare} workspaces say how many projects they have, but not which: they are missing "
-            "among the projects."
+            f"Of {counted(bare, 'workspaces')} the number of projects is known, but not which: these are "
+            "missing among the projects."
         )
     return int_array(counts, "workspaces.projects", findings)
 
