@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-import streamlit as st
-
 from lib.reports.chargeback.build import build_comet_chargeback
 from lib.ui.chargeback_controls import chargeback_answer, chargeback_controls, names_of
 from lib.ui.controls import remember_names
@@ -24,7 +22,7 @@ with open_page("comet_chargeback") as page:
         ),
     )
     remember_names(page, asked.source.scope, report, names_of)
-    with st.container(horizontal=True):
+    with page.actions:
         show_downloads(report, "cmc")
         copy_link("cmc", asked.controls, asked.query)
     show_report(report, "cmc", asked.controls)

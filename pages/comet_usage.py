@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-import streamlit as st
-
 from lib.reports.experiments.build import build_comet_usage
 from lib.ui.downloads import show_downloads
 from lib.ui.links import copy_link
@@ -23,7 +21,7 @@ with open_page("comet_usage") as page:
         ),
         counted="projects read",
     )
-    with st.container(horizontal=True):
+    with page.actions:
         show_downloads(report, "cmu")
         copy_link("cmu", asked.controls, asked.query)
     show_report(report, "cmu", asked.controls)

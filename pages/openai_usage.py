@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-import streamlit as st
-
 from lib.loader.openai import load_openai
 from lib.reports.openai.build import build_openai_usage
 from lib.ui.controls import remember_names
@@ -29,7 +27,7 @@ with open_page("openai_usage") as page:
         ),
     )
     remember_names(page, asked.source.scope, report, names_of)
-    with st.container(horizontal=True):
+    with page.actions:
         show_downloads(report, "oai")
         copy_link("oai", asked.controls, query)
     show_report(report, "oai", asked.controls)

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-import streamlit as st
-
 from lib.reports.tenants.build import build_tenant_usage
 from lib.ui.controls import remember_names
 from lib.ui.downloads import show_downloads
@@ -26,7 +24,7 @@ with open_page("tenant_usage") as page:
         ),
     )
     remember_names(page, source.scope, report, names_of)
-    with st.container(horizontal=True):
+    with page.actions:
         show_downloads(report, "red")
         copy_link("red", asked.controls, query)
     show_report(report, "red", asked.controls)

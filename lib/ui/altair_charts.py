@@ -364,9 +364,10 @@ def _legend(series: int) -> alt.Legend | None:
     return alt.Legend(
         orient="bottom",
         columns=3,
-        labelLimit=130,
+        labelLimit=120,
         symbolLimit=series,  # without one of its own a legend ends after thirty
         symbolType="square",
+        symbolSize=90,
         offset=6,
         rowPadding=3,
     )

@@ -116,7 +116,7 @@ def more(page: Page) -> Any:
 
 
 def cache_controls(page: Page, upstream: str) -> None:
-    """A button that empties the caches; in debug, how full they are."""
+    """Under More: a button that empties the caches; in debug, how full they are."""
     if page.visitor.may("operate") and st.button(
         "Clear cache",
         icon=":material/delete_sweep:",

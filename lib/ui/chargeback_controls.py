@@ -30,7 +30,7 @@ from lib.sources.comet.chargeback.query import (
 )
 from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Control, Narrows, choice, ids, text
+from lib.ui.controls import Control, Narrows, choice, ids, text, words
 from lib.ui.month_controls import month, month_compared
 from lib.ui.page import Page
 
@@ -56,7 +56,7 @@ def chargeback_controls(page: Page) -> Asked[CometSource | ReportFiles, Chargeba
         page,
         source,
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
-        "devenv.sh.example), type a key, or upload saved reports in the sidebar.",
+        f"devenv.sh.example), {'type a key, ' if page.takes_keys else ''}or upload saved reports in the sidebar.",
         controls=_controls(datetime.now(UTC).date()),
         row=lambda inputs: _row(page, inputs),
         private=isinstance(source, ReportFiles),
@@ -97,7 +97,6 @@ def _source(page: Page) -> CometSource | ReportFiles:
             help="As `cometx admin chargeback-report` saves them. Two are compared. They are read "
             "in this session only, instead of asking a server.",
         )
-        cache_controls(page, "the Comet server")
     if uploads:
         files = tuple((upload.name, upload.getvalue()) for upload in uploads)
         return ReportFiles(fingerprint("files", *(upload.file_id for upload in uploads)), files)
@@ -113,6 +112,7 @@ def _row(page: Page, inputs: Inputs) -> Callable[[], ChargebackQuery]:
         workspaces, exclude, accounts = (control.draw() for control in narrowed)
     with more(page):
         window, active = inputs["cmc_window"].draw(), inputs["cmc_active"].draw()
+        cache_controls(page, "the Comet server")
 
     def question() -> ChargebackQuery:
         return check_chargeback_query(
@@ -186,7 +186,7 @@ _OTHERS: tuple[Control[ChargebackQuery, Any], ...] = (
     choice(
         "cmc_accounts",
         "Accounts",
-        ACCOUNTS,
+        words(ACCOUNTS),
         lambda query: query.accounts,
         help="Of people, of programs (service), or both.",
     ),

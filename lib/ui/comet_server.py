@@ -23,7 +23,7 @@ def comet_server(page: Page, whose: str) -> Callable[[], CometSource]:
     """
     settings, prefix = page.settings, page.entry.prefix
     host = typed = ""
-    if settings.dashboard_demo != "on" and page.visitor.may("type"):
+    if page.takes_keys:
         if may_type_host(settings):
             host = st.text_input(
                 "Comet server for this session",

@@ -80,37 +80,95 @@ class Control(Generic[Q, V]):
         return bool(chosen) and chosen not in (self.usual, "false")
 
 
+def words(options: Sequence[str]) -> dict[str, str]:
+    """Names from the address as choices on screen: ``Vector stores`` for ``vector_stores``."""
+    return {name: name.replace("_", " ").capitalize() for name in options}
+
+
 def choice(
-    key: str, label: str, options: Sequence[str], linked: Callable[[Q], object], **drawn: Any
+    key: str,
+    label: str,
+    options: Mapping[str, str],
+    linked: Callable[[Q], object],
+    *,
+    default: str = "",
+    **drawn: Any,
 ) -> Control[Q, str]:
-    """One of a few; the first unless ``default`` says another."""
+    """One of a few; the first unless ``default`` says another.
+
+    Args:
+        options: what stands in the address to what stands on screen.
+    """
+    usual = default or next(iter(options))
 
     def draw() -> str:
-        chosen: str | None = st.segmented_control(
-            label,
-            options,
-            **{"default": options[0], **drawn},
-            required=True,
-            key=key,
-            bind="query-params",
+        _keep(key, st.query_params.get(key), usual, options)
+        chosen: str = (
+            st.segmented_control(
+                label,
+                list(options),
+                format_func=lambda value: options.get(value, value),
+                required=True,
+                key=key,
+                persist_state="session",
+                **drawn,
+            )
+            or usual
         )
-        return chosen or options[0]
+        _write(key, [] if chosen == usual else [chosen])
+        return chosen
 
-    return Control(key, draw, linked, tuple(options), usual=drawn.get("default", options[0]))
+    return Control(key, draw, linked, tuple(options), usual=usual)
 
 
 def several(
-    key: str, label: str, options: Sequence[str], linked: Callable[[Q], object], **drawn: Any
+    key: str,
+    label: str,
+    options: Mapping[str, str],
+    linked: Callable[[Q], object],
+    *,
+    default: Sequence[str] = (),
+    **drawn: Any,
 ) -> Control[Q, list[str]]:
-    """Any number of a few."""
+    """Any number of a few; ``options`` as in ``choice``."""
 
     def draw() -> list[str]:
+        given = st.query_params.get_all(key)
+        known = [value for value in dict.fromkeys(given) if value in options]
+        if key not in st.session_state:
+            st.session_state[key] = known if known or given == [""] else list(default)
+        else:
+            st.session_state[key] = st.session_state[key]
         chosen: list[str] = st.multiselect(
-            label, list(options), key=key, bind="query-params", **drawn
+            label,
+            list(options),
+            format_func=lambda value: options.get(value, value),
+            key=key,
+            persist_state="session",
+            **drawn,
         )
+        _write(key, [] if chosen == list(default) else chosen or [""])
         return chosen
 
     return Control(key, draw, linked, tuple(options), none=True)
+
+
+def _keep(key: str, linked: str | None, usual: str, options: Mapping[str, str]) -> None:
+    """What is chosen, else what the link says, into the session.
+
+    Written each time: once app.py runs what began as a page's file, the input is a new one.
+    """
+    opened = linked if linked in options else usual
+    st.session_state[key] = st.session_state.get(key) or opened
+
+
+def _write(key: str, values: list[str]) -> None:
+    """Into the address; nothing for what is usual."""
+    if values:
+        if st.query_params.get_all(key) != values:
+            st.query_params[key] = values
+    else:
+        st.query_params.pop(key, None)
 
 
 def toggle(key: str, label: str, linked: Callable[[Q], bool], **drawn: Any) -> Control[Q, bool]:
@@ -202,11 +260,7 @@ def ids(
             placeholder=placeholder,
             persist_state="session",
         )
-        if chosen != st.query_params.get_all(key):
-            if chosen:
-                st.query_params[key] = chosen
-            else:
-                st.query_params.pop(key, None)
+        _write(key, chosen)
         return chosen
 
     return Control(key, draw, linked, narrows=narrows)

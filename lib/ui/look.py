@@ -7,6 +7,8 @@ ON_PRIMARY = {"light": "#FFFFFF", "dark": "#12161C"}
 
 _STYLE = """
 .stMainBlockContainer { padding: 3.75rem 3rem 3rem; }
+.stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
+.stMainBlockContainer h1 { padding: 0.25rem 0; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.75rem 1rem 2rem; } }
 [data-testid="stMetric"] { padding: 0; }
 [data-testid="stMetric"] > div { padding: 0.6rem 0.75rem; }

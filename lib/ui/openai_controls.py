@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from lib.loader.api_source import ApiSource
-from lib.periods import SECONDS
 from lib.presets import resolve
 from lib.reports.report import Report
 from lib.settings.keys import typed_openai_key
@@ -21,6 +20,7 @@ from lib.ui.controls import (
     choice,
     ids,
     several,
+    words,
 )
 from lib.ui.page import Page
 from lib.ui.period_controls import comparison, period
@@ -47,7 +47,7 @@ def openai_controls(page: Page) -> Asked[ApiSource, OpenAIQuery]:
         page,
         _source(page),
         demo="No key is configured, so a made-up organisation is shown. Set OPENAI_ADMIN_KEY "
-        "(see devenv.sh.example), or type a key in the sidebar.",
+        "(see devenv.sh.example)" + (", or type a key in the sidebar." if page.takes_keys else "."),
         controls=_controls(today),
         row=lambda inputs: _row(page, inputs, today),
     )
@@ -70,10 +70,10 @@ def names_of(report: Report) -> dict[str, dict[str, str]]:
 def _source(page: Page) -> ApiSource:
     """The organisation to ask: of the key typed for this session, else what the server has."""
     settings = page.settings
-    with st.sidebar:
-        st.subheader("OpenAI")
-        typed = ""
-        if settings.dashboard_demo != "on" and page.visitor.may("type"):
+    typed = ""
+    if page.takes_keys:
+        with st.sidebar:
+            st.subheader("OpenAI")
             typed = st.text_input(
                 "Admin key for this session",
                 type="password",
@@ -83,7 +83,6 @@ def _source(page: Page) -> ApiSource:
                 else "sk-admin-…",
                 help="Used for this session only; never written to disk, log or link.",
             )
-        cache_controls(page, "OpenAI")
     key = typed_openai_key(typed) if typed and typed.strip() else None
     return openai_upstream(settings, key, otherwise=", or type a key in the sidebar")
 
@@ -96,6 +95,7 @@ def _row(page: Page, inputs: Inputs, today: date) -> Callable[[], OpenAIQuery]:
         projects, users, models, endpoints = (control.draw() for control in narrowed)
     with more(page):
         width, group_by = inputs["oai_width"].draw(), inputs["oai_group"].draw()
+        cache_controls(page, "OpenAI")
 
     def question() -> OpenAIQuery:
         since, until = both_ends(days)
@@ -121,23 +121,23 @@ def _controls(today: date) -> tuple[Control[OpenAIQuery, Any], ...]:
         comparison("oai", lambda query: query.compare),
         choice(
             "oai_width",
-            "Bucket width",
-            list(SECONDS)[::-1],
+            "Time step",
+            {"1d": "Day", "1h": "Hour", "1m": "Minute"},
             lambda query: query.width,
             default="1d",
-            help="1m is meant for a single day. Costs always come by day.",
+            help="Minutes are meant for a single day. Costs always come by day.",
         ),
         several(
             "oai_endpoints",
             "Endpoints",
-            CHOICES,
+            words(CHOICES),
             lambda query: [] if query.endpoints == CHOICES else list(query.endpoints),
             placeholder="All",
         ),
         several(
             "oai_group",
             "Group by",
-            tuple(DIMENSIONS),
+            {key: way.label.removesuffix(" id") for key, way in DIMENSIONS.items()},
             lambda query: list(query.group_by),
             default=list(DEFAULT_GROUP_BY),
             help="An endpoint uses those it offers.",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 from loguru import logger
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from lib.access.sign_in import SignIn
@@ -80,6 +81,7 @@ class Page:
     """What a page needs to know of its surroundings, and who looks at it.
 
     Args:
+        actions: the place beside the heading for what can be done with a report.
         hidden: names that whoever may not know people shall not read, with what stands for each.
     """
 
@@ -88,7 +90,13 @@ class Page:
     runtime: Runtime
     sign_in: SignIn
     visitor: Visitor
+    actions: DeltaGenerator
     hidden: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether the visitor may type a key here."""
+        return self.settings.dashboard_demo != "on" and self.visitor.may("type")
 
     def readable(self, text: str) -> str:
         """A sentence as the visitor may read it: names and addresses perhaps under pseudonyms."""
@@ -174,13 +182,15 @@ def open_page(name: str) -> Iterator[Page]:
         settings = load_settings()
         sign_in = current_sign_in(settings)
         configure_logs(settings.loguru_level, as_json=bool(sign_in.providers))
-        st.title(entry.title)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.title(entry.title, anchor=False, width="stretch")
+            actions = st.container(horizontal=True, width="content", gap="small")
         visitor = admit(sign_in, settings, name)
     except SettingsError as error:
         show_error(error)
         st.stop()
     st.caption(entry.about)
-    page = Page(entry, settings, runtime(), sign_in, visitor)
+    page = Page(entry, settings, runtime(), sign_in, visitor, actions)
     _opened.set(page)
     try:
         yield page

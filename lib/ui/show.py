@@ -85,8 +85,10 @@ def _show_charts(groups: list[_Group], drill: Drill) -> None:
 
 
 def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], drill: Drill) -> None:
-    st.markdown(f"##### {literal(name)}")
-    chosen = _choose(name, [spec.by for spec in specs], drill.prefix) if len(specs) > 1 else ""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        several = len(specs) > 1
+        st.markdown(f"##### {literal(name)}{' by' if several else ''}", width="content")
+        chosen = _choose(name, [spec.by for spec in specs], drill.prefix) if several else ""
     spec = next((spec for spec in specs if spec.by == chosen), specs[0])
     _draw(spec, drill)
     st.caption(literal(spec.alt))

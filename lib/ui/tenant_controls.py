@@ -20,6 +20,7 @@ from lib.ui.period_controls import comparison, period
 from lib.upstreams import tenant_upstream
 
 _MOST_ROWS = 100_000
+_SORTS = dict(zip(SORTS, ("Total tokens", "Requests", "Tenant"), strict=True))
 
 
 def tenant_controls(page: Page) -> Asked[TenantSource, TenantQuery]:
@@ -83,7 +84,7 @@ def _controls(today: date) -> tuple[Control[TenantQuery, Any], ...]:
             lambda query: list(query.tenants),
             Narrows(("tenant",), "Tenant"),
         ),
-        choice("red_sort", "Sort by", SORTS, lambda query: query.sort),
+        choice("red_sort", "Sort by", _SORTS, lambda query: query.sort),
         whole(
             "red_top",
             "Rows (0: all)",

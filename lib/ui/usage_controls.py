@@ -24,7 +24,7 @@ from lib.sources.comet.experiments.query import (
 )
 from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Control, Narrows, both_ends, choice, ids, past, toggle, whole
+from lib.ui.controls import Control, Narrows, both_ends, choice, ids, past, toggle, whole, words
 from lib.ui.links import leave_out_of_link
 from lib.ui.load import shown_before
 from lib.ui.page import Page
@@ -45,14 +45,14 @@ def usage_controls(page: Page) -> Asked[CometSource, CometUsageQuery]:
     today = datetime.now(UTC).date()
     controls = _controls(page, today)
     with st.sidebar:
-        st.subheader("Comet")
+        if page.takes_keys:
+            st.subheader("Comet")
         source = comet_server(page, "Of a member of the workspaces.")()
-        cache_controls(page, "the Comet server")
     return ask(
         page,
         source,
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
-        "devenv.sh.example), or type a key in the sidebar.",
+        "devenv.sh.example)" + (", or type a key in the sidebar." if page.takes_keys else "."),
         controls=controls,
         row=lambda inputs: _row(page, source, inputs, today),
     )
@@ -164,6 +164,7 @@ def _row(
     with more(page):
         unit, group = inputs["cmu_units"].draw(), inputs["cmu_group"].draw()
         utilisation, series = inputs["cmu_utilisation"].draw(), inputs["cmu_series"].draw()
+        cache_controls(page, "the Comet server")
 
     def question() -> CometUsageQuery:
         if not targets:
@@ -210,13 +211,13 @@ def _controls(page: Page, today: date) -> tuple[Control[CometUsageQuery, Any], .
         *period("cmu", today, None, lambda query: query.period),
         comparison("cmu", lambda query: query.compare),
         past("cmu_span", "All time", "Date range"),
-        choice("cmu_units", "Units", UNITS, lambda query: query.unit),
+        choice("cmu_units", "Time step", words(UNITS), lambda query: query.unit),
         toggle("cmu_archived", "Archived, too", lambda query: query.archived),
-        choice("cmu_group", "Series by", GROUPS, lambda query: query.group),
+        choice("cmu_group", "Group by", words(GROUPS), lambda query: query.group),
         choice(
             "cmu_utilisation",
             "GPU utilisation",
-            UTILISATIONS,
+            words(UTILISATIONS),
             lambda query: query.utilisation,
             help="Of each GPU the mean or the largest sample; then the mean over GPUs and "
             "experiments.",

@@ -107,7 +107,7 @@ def test_amounts_stand_beside_what_they_were_on_paper_and_in_json():
     compared = beside({}, {})
     keys = [column.key for column in compared.columns]
     assert keys[:6] == ["name", "id", "compared", "cost", "cost_previous", "cost_change"]
-    assert compared.brief[:4] == ("name", "compared", "cost", "cost_previous")
+    assert compared.brief[:4] == ("name", "cost", "cost_change", "cost_percent")
     paths = {column.key: column.json_path for column in compared.columns}
     assert paths["cost_change"] == ("sums", "cost_change")
 

@@ -71,7 +71,8 @@ def test_a_link_sets_every_control_and_the_report_follows(
         assert at.text_input(key=key).value == link[key]
     assert at.multiselect(key="cmc_workspaces").value == link["cmc_workspaces"]
     assert at.selectbox(key="cmc_compare").value == "other"
-    assert at.get("button_group")[0].value == "personal"
+    (accounts,) = (one for one in at.get("button_group") if one.key == "cmc_accounts")
+    assert accounts.value == "personal"
 
     def people(sent: Any) -> list[Any]:
         """Users of the chosen workspaces that are no programs."""

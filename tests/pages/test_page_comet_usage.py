@@ -75,7 +75,7 @@ def test_a_link_sets_every_control_and_the_report_follows(lab: Lab) -> None:
     assert at.multiselect(key="cmu_projects").value == link["cmu_projects"]
     assert at.selectbox(key="cmu_named").value == "shown"
     assert at.selectbox(key="cmu_compare").value == "preceding"
-    chosen = [one.value for one in at.get("button_group")][:3]
+    chosen = [one.value for one in at.get("button_group") if one.key != "cmu_profile"][:3]
     assert chosen == ["week", "workspace", "peak"]
     assert at.toggle(key="cmu_archived").value is True
     assert at.number_input(key="cmu_series").value == 7
@@ -190,8 +190,9 @@ def test_another_unit_or_group_asks_for_nothing(lab: Lab) -> None:
     at = open_page(cmu_workspaces=lab.workspaces[0])
     shown = figures(at)
     lab.asked()
-    for place, value in ((0, "week"), (1, "user"), (2, "peak")):
-        at.get("button_group")[place].set_value(value)
+    for key, value in (("units", "week"), ("group", "user"), ("utilisation", "peak")):
+        (chosen,) = (one for one in at.get("button_group") if one.key == f"cmu_{key}")
+        chosen.set_value(value)
         at = press(at, REFRESH)
         assert at.metric
         assert lab.asked() == []

@@ -338,6 +338,6 @@ def test_a_traceback_is_shown_in_debug_only_and_without_the_key(
 def test_cache_statistics_are_shown_in_debug_only(
     upstream: Starlette, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "misses" not in texts(open_page().sidebar.caption)
+    assert "misses" not in texts(open_page().caption)
     monkeypatch.setenv("LOGURU_LEVEL", "DEBUG")
-    assert "misses" in texts(open_page().sidebar.caption)
+    assert "misses" in texts(open_page().caption)

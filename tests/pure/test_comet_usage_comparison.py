@@ -127,7 +127,7 @@ def test_a_chart_has_a_line_of_what_was_before_with_its_own_bucket(key: str, kin
     assert first["value"] == (2 if kind is Stacks else 47.5)
     if kind is Stacks:
         assert spec.chart.most == 2
-    assert spec.alt.endswith("The dashed line is 2026-09-01 to 2026-09-30 (UTC).")
+    assert spec.alt.endswith("The grey line is 2026-09-01 to 2026-09-30 (UTC).")
 
 
 def test_gpu_hours_of_which_a_part_is_unknown_are_not_compared():

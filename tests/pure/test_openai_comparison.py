@@ -156,7 +156,7 @@ def test_a_chart_has_a_line_of_what_was_before_with_its_own_days():
     ]
     assert days == ["16 was 12", "17 was 13", "18 was 14", "19 was 15"]
     assert known(line["value"]) == [3.5]
-    assert "The dashed line is 2026-11-12 to 2026-11-15 (UTC), 3.50 USD in all." in chart.alt
+    assert "The grey line is 2026-11-12 to 2026-11-15 (UTC), $3.50 in all." in chart.alt
 
 
 def test_days_that_a_shorter_period_has_no_place_for_are_told():
@@ -166,7 +166,7 @@ def test_days_that_a_shorter_period_has_no_place_for_are_told():
     report = build_openai_usage(answer, query(compare="month-before"), now=NOW)
     chart = report.charts[0]
     assert len(chart.chart.before) == 4
-    assert chart.alt.endswith("2.00 USD in all; 27 days at its end had no place here.")
+    assert chart.alt.endswith("$2.00 in all; 27 days at its end had no place here.")
     assert "31 days against 4" in report.table("changes").note
 
 

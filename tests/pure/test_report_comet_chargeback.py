@@ -195,7 +195,7 @@ def test_a_list_that_is_not_there_is_unknown_and_an_empty_one_is_zero():
 def test_the_servers_number_of_users_is_noted_where_it_differs():
     report = build(document([user()], inner={"numberOfUsers": 7}))
     assert report.totals["users"] == 1
-    assert noted(report, "there are 7 users, and lists 1")
+    assert noted(report, "counts 7 users, and lists 1")
     assert not noted(build(document([user()], inner={"numberOfUsers": 1})), "The server says")
 
 

@@ -162,7 +162,7 @@ def test_months_are_compared_in_their_order_and_drawn_over_each_other():
     line = chart.chart.before
     assert [f"{own:%Y-%m}" for own in line["own"]] == ["2026-08", "2026-09"]
     assert [None if pd.isna(value) else value for value in line["value"]] == [3, None]
-    assert "The dashed line is 2026-08 to 2026-09." in chart.alt
+    assert "The grey line is 2026-08 to 2026-09." in chart.alt
 
 
 @pytest.mark.parametrize("compare", ["none", "month-before"])

@@ -264,7 +264,7 @@ def _spec(
         if before is not None:
             tallest = max(tallest, float(before["value"].max()))
         chart = Stacks(tidy, buckets, (*labels,), measure.unit, tallest, before)
-    line = "" if before is None else f" The dashed line is {query.before}."
+    line = "" if before is None else f" The grey line is {query.before}."
     return ChartSpec(
         f"{measure.key}_{place}" + (f"_{number.split(maxsplit=1)[0]}" if number else ""),
         heading,

@@ -189,7 +189,7 @@ def _over_time(
         whole = counted(float(was.values.sum()), unit)
         beyond = before.days - period.days
         cut = f"; {counted(beyond, 'days')} at its end had no place here" if beyond > 0 else ""
-        sentence += f" The dashed line is {before}, {whole} in all{cut}."
+        sentence += f" The grey line is {before}, {whole} in all{cut}."
     chart = OverTime(folded, step, unit, line)
     by_name = {*folded["series"].cat.categories}
     drawn = {key: label for key, label in labels.items() if label in by_name}

@@ -49,7 +49,7 @@ def tenant_charts(
         line = None
         if earlier is not None and query.before is not None and query.earlier is not None:
             line = ghost(_tidy(earlier, metrics), step, query.period, query.before)
-            sentence += f" The dashed line is {query.earlier.months}."
+            sentence += f" The grey line is {query.earlier.months}."
         yield ChartSpec(key, title, OverTime(folded, step, unit, line), sentence, group, by)
     yield from _ranking(tenants)
 
