@@ -344,8 +344,10 @@ def test_the_server_key_is_in_no_frame_page_log_or_file(
     page = opened.page
     upstream.state.admin_key = "sk-admin-another"  # from here on the server's key is refused
     try:
+        page.get_by_role("button", name="More", exact=True).click()
         page.get_by_role("button", name="Clear cache").click()
         expect(page.get_by_text("The cache is empty.")).to_be_visible()
+        page.keyboard.press("Escape")
         page.get_by_role("button", name="Refresh").click()
         expect(page.get_by_text("answered 401").first).to_be_visible()
         expect(page.get_by_text("Traceback (LOGURU_LEVEL=DEBUG)")).to_be_visible()

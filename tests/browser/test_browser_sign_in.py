@@ -107,6 +107,8 @@ def test_a_viewer_sees_pseudonyms_and_has_no_files_keys_or_cache_to_clear(
     loaded(page)
     expect(page.get_by_text("your role sees none")).to_be_visible()
     expect(page.get_by_text("person-").first).to_be_visible()
+    page.get_by_role("button", name="More", exact=True).click()
+    expect(page.get_by_text("Group by")).to_be_visible()
     for name in ("Download", "Clear cache"):
         expect(page.get_by_role("button", name=name, exact=True)).to_have_count(0)
     expect(page.get_by_label("Admin key for this session")).to_have_count(0)

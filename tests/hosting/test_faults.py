@@ -85,8 +85,10 @@ def test_an_upstream_that_dies_is_said_and_forgotten_once_it_is_back(
     with upstream(port):
         page = opened(stack, context)
         shown = total_on_screen(page)
+    page.get_by_role("button", name="More", exact=True).click()
     page.get_by_role("button", name="Clear cache").click()
     expect(page.get_by_text("The cache is empty.")).to_be_visible()
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="Refresh").click()
     expect(page.get_by_text("no connection to 127.0.0.1").first).to_be_visible(timeout=120_000)
     with upstream(port):
