@@ -33,6 +33,8 @@ COURSE = 1_024
 """Points after which a metric repeats itself."""
 FEWER_EVERY, NONE_EVERY = 5, 11
 """Of every so many experiments one uses half of the GPUs, or logs none."""
+FORGOTTEN_EVERY, FORGOTTEN_LEVEL = 19, -10
+"""One of so many experiments holds its GPUs and uses next to nothing of them."""
 GPU_METRIC = re.compile(r"sys\.gpu\.(\d+)\.(\w+)")
 
 Item = dict[str, object]
@@ -128,6 +130,8 @@ def values_of(
         return []
     # A project is well tuned or is not; its runs differ by less than projects do.
     level = 25 + project.place * 37 % 60 + rng.randrange(-10, 11)
+    if match[2] == "gpu_utilization" and place % FORGOTTEN_EVERY == FORGOTTEN_EVERY - 1:
+        level = FORGOTTEN_LEVEL
     course = courses(match[2], level)
     first = rng.randrange(COURSE)
     course = course * (1 + (first + number) // COURSE)

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from lib.comparisons import NONE
 from lib.loader.api_source import ApiSource
 from lib.presets import resolve
 from lib.reports.report import Report
@@ -118,7 +119,7 @@ def _row(page: Page, inputs: Inputs, today: date) -> Callable[[], OpenAIQuery]:
 def _controls(today: date) -> tuple[Control[OpenAIQuery, Any], ...]:
     return (
         *period("oai", today, resolve(_DEFAULT, today), lambda query: query.period),
-        comparison("oai", lambda query: query.compare),
+        comparison("oai", lambda query: query.compare, linked=NONE, default="preceding"),
         choice(
             "oai_width",
             "Time step",

@@ -233,16 +233,24 @@ def _ends(period: Period) -> tuple[date, date]:
 
 
 def comparison(
-    prefix: str, of: Callable[[Q], str], among: Sequence[str] = tuple(COMPARISONS), **drawn: Any
+    prefix: str,
+    of: Callable[[Q], str],
+    among: Sequence[str] = tuple(COMPARISONS),
+    *,
+    linked: str = "",
+    **drawn: Any,
 ) -> Control[Q, str]:
     """What the period is compared with, by the names of ``COMPARISONS``.
 
     Args:
         of: the comparison of a question.
         among: those that the platform offers; the first unless ``default`` says another.
+        linked: what a link compares with that does not say; as ``default`` unless given.
     """
     key = f"{prefix}_compare"
     default = drawn.pop("default", among[0])
+    if linked and any(name.startswith(f"{prefix}_") for name in st.query_params):
+        default = linked
 
     def check(values: list[str]) -> None:
         if _OLD.get(values[-1], values[-1]) not in among:
@@ -251,8 +259,8 @@ def comparison(
             )
 
     def draw() -> str:
-        linked = st.query_params.get(key, default)
-        st.session_state[key] = st.session_state.get(key, _OLD.get(linked, linked))
+        opened = st.query_params.get(key, default)
+        st.session_state[key] = st.session_state.get(key, _OLD.get(opened, opened))
         with st.container(width=220):
             chosen: str = st.selectbox(
                 "Compare with",

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from lib.comparisons import days_compared
+from lib.comparisons import days_compared, nearest_with_data
 from lib.reports.openai.charts import openai_charts
 from lib.reports.openai.comparison import changes, compared_breakdowns
 from lib.reports.openai.figures import openai_figures, openai_totals
 from lib.reports.openai.notes import openai_notes
 from lib.reports.openai.pivots import openai_pivots
-from lib.reports.openai.select import select
+from lib.reports.openai.select import OpenAISelection, select
 from lib.reports.openai.tables import BREAKDOWNS, breakdown_table, costs_table, usage_table
 from lib.reports.report import Report, SourceStatus, Table
 from lib.sources.openai.answer import OpenAIAnswer
@@ -69,7 +69,21 @@ def build_openai_usage(
         demo=demo,
         main_table="usage",
         money_table=costs[0].key if costs else "",
+        nearest=nearest_with_data(
+            query.period,
+            before,
+            is_empty=not _has_data(chosen) and not _failed(chosen),
+            before_is_empty=previous is None or not _has_data(previous),
+        ),
     )
+
+
+def _has_data(chosen: OpenAISelection) -> bool:
+    return not chosen.usage.empty or (chosen.costs is not None and not chosen.costs.empty)
+
+
+def _failed(chosen: OpenAISelection) -> bool:
+    return any(status.status in ("failed", "partial") for status in chosen.statuses)
 
 
 def _compared_trouble(answer: OpenAIAnswer) -> Iterable[SourceStatus]:

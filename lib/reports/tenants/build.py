@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from lib.comparisons import nearest_with_data
 from lib.reports.report import Report, SourceStatus, Table
 from lib.reports.tenants.charts import tenant_charts
 from lib.reports.tenants.comparison import (
@@ -75,6 +76,13 @@ def build_tenant_usage(
         host=answer.host,
         demo=demo,
         main_table="tenants",
+        nearest=nearest_with_data(
+            query.period,
+            query.before,
+            is_empty=not any(status.status in ("failed", "partial") for status in own)
+            and now_read.chosen.counters.empty,
+            before_is_empty=before is None or before.chosen.counters.empty,
+        ),
     )
 
 
