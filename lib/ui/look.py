@@ -9,6 +9,7 @@ _STYLE = """
 .stMainBlockContainer { padding: 3.75rem 3rem 3rem; }
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
 .stMainBlockContainer h1 { padding: 0.25rem 0; }
+.stMainBlockContainer .stMarkdown h2 { padding: 0.35rem 0; font-size: 1.05rem; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.75rem 1rem 2rem; } }
 [data-testid="stMetric"] { padding: 0; }
 [data-testid="stMetric"] > div { padding: 0.6rem 0.75rem; }
@@ -22,5 +23,7 @@ search, which only jumps and knows one page, gives way to the filter."""
 def style_page() -> None:
     """Once on every page."""
     colour = ON_PRIMARY[st.context.theme.type or "light"]
-    on_primary = '[data-testid^="stBaseButton-primary"] *, [data-testid="stMultiSelect"] [data-baseweb="tag"] *'
+    on_primary = (
+        '[data-testid^="stBaseButton-primary"] *, [data-testid="stMultiSelect"] [data-tag] *'
+    )
     st.html(f"<style>{_STYLE}{on_primary} {{ color: {colour}; }}</style>")

@@ -87,7 +87,7 @@ def _show_charts(groups: list[_Group], drill: Drill) -> None:
 def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], drill: Drill) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         several = len(specs) > 1
-        st.markdown(f"##### {literal(name)}{' by' if several else ''}", width="content")
+        st.markdown(f"## {literal(name)}{' by' if several else ''}", width="content")
         chosen = _choose(name, [spec.by for spec in specs], drill.prefix) if several else ""
     spec = next((spec for spec in specs if spec.by == chosen), specs[0])
     _draw(spec, drill)
@@ -139,7 +139,7 @@ def _choose(name: str, options: list[str], prefix: str) -> str | None:
 def _show_notes(report: Report) -> None:
     if report.notes:
         st.markdown(
-            "**About these numbers**\n\n" + "\n".join(f"* {literal(note)}" for note in report.notes)
+            "## About these numbers\n\n" + "\n".join(f"* {literal(note)}" for note in report.notes)
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from lib.ui.page import ENTRIES
@@ -44,6 +45,22 @@ def faults_of(app: Hosted, page: Page) -> list[str]:
     return faults
 
 
+def barriers(page: Page) -> list[str]:
+    """What of the page as it stands, in both themes, would keep somebody out who sees or types otherwise."""
+    barriers = []
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        expect(page.locator("html, body").first).to_be_attached()
+        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
+        barriers += [
+            f"{scheme} {rule['id']}: {node['target']} {node['html'][:200]}"
+            for rule in found.response["violations"]
+            if rule["impact"] in ("serious", "critical")
+            for node in rule["nodes"]
+        ]
+    return barriers
+
+
 def test_every_page_draws_its_charts_and_gives_its_files_without_breaking_a_rule(
     app: Hosted, page: Page, tmp_path: Path
 ) -> None:
@@ -56,8 +73,9 @@ def test_every_page_draws_its_charts_and_gives_its_files_without_breaking_a_rule
         loaded(page)
         drawn = page.get_by_test_id("stVegaLiteChart").locator("canvas, svg.marks")
         expect(drawn.first).to_be_visible()
-        page.get_by_role("button", name="Download", exact=True).click()
+        page.get_by_role("button", name="Download", exact=True).press("Enter")
         assert download(page, "JSON", tmp_path).stat().st_size > 1_000
+        assert barriers(page) == [], f"{entry.title}, with an open popover and an open tab"
         page.keyboard.press("Escape")
     page.get_by_role("button", name="Copy link").click()
     expect(page.get_by_text("Copied.")).to_be_visible()
