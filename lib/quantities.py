@@ -5,8 +5,6 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
-import pandas as pd
-
 Number = int | Decimal | float
 """A quantity: counts are int, money is Decimal, ratios and averages are float."""
 
@@ -25,6 +23,9 @@ SIZES = {"bytes": 1, "MB": 1_000_000}
 COMPACT_STEPS = ((Decimal(10) ** 12, "tn"), (Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "M"))
 """Below a million a number stays whole: ``999,999`` is as short as its abbreviation."""
 
+_NOTHING_OF_PANDAS = ("NAType", "NaTType")
+"""Known by name: whoever asks a server writes numbers before pandas is imported."""
+
 CENT = Decimal("0.01")
 SMALLEST = Decimal("0.000001")
 _RATE_DIGITS, _RATE_PLACES = 3, 9
@@ -33,7 +34,7 @@ _RATE_DIGITS, _RATE_PLACES = 3, 9
 
 def is_missing(value: object) -> bool:
     """None, NaN, NaT, pd.NA and infinities: nothing that could be shown as a number."""
-    if value is None or value is pd.NA or value is pd.NaT:
+    if value is None or type(value).__name__ in _NOTHING_OF_PANDAS:
         return True
     if isinstance(value, float):
         return not math.isfinite(value)

@@ -99,6 +99,23 @@ def test_the_default_is_the_last_seven_days_including_today(upstream: Starlette)
     today = datetime.now(UTC).date()
     assert at.selectbox(key="oai_named").value == "last-7-days"
     assert str(today - timedelta(days=6)) in texts(at.caption).replace("\\", "")
+    assert at.selectbox(key="oai_compare").value == "preceding"
+    assert at.metric[0].delta, "the first figure has a change"
+
+
+def test_a_link_of_days_alone_compares_with_nothing_as_it_always_did(upstream: Starlette) -> None:
+    at = open_page(oai_period=["2026-03-01", "2026-03-02"])
+    assert at.selectbox(key="oai_compare").value == "none"
+
+
+def test_choices_have_words_and_the_address_has_ids(upstream: Starlette) -> None:
+    at = open_page(
+        oai_period=["2026-03-01", "2026-03-02"], oai_group=["project_id"], oai_width=["1h"]
+    )
+    assert at.multiselect(key="oai_group").options[:2] == ["Project", "User"]
+    at.multiselect(key="oai_group").set_value(["project_id", "model"]).run()
+    assert at.query_params["oai_group"] == ["project_id", "model"]
+    assert at.query_params["oai_width"] == ["1h"]
 
 
 def test_days_without_usage_are_said_to_be_empty(upstream: Starlette) -> None:
@@ -285,7 +302,8 @@ def test_a_link_filters_and_sorts_a_table_and_total_stays_that_of_all(upstream: 
 
 
 def test_a_sort_by_a_column_that_is_not_there_leaves_the_order(upstream: Starlette) -> None:
-    assert grid(open_page(oai_view_sort_by_project="Planet ↑")).equals(grid(open_page()))
+    plain, sorted_by = open_page(oai_compare="none"), open_page(oai_view_sort_by_project="Planet ↑")
+    assert grid(sorted_by).equals(grid(plain))
 
 
 def test_six_figures_stand_above_and_a_table_has_them_all(upstream: Starlette) -> None:
