@@ -220,7 +220,7 @@ def _grid(chart: Grid) -> alt.Chart:
     sizes = chart.frame["value"].abs()
     # By the root: beside one large cell all others would look alike
     shade = _PALEST + (1 - _PALEST) * (sizes / (sizes.max() or 1)) ** 0.5
-    data = chart.frame.assign(shade=shade.where(sizes > 0, 0).fillna(0))
+    data = _told(chart.frame, chart.unit).assign(shade=shade.where(sizes > 0, 0).fillna(0))
     of_row, of_column = chart.of
     drawn: alt.Chart = (
         alt.Chart(data)
@@ -233,7 +233,7 @@ def _grid(chart: Grid) -> alt.Chart:
             tooltip=[
                 alt.Tooltip("label:N", title=of_row),
                 alt.Tooltip("series:N", title=of_column),
-                alt.Tooltip("value:Q", title=chart.unit, format=_form(chart.unit)),
+                _value(chart.unit),
             ],
         )
         # The last label leans over the edge
