@@ -45,6 +45,14 @@ class Drill:
         keys = [control.key for control in self.controls if control.narrows is not None]
         return {key: [*st.session_state.get(key, [])] for key in keys}
 
+    def alone(self) -> set[str]:
+        """Of what the page shows one thing only, as in ``Column.of``."""
+        chosen = self.chosen()
+        narrowing = [
+            (control.narrows, chosen[control.key]) for control in self.controls if control.narrows
+        ]
+        return {narrows.of[-1] for narrows, ids in narrowing if len(ids) == 1}
+
     def to(self, ids: Mapping[Any, object]) -> Chosen:
         """What a click on a row or bar chooses; nothing where it leads nowhere.
 

@@ -28,10 +28,18 @@ _LEADS = " Select a row to see it alone."
 def show_tables(report: Report, prefix: str, drill: Drill) -> None:
     """A tab for each table that has rows; only the open one is drawn.
 
+    Tables of the one thing that the page is narrowed to come last: what it consists of is news.
+
     Args:
         prefix: starts the names of the page's parameters in the URL.
     """
-    filled = [table for table in report.tables if not table.frame.empty]
+    alone = drill.alone()
+    filled = sorted(
+        (table for table in report.tables if not table.frame.empty),
+        key=lambda table: (
+            len(table.frame) == 1 and any(column.of in alone for column in table.columns)
+        ),
+    )
     tabs = st.tabs(
         [table.title for table in filled],
         key=f"{prefix}{VIEW}table",
@@ -70,7 +78,7 @@ def _show_table(report: Report, table: Table, prefix: str, drill: Drill) -> None
             # Another order starts without a chosen column, and a click without a chosen row
             key=f"{prefix}_grid_{table.key}_{order}_{drill.clicks}",
             choose=partial(_sort_by, sort, turn, labels),
-            follow=drill.follow,
+            follow=partial(_follow, drill),
             leads=leads,
             alt=f"{table.title}: {len(matched):,} rows",
         )
@@ -184,6 +192,14 @@ def _config(column: Column, view: View, labels: dict[str, str]) -> Any:
         help=column.help or None,
         alignment="right" if column.is_number else "left",
     )
+
+
+def _follow(drill: Drill, chosen: Chosen) -> None:
+    """Narrows the page and opens the first table, which is of what the chosen row consists of."""
+    if chosen:
+        st.session_state.pop(f"{drill.prefix}{VIEW}table", None)
+        st.query_params.pop(f"{drill.prefix}{VIEW}table", None)
+    drill.follow(chosen)
 
 
 def _sort_by(sort: str, turn: str, labels: dict[str, str], column: Column) -> None:

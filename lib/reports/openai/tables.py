@@ -65,9 +65,9 @@ class Breakdown:
 
 BREAKDOWNS = (
     Breakdown("by_project", "By project", "project_id", "project_id", rated=True),
+    Breakdown("by_model", "By model", "model", "model", rated=True),
     Breakdown("by_user", "By user", "user_id", "user_id"),
     Breakdown("by_api_key", "By API key", "api_key_id", "api_key_id"),
-    Breakdown("by_model", "By model", "model", "model", rated=True),
 )
 
 
