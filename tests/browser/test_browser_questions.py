@@ -103,7 +103,7 @@ def test_which_tenants_grew_most_this_month_takes_one_choice(
     asking.choose(page.get_by_test_id("stSidebarNav").get_by_role("link", name="Tenant usage"))
     loaded(page)
     expect(page.get_by_role("tab", selected=True)).to_have_text("Changes")
-    tells(page, "Change")
+    tells(page, "Moved most by", "Its change")
     assert asking.choices == 1
 
 
