@@ -119,29 +119,39 @@ def compact(shown: Figure) -> str:
 
     The exact value belongs beside it, in a tooltip or a second line.
     """
-    scaled = says_unit(shown.unit) and not is_currency(shown.unit)
-    if shown.value is None or is_missing(shown.value) or scaled:
-        return figure(shown)
-    exact = decimal_of(shown.value)
+    return _labelled(_compact(shown.value, shown.unit), shown)
+
+
+def _compact(value: Number | None, unit: str) -> str:
+    scaled = says_unit(unit) and not is_currency(unit)
+    if value is None or is_missing(value) or scaled:
+        return quantity(value, unit)
+    exact = decimal_of(value)
     digits = short(abs(exact))
     if not digits:
-        return figure(shown)
-    return _labelled(with_unit(exact, digits, shown.unit if is_currency(shown.unit) else ""), shown)
+        return quantity(value, unit)
+    return with_unit(exact, digits, unit if is_currency(unit) else "")
 
 
-def delta(change: Delta, unit: str = "") -> str:
+def delta(change: Delta, unit: str = "", *, in_short: bool = False) -> str:
     """A change with amount and percent: ``+1,204 (+5.9 %)``; without a base, ``+1,204 (no base)``.
 
     That of a percentage is told in points: ``+1.2 points``.
+
+    Args:
+        in_short: the amount as ``compact`` writes it; the exact one belongs elsewhere.
     """
+    amount_of = _compact if in_short else quantity
+    told = _signed(change.change, amount_of(change.change, unit))
     if unit in ("percent", "%"):
-        return f"{_signed(change.change, unit).removesuffix(' %')} points"
-    share = "no base" if is_missing(change.percent) else _signed(change.percent, "percent")
-    return f"{_signed(change.change, unit)} ({share})"
+        return f"{told.removesuffix(' %')} points"
+    share = change.percent
+    if is_missing(share):
+        return f"{told} (no base)"
+    return f"{told} ({_signed(share, quantity(share, 'percent'))})"
 
 
-def _signed(value: Number | None, unit: str) -> str:
-    text = quantity(value, unit)
+def _signed(value: Number | None, text: str) -> str:
     return f"+{text}" if value is not None and not is_missing(value) and value > 0 else text
 
 

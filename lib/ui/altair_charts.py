@@ -47,6 +47,9 @@ _TIME_UNITS = {
     "month": alt.TimeUnitParams(unit="yearmonth", utc=True),
 }
 
+_FEW, _WIDEST = 4, 72
+"""So few bars have so many pixels each: one month alone would be a wall."""
+
 _LABELS = {"month": 10, "week": 9, "day": 7, "hour": 6}
 """Labels that fit on an axis of buckets."""
 
@@ -123,7 +126,7 @@ def _over_time(chart: OverTime) -> Drawn:
     when = alt.Tooltip("own:T", timeUnit=unit, title=f"{chart.step.name} before (UTC)")
     bars: alt.Chart = (
         alt.Chart(data)
-        .mark_bar()
+        .mark_bar(size=_width(data["time"].nunique()))
         .encode(
             x=alt.X("time:O", timeUnit=unit, title=None, axis=axis),
             y=alt.Y("value:Q", title=None, axis=_amounts(chart.unit)),
@@ -176,7 +179,7 @@ def _stacks(chart: Stacks) -> Drawn:
     domain = [0, chart.most] if chart.most > 0 else [0, 1]
     bars: alt.Chart = (
         alt.Chart(data)
-        .mark_bar()
+        .mark_bar(size=_width(len(chart.buckets.keys)))
         .encode(
             x=_bucket_axis(chart.buckets),
             y=alt.Y(
@@ -265,6 +268,11 @@ def _with_line(drawn: alt.Chart, chart: OverTime | Stacks | Levels, own: alt.Too
     return alt.LayerChart(data=data.reset_index(drop=True), layer=[bars, line], height=_HEIGHT)
 
 
+def _width(bars: int) -> Any:
+    """Of each bar; many share what room there is."""
+    return _WIDEST if bars <= _FEW else alt.Undefined
+
+
 def _mark_before(steps: int) -> alt.Chart:
     """A dashed line; of a single step, which has no line, a bar's width of one."""
     line: alt.Chart = alt.Chart().mark_line(
@@ -273,7 +281,9 @@ def _mark_before(steps: int) -> alt.Chart:
         strokeWidth=1.5,
         point=alt.OverlayMarkDef(size=40, color=_BEFORE),
     )
-    stroke: alt.Chart = alt.Chart().mark_tick(color=_BEFORE, thickness=3, orient="horizontal")
+    stroke: alt.Chart = alt.Chart().mark_tick(
+        color=_BEFORE, thickness=3, orient="horizontal", size=_WIDEST
+    )
     return stroke if steps == 1 else line
 
 

@@ -59,7 +59,7 @@ def _show_card(figure: Figure) -> None:
     st.metric(
         literal(_label(figure)),
         _at_least(figure) + formats.compact(figure),
-        formats.delta(figure.delta, figure.unit) if figure.delta else None,
+        formats.delta(figure.delta, figure.unit, in_short=True) if figure.delta else None,
         delta_color="inverse" if figure.key in _DELTA_COLOURS else "off",
         delta_arrow="auto" if figure.delta and figure.delta.change else "off",
         help=literal(f"{exact} {figure.help}".strip()),

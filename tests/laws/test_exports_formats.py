@@ -141,6 +141,9 @@ def test_a_change_shows_amount_and_percent_or_that_there_was_no_base():
         == "-$2.50 (-25.0 %)"
     )
     assert formats.delta(Delta(0, 5, None, "before")) == "+5 (no base)"
+    fewer = Delta(70_000_000, -13_697_124, -19.6, "before")
+    assert formats.delta(fewer, "tokens") == "-13,697,124 (-19.6 %)"
+    assert formats.delta(fewer, "tokens", in_short=True) == "-13.7 M (-19.6 %)"
 
 
 @given(st.decimals(Decimal("-1e15"), Decimal("1e15"), places=8))
