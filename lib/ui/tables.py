@@ -22,6 +22,7 @@ from lib.ui.table_view import (
 from lib.ui.text import literal
 
 _FALLING, _RISING = "↓", "↑"
+_OPEN_FIRST = "_open_first_table"
 _LEADS = " Select a row to see it alone."
 
 
@@ -40,9 +41,12 @@ def show_tables(report: Report, prefix: str, drill: Drill) -> None:
             len(table.frame) == 1 and any(column.of in alone for column in table.columns)
         ),
     )
+    key = f"{prefix}{VIEW}table"
+    if st.session_state.pop(prefix + _OPEN_FIRST, False):
+        st.session_state[key] = filled[0].title
     tabs = st.tabs(
         [table.title for table in filled],
-        key=f"{prefix}{VIEW}table",
+        key=key,
         on_change="rerun",
         bind="query-params",
     )
@@ -197,8 +201,7 @@ def _config(column: Column, view: View, labels: dict[str, str]) -> Any:
 def _follow(drill: Drill, chosen: Chosen) -> None:
     """Narrows the page and opens the first table, which is of what the chosen row consists of."""
     if chosen:
-        st.session_state.pop(f"{drill.prefix}{VIEW}table", None)
-        st.query_params.pop(f"{drill.prefix}{VIEW}table", None)
+        st.session_state[drill.prefix + _OPEN_FIRST] = True
     drill.follow(chosen)
 
 

@@ -241,7 +241,7 @@ def test_a_click_on_a_heading_sorts_and_the_address_and_the_table_file_hold_the_
     page, orders = opened.page, []
     for way in ("↑", "↓"):
         grid(page)
-        page.get_by_test_id("stDataFrame").first.click(position={"x": 20, "y": 15})
+        page.get_by_test_id("stDataFrame").first.click(position={"x": 80, "y": 15})
         first = page.get_by_test_id("stDataFrame").first.locator("th").first
         expect(first).to_have_text(f"Project {way}")
         rows = grid(page).locator("tbody tr").all()

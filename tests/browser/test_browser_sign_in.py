@@ -174,6 +174,7 @@ def test_a_file_is_out_of_reach_without_the_right_and_after_signing_out(
     second.get_by_role("button", name="Download", exact=True).click()
     second.get_by_role("button", name="JSON", exact=True).click()
     expect(second.get_by_text("Failed to generate file")).to_be_visible()
+    second.keyboard.press("Escape")
     second.get_by_role("button", name="Refresh").click(force=True)
     expect(second.get_by_text("You have signed out")).to_be_visible()
     expect(second.get_by_text("Sources (")).to_have_count(0)

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from io import StringIO
 from typing import Any
 
@@ -68,7 +68,8 @@ def values(cells: Any) -> list[Any]:
 
 def total(amounts: Any) -> Any:
     known = [Decimal(amount) for amount in amounts if amount is not None]
-    return sum(known[1:], known[0]) if known else None
+    with localcontext(prec=200):
+        return sum(known[1:], known[0]) if known else None
 
 
 def ids_of(made: Pivot) -> list[Any]:

@@ -1,5 +1,6 @@
 """A row that is selected narrows each page, a path leads back, and nobody learns a name by it."""
 
+import re
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.pages import everything, figures, open_link, press, texts
 pytestmark = pytest.mark.usefixtures("no_settings")
 
 SINGLE_ROW = Grid.SelectionMode.SINGLE_ROW
+_HERE = re.compile(r"\*\*(Project|Model|Tenant|Workspace) ")
 OPENAI: dict[str, Any] = {"oai_period": ["2026-10-05", "2026-10-05"]}
 
 
@@ -45,7 +47,7 @@ def row_of(at: AppTest, column: str, text: str) -> int:
 def path(at: AppTest) -> list[str]:
     """The steps that lead back, and the one where the page is."""
     steps = [button.label for button in at.button if "_path_" in str(button.key)]
-    here = [one.value[2:-2] for one in at.markdown if one.value.startswith("**")]
+    here = [one.value[2:-2] for one in at.markdown if _HERE.match(one.value)]
     return [step.replace("\\", "") for step in (*steps, *here[: bool(steps)])]
 
 

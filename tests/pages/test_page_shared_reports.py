@@ -46,7 +46,7 @@ def report(at: AppTest) -> Any:
 def test_the_same_question_is_answered_by_the_same_report_and_another_by_another() -> None:
     first = session()
     assert report(session()) is report(first)
-    assert report(session(oai_compare="true")) is not report(first)
+    assert report(session(oai_compare="month-before")) is not report(first)
 
 
 def test_fetching_again_gives_a_new_report_which_those_who_come_next_share() -> None:

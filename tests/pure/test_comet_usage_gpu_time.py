@@ -98,7 +98,7 @@ async def test_durations_beyond_the_experiments_life_are_none() -> None:
     for durations in ([HOUR * 10**6] * 4, [3 * HOUR] * 4, [1e99] * 4):
         report = await report_of(series(None, durations))
         assert report.totals["gpu_hours"] is None
-        assert noted(report, "The GPU time of 1 of 1 GPUs is not known, in 1 experiments")
+        assert noted(report, "The GPU time of 1 of 1 GPUs is not known, in 1 experiment:")
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ async def test_the_known_gpus_are_summed_and_the_others_told_and_marked() -> Non
     assert report.totals["gpus_without_time"] == 1
     assert not figure_of(report, "experiments").incomplete
     assert rows_of(report)[0]["gpu_hours"] == 3.0
-    assert noted(report, "The GPU time of 1 of 2 GPUs is not known, in 1 experiments")
+    assert noted(report, "The GPU time of 1 of 2 GPUs is not known, in 1 experiment:")
     assert not noted(report, "No experiment has GPU metrics")
     whole = await report_of(series(HOURLY))
     assert not figure_of(whole, "gpu_hours").incomplete
@@ -154,7 +154,7 @@ async def test_samples_that_are_no_percentage_are_left_out_and_noted() -> None:
 
 
 async def test_samples_between_0_and_1_are_called_probable_fractions() -> None:
-    words = "All GPU samples of 1 experiments lie between 0 and 1: they are probably fractions"
+    words = "All GPU samples of 1 experiment lie between 0 and 1: they are probably fractions"
     fractions = await report_of(
         series(HOURLY, values=[0, 0.5, 1, 0.5]), series(HOURLY, name=MEMORY, values=[0.25])
     )
