@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from lib.charts import OTHER, Grid, distinct_labels, is_fractional
+from lib.charts import OTHER, Grid, distinct_labels
+from lib.quantities import counted
 from lib.reports.report import ChartSpec, Column, ColumnKind, Number, Table
 from lib.usage.exact import Exact, exact_sum, fits_int64, may_share, percent_of
 
@@ -154,8 +155,7 @@ class Pivot:
         whole = totals[TOTAL]
         every = [cell for column in self.heads for cell in _values(self.table.frame[column.key])]
         share = percent_of(most, whole) if whole is not None and may_share(every) else None
-        told = f", {share:.0f}% of all" if share is not None else ""
-        form = ",.2f" if is_fractional(self.amount.unit) else ",.0f"
+        told = f", {share:.0f} % of all" if share is not None else ""
         drawn, rows = min(len(self.table.frame), MOST_ROWS_DRAWN), len(self.table.frame)
         columns = min(len(self.heads), MOST_COLUMNS_DRAWN)
         left_out = [
@@ -169,7 +169,7 @@ class Pivot:
         part = f" Shown are {' and '.join(left_out)}." if left_out else ""
         return (
             f"{self.table.title}, {self.amount.words}: most is {label} × {head} with "
-            f"{most:{form}} {self.amount.unit}{told}.{part}"
+            f"{counted(most, self.amount.unit)}{told}.{part}"
         )
 
 

@@ -391,7 +391,7 @@ def test_the_tenant_page_opens_by_deep_link_and_its_files_agree_with_the_screen(
     record = download(page, "JSON", tmp_path)
     paper = download(page, "PDF summary", tmp_path)
     assert number(shown["Requests"]) == sum(range(1, 301))
-    assert number(shown["Input Tokens"]) == 9_000
+    assert number(shown["Input tokens"]) == 9_000
     rows = list(csv.DictReader(io.StringIO(table.read_bytes().decode("utf-8-sig"))))
     assert sum(int(row["requests"] or 0) for row in rows) == number(shown["Requests"])
     assert json.loads(record.read_text())["totals"]["requests"] == number(shown["Requests"])

@@ -151,7 +151,7 @@ def test_the_heat_map_holds_what_the_table_holds(cells: dict[Any, Any]) -> None:
 
 def test_a_sentence_names_the_largest_cell_and_its_share() -> None:
     (spec,) = crossed({("p", "a"): 30, ("p", "b"): 10, ("q", "a"): 60}, TOKENS).heat_map()
-    assert spec.alt == "Project × model, tokens: most is q × a with 60 tokens, 60% of all."
+    assert spec.alt == "Project × model, tokens: most is q × a with 60 tokens, 60 % of all."
     assert not [*crossed({("p", "a"): 30, ("p", "b"): 10}, TOKENS).heat_map()], "a single row"
 
 

@@ -155,7 +155,7 @@ OCTOBER = ("--since", "2026-10-01", "--until", "2026-10-31")
 def test_the_report_looks_like_the_table_people_know(configured: str) -> None:
     done = run("report", *OCTOBER)
     assert done.exit_code == 0, done.stderr
-    for word in ("Tenant ID", "Embedding Tokens", "Month Range", "TOTAL", "2,140", "1,070"):
+    for word in ("Tenant ID", "Embedding tokens", "Month range", "TOTAL", "2,140", "1,070"):
         assert word in done.stdout
 
 

@@ -88,9 +88,9 @@ def test_the_tenants_that_moved_most_come_first_with_what_made_them():
         for row in changes(report)
     ]
     assert told == [
-        ("acme", "both", 50, "Output Tokens", 60),
-        ("left", "gone", -9, "Input Tokens", -9),
-        ("fresh", "new", 7, "Input Tokens", 7),
+        ("acme", "both", 50, "Output tokens", 60),
+        ("left", "gone", -9, "Input tokens", -9),
+        ("fresh", "new", 7, "Input tokens", 7),
     ]
 
 

@@ -355,7 +355,7 @@ def test_charts_say_the_trend_and_leave_gaps_for_months_without_counters() -> No
     tokens, requests, top, crossed = build(SEED_ANSWER).charts
     assert tokens.alt.endswith(
         "397,000 tokens in all; most in 2026-09 (397,000); no counters in 3 of 4 months; "
-        "largest is Embedding Tokens, 54 % of all."
+        "largest is Embedding tokens, 54 % of all."
     )
     assert "up from 250 in 2026-08 to 1,890 in 2026-09" in requests.alt
     assert "abc123def456 leads with 232,000 tokens, 2 shown." in top.alt

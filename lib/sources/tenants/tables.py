@@ -15,9 +15,9 @@ METRICS: Mapping[str, Metric] = {
     metric.key: metric
     for metric in (
         Metric("requests", "Requests", "requests"),
-        Metric("input_tokens", "Input Tokens", "tokens", inside=TOTAL_TOKENS),
-        Metric("output_tokens", "Output Tokens", "tokens", inside=TOTAL_TOKENS),
-        Metric("embedding_tokens", "Embedding Tokens", "tokens", inside=TOTAL_TOKENS),
+        Metric("input_tokens", "Input tokens", "tokens", inside=TOTAL_TOKENS),
+        Metric("output_tokens", "Output tokens", "tokens", inside=TOTAL_TOKENS),
+        Metric("embedding_tokens", "Embedding tokens", "tokens", inside=TOTAL_TOKENS),
     )
 }
 """A metric that is not here is kept as a column of its own, and is in no total."""
