@@ -210,6 +210,7 @@ class Report:
         state_at: the moment whose levels it shows; None for a report that counts what happened.
         nearest: for a period without data, the nearest earlier one that has some; None where it has
             some itself, or where that is not known.
+        cautions: those notes without which the figures would be read wrong; a screen shows them there.
         money_table: key of the table whose rows are what is billed, if there is one.
         host: where the data came from, host name only; never holds a credential.
         generated_at: UTC.
@@ -227,6 +228,7 @@ class Report:
     charts: tuple[ChartSpec, ...]
     tables: tuple[Table, ...]
     notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
     host: str = ""
     demo: bool = False
     main_table: str = field(default="")

@@ -18,14 +18,15 @@ _DELTA_COLOURS = {"cost": "inverse"}
 """More of a cost is not good news; of anything else, more is just more."""
 
 
-def show_figures(figures: tuple[Figure, ...]) -> None:
-    """At most ``HEADLINE`` cards; when there are more, a table that has every figure."""
+def show_figures(figures: tuple[Figure, ...], cautions: tuple[str, ...] = ()) -> None:
+    """At most ``HEADLINE`` cards, and below them what must be known to read them right."""
     with st.container(horizontal=True, gap="small"):
         for figure in figures[:HEADLINE]:
             _show_card(figure)
     against = dict.fromkeys(figure.delta.against for figure in figures if figure.delta)
-    if against:
-        st.caption(literal(f"Changes are against {', '.join(against)}."))
+    compared = (f"Changes are against {', '.join(against)}.",) if against else ()
+    if compared or cautions:
+        st.caption(literal(" ".join((*compared, *cautions))))
 
 
 def show_all_figures(figures: tuple[Figure, ...]) -> None:

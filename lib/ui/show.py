@@ -39,13 +39,13 @@ def show_report(report: Report, prefix: str, controls: Controls) -> None:
         if report.period is not None:
             offer_earlier(prefix, report.period, report.nearest)
     if not empty:
-        show_figures(report.figures)
+        show_figures(report.figures, report.cautions)
         groups = _chart_groups(report.charts)
         _show_charts(groups[:_CHARTS_ABOVE], drill)
         show_tables(report, prefix, drill)
         show_all_figures(report.figures)
         _show_charts(groups[_CHARTS_ABOVE:], drill)
-    _show_notes(report)
+    _show_notes(report, () if empty else report.cautions)
     _show_sources(report)
 
 
@@ -136,10 +136,11 @@ def _choose(name: str, options: list[str], prefix: str) -> str | None:
     )
 
 
-def _show_notes(report: Report) -> None:
-    if report.notes:
+def _show_notes(report: Report, told: tuple[str, ...]) -> None:
+    notes = [note for note in report.notes if note not in told]
+    if notes:
         st.markdown(
-            "## About these numbers\n\n" + "\n".join(f"* {literal(note)}" for note in report.notes)
+            "## About these numbers\n\n" + "\n".join(f"* {literal(note)}" for note in notes)
         )
 
 

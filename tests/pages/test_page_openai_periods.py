@@ -95,3 +95,17 @@ def test_one_month_against_the_one_before_is_one_click(upstream: Starlette) -> N
     assert at.query_params["oai_compare"] == "month-before"
     said = texts(at.markdown).replace("\\", "")
     assert "2026-09-01 to 2026-09-30 (UTC), 30 days against 31" in said
+
+
+def test_what_changes_how_figures_are_read_stands_beside_them_once_and_in_every_file(
+    upstream: Starlette,
+) -> None:
+    at = open_page()
+    report = at.session_state["oai_shown"].report
+    assert report.cautions, "today still runs"
+    assert {*report.cautions} < {*report.notes}
+    beside, below = texts(at.caption), texts(at.markdown)
+    for caution in report.cautions:
+        assert caution in beside
+        assert caution not in below
+    assert report.notes[-1] in below

@@ -359,7 +359,7 @@ def test_charts_say_the_trend_and_leave_gaps_for_months_without_counters() -> No
     )
     assert "up from 250 in 2026-08 to 1,890 in 2026-09" in requests.alt
     assert "abc123def456 leads with 232,000 tokens, 2 shown." in top.alt
-    assert "abc123def456 × 2026-09 with 232,000 tokens, 58% of all." in crossed.alt
+    assert "abc123def456 × 2026-09 with 232,000 tokens, 58 % of all." in crossed.alt
     assert requests.chart.frame["value"].isna().tolist() == [False, False, True, True]
 
 

@@ -8,7 +8,7 @@ from lib.comparisons import days_compared, nearest_with_data
 from lib.reports.openai.charts import openai_charts
 from lib.reports.openai.comparison import changes, compared_breakdowns
 from lib.reports.openai.figures import openai_figures, openai_totals
-from lib.reports.openai.notes import openai_notes
+from lib.reports.openai.notes import openai_cautions, openai_notes
 from lib.reports.openai.pivots import openai_pivots
 from lib.reports.openai.select import OpenAISelection, select
 from lib.reports.openai.tables import BREAKDOWNS, breakdown_table, costs_table, usage_table
@@ -46,6 +46,7 @@ def build_openai_usage(
         moved = tuple(changes(breakdowns, chosen, previous, against))
     by_column = {row.dimension: table for row, table in zip(BREAKDOWNS, breakdowns, strict=True)}
     pivots = (*openai_pivots(chosen, by_column),)
+    cautions = tuple(openai_cautions(chosen, now))
     heat_maps = (spec for crossed in pivots for spec in crossed.heat_map())
     return Report(
         kind=KIND,
@@ -64,7 +65,8 @@ def build_openai_usage(
             *costs,
             usage_table(chosen),
         ),
-        notes=(*openai_notes(chosen, now), *chosen.notes, *answer.notes),
+        notes=(*cautions, *openai_notes(chosen, now), *chosen.notes, *answer.notes),
+        cautions=cautions,
         host=answer.host,
         demo=demo,
         main_table="usage",

@@ -11,21 +11,26 @@ from lib.sources.openai.tables import COSTS, DIMENSIONS, ENDPOINTS, METRICS
 _OWN_COLUMNS = ("endpoint_type", "date", "start_time")
 
 
-def openai_notes(chosen: OpenAISelection, now: datetime) -> Iterable[str]:
-    """What is provisional, left out, or not what it seems."""
-    query, usage = chosen.query, chosen.usage
-    running = query.period.end == now.date()
-    if running:
+def openai_cautions(chosen: OpenAISelection, now: datetime) -> Iterable[str]:
+    """What is provisional or not added up: without it the figures would be read wrong."""
+    period = chosen.query.period
+    if period.end == now.date():
         yield f"{now.date()} (UTC) is still running: its numbers grow until midnight UTC."
-    if query.before:
-        part = f", although {now.date()} has only run until {now:%H:%M} UTC" if running else ""
-        yield f"Changes are against {days_compared(query.period, query.before)}{part}."
-    if chosen.costs is not None and (now.date() - query.period.end).days < 3:
+    if chosen.costs is not None and (now.date() - period.end).days < 3:
         yield "Costs follow usage with a delay; those of the last three days are provisional."
     if None in chosen.currencies:
         yield "Some costs come without a currency: they are listed, but not added up."
     elif len(chosen.currencies) > 1:
         yield "Costs are in several currencies: they are listed, but not added up."
+
+
+def openai_notes(chosen: OpenAISelection, now: datetime) -> Iterable[str]:
+    """What is compared, left out, or not what it seems."""
+    query, usage = chosen.query, chosen.usage
+    if query.before:
+        running = query.period.end == now.date()
+        part = f", although {now.date()} has only run until {now:%H:%M} UTC" if running else ""
+        yield f"Changes are against {days_compared(query.period, query.before)}{part}."
     if COSTS in query.endpoints and len(query.endpoints) <= len(ENDPOINTS):
         yield "Costs are those of all endpoints: OpenAI does not split them by endpoint."
     asked = [ENDPOINTS[name] for name in query.endpoints if name in ENDPOINTS]

@@ -15,7 +15,7 @@ from lib.reports.tenants.comparison import (
     selected,
 )
 from lib.reports.tenants.figures import Earlier, tenant_figures, tokens_per_request
-from lib.reports.tenants.notes import tenant_notes
+from lib.reports.tenants.notes import tenant_cautions, tenant_notes
 from lib.reports.tenants.pivots import tenant_pivots
 from lib.reports.tenants.select import TenantSelection
 from lib.reports.tenants.tables import (
@@ -47,6 +47,7 @@ def build_tenant_usage(
     own = (*answer.statuses, *_bad_counters(chosen, answer.statuses))
     trouble = () if before is None else _bad_counters(before.chosen, answer.statuses)
     pivots = (*tenant_pivots(chosen, query),)
+    cautions = tuple(tenant_cautions(query, now))
     return Report(
         kind=KIND,
         title=TITLE,
@@ -72,7 +73,8 @@ def build_tenant_usage(
             *(crossed.table for crossed in pivots),
             data_quality_table(chosen),
         ),
-        notes=tuple(tenant_notes(chosen, now_read.tenants, answer, query, now)),
+        notes=(*cautions, *tenant_notes(chosen, now_read.tenants, answer, query, now)),
+        cautions=cautions,
         host=answer.host,
         demo=demo,
         main_table="tenants",

@@ -16,6 +16,17 @@ EXPIRY_DAYS = 90
 _NAMED = 5
 
 
+def tenant_cautions(query: TenantQuery, now: datetime) -> Iterator[str]:
+    """Whether numbers may be too low: without it the figures would be read wrong."""
+    horizon = (now - timedelta(days=EXPIRY_DAYS)).date()
+    starts = [days.start for days in (query.period, query.before) if days is not None]
+    if min(starts).replace(day=1) < horizon:
+        yield (
+            f"Counters expire about {EXPIRY_DAYS} days after their first write: "
+            f"those first written before {horizon} may be gone, and their months blank or too low."
+        )
+
+
 def tenant_notes(
     chosen: TenantSelection,
     tenants: pd.DataFrame,
@@ -34,13 +45,6 @@ def tenant_notes(
         yield f"Changes are against {against(query, now)}."
         if query.last_month == f"{now:%Y-%m}":
             yield "A tenant without a counter in the running month stands as gone until it has one."
-    horizon = (now - timedelta(days=EXPIRY_DAYS)).date()
-    starts = [days.start for days in (query.period, query.before) if days is not None]
-    if min(starts).replace(day=1) < horizon:
-        yield (
-            f"Counters expire about {EXPIRY_DAYS} days after their first write: "
-            f"those first written before {horizon} may be gone, and their months blank or too low."
-        )
     if query.top is not None and len(tenants) > query.top:
         left = len(tenants) - query.top
         yield (
