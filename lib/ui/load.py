@@ -1,7 +1,9 @@
 """Loads a report with progress, a stop button, and the last one kept until something is asked anew."""
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import Lock
 from time import monotonic
 from typing import TypeVar
 
@@ -14,6 +16,7 @@ from lib.reports.personal import hide_people
 from lib.reports.report import Report
 from lib.ui.ask import Asked, Source
 from lib.ui.page import Page
+from lib.ui.runtime import TICK_SECONDS
 
 S = TypeVar("S", bound=Source)
 Q = TypeVar("Q")
@@ -69,19 +72,48 @@ def load_report(
     stopped = st.session_state.get(f"{prefix}_stopped") == identity
     # What is on its way when somebody clears the cache is for those who asked for it
     place = None if asked.private else (page.runtime.caches.generation, identity)
-    shown = None if asked.again or stopped else _shown_to_others(page, place)
-    if shown is None:
-        begun = monotonic()
-        report = _built(page, identity, fetch, build, counted, again=asked.again)
-        hidden = report if page.visitor.may("personal") else hide_people(report)
-        shown = _Shown(identity, hidden, report.filters, begun)
-        if report.complete:
-            _show_to_others(page, place, shown)
+    with _turn(page, place):
+        shown = None if asked.again or stopped else _shown_to_others(page, place)
+        if shown is None:
+            begun = monotonic()
+            report = _built(page, identity, fetch, build, counted, again=asked.again)
+            hidden = report if page.visitor.may("personal") else hide_people(report)
+            shown = _Shown(identity, hidden, report.filters, begun)
+            if report.complete:
+                _show_to_others(page, place, shown)
     lines = page.sign_in.trail(page.settings)
     named = replace(shown.report, filters=shown.filters)
     lines.note_report(named, user=page.visitor.email or "local", page=page.entry.name)
     st.session_state[f"{prefix}_shown"] = shown
     return shown.report
+
+
+class _Turn:
+    """Of those who ask the same, one at a time: the others then find the report made."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+
+
+@contextmanager
+def _turn(page: Page, place: Hashable) -> Iterator[None]:
+    """Waits while somebody else builds what answers the same question.
+
+    Reports are built by one thread each, and Python runs one at a time: fifty people who arrive
+    together would make fifty of the same, each fifty times as slow.
+    """
+    if place is None:
+        yield
+        return
+    turn = page.runtime.turns.setdefault(place, _Turn())
+    waiting = st.empty()
+    while not turn.lock.acquire(timeout=TICK_SECONDS):
+        waiting.caption("Somebody else asks the same; their answer comes here, too …")
+    waiting.empty()
+    try:
+        yield
+    finally:
+        turn.lock.release()
 
 
 def _shown_to_others(page: Page, place: Hashable) -> _Shown | None:

@@ -62,6 +62,8 @@ class Runtime:
         self.caches = Caches()
         self.shown: WeakValueDictionary[Hashable, object] = WeakValueDictionary()
         """Reports by the caches' generation and their question, as long as any session shows them."""
+        self.turns: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
+        """Who builds one of these just now, by the same."""
 
     def client(self, source: ApiSource) -> ApiClient:
         """The client of a source, made once."""

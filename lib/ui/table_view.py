@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isclose
+from threading import Lock
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pandas as pd
+from cachetools import LRUCache
 
 from lib.charts import distinct_labels
 from lib.exports.formats import cell
@@ -17,6 +20,8 @@ ROWS = 20
 """Rows of one page: with their heading and TOTAL they fit a laptop's screen."""
 
 _TEXTS = ("text", "list")
+
+_lock = Lock()
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,10 @@ class Seen:
     ids: tuple[Mapping[Any, object], ...] = ()
 
 
+_kept: LRUCache[tuple[int, str, View], tuple[ref[Table], Seen]] = LRUCache(500)
+"""What people saw last, by table, words and view; an id may be of another table by now."""
+
+
 def offered_columns(table: Table) -> dict[str, str]:
     """Key and label of every column that holds anything; no label twice."""
     labels = {column.key: column.label for column in table.columns}
@@ -72,10 +81,12 @@ def matching(table: Table, find: str) -> pd.DataFrame:
     Columns that are hidden count, too: people look for ids.
     """
     words = find.casefold().split()
+    if not words:
+        return table.frame
     texts = [
         _folded(table.frame[column.key].fillna(column.missing or pd.NA))
         for column in table.columns
-        if words and column.kind in _TEXTS
+        if column.kind in _TEXTS
     ]
     keep = np.full(len(table.frame), True)
     for word in words:
@@ -86,8 +97,26 @@ def matching(table: Table, find: str) -> pd.DataFrame:
     return table.frame[keep]
 
 
-def see(table: Table, matched: pd.DataFrame, view: View) -> Seen:
-    """One page of the rows that match, with TOTAL of all rows and, of fewer, what they add up to."""
+def see(table: Table, find: str, matched: pd.DataFrame, view: View) -> Seen:
+    """One page of the rows that match, with TOTAL of all rows and, of fewer, what they add up to.
+
+    Made once for all who see the same of a table: most people see its first page.
+
+    Args:
+        find: the words that ``matched`` was found by.
+    """
+    key = id(table), find, view
+    with _lock:
+        of, kept = _kept.get(key, (None, None))
+    if kept is not None and of is not None and of() is table:
+        return kept
+    seen = _see(table, matched, view)
+    with _lock:
+        _kept[key] = ref(table), seen
+    return seen
+
+
+def _see(table: Table, matched: pd.DataFrame, view: View) -> Seen:
     by_key = {column.key: column for column in table.columns}
     columns = tuple(by_key[key] for key in offered_columns(table) if key not in view.hidden)
     if view.sort in by_key:

@@ -71,7 +71,7 @@ def _show_table(report: Report, table: Table, prefix: str, drill: Drill) -> None
     keys = {label: column for column, label in labels.items()}
     label, _, way = order.rpartition(" ")
     view = View(keys.get(label, ""), way == _FALLING, _page(len(matched), turn), hidden)
-    seen = see(table, matched, view)
+    seen = see(table, words, matched, view)
     leads = [drill.to(ids) for ids in seen.ids]
     caption.caption(_count(table, len(matched)) + (_LEADS if any(leads) else ""))
     with grid:

@@ -47,7 +47,7 @@ def ways(report: Report, controls: Sequence[Control[Any, Any]]) -> Iterator[Way]
         ids = [
             of
             for page in range(1, pages(len(table.frame)) + 1)
-            for of in see(table, table.frame, View(page=page)).ids
+            for of in see(table, "", table.frame, View(page=page)).ids
         ]
         for of, row in zip(ids, table.frame.to_dict("records"), strict=True):
             if chosen := narrowed(controls, of, nothing):

@@ -1,10 +1,15 @@
 """Sessions with the same question share one report, as far as their people may see the same."""
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
+from weakref import WeakValueDictionary
 
 import pytest
 from starlette.applications import Starlette
@@ -15,6 +20,7 @@ from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
 from lib.reports.openai.build import build_openai_usage
 from lib.reports.report import Report
+from lib.ui.load import _turn
 from lib.ui.runtime import runtime
 from tests.support.comet_page import Served, saved
 from tests.support.pages import everything, open_link, press
@@ -168,3 +174,23 @@ def test_what_a_typed_key_brought_is_shown_to_nobody_who_typed_another(
     nobody = session()
     assert "oai_shown" not in nobody.session_state
     assert KEY not in everything(stranger) + everything(nobody)
+
+
+def test_who_asks_while_somebody_builds_the_same_waits_and_others_do_not() -> None:
+    page: Any = SimpleNamespace(runtime=SimpleNamespace(turns=WeakValueDictionary()))
+    building, together = [0], Barrier(2, timeout=10)
+
+    def build_the_same(_: int) -> int:
+        with _turn(page, "one question"):
+            building[0] += 1
+            time.sleep(0.02)  # as long as it takes; nobody else may come in meanwhile
+            here, building[0] = building[0], building[0] - 1
+        return here
+
+    def build(question: str) -> None:
+        with _turn(page, question):
+            together.wait()  # breaks unless both are here at once
+
+    with ThreadPoolExecutor(4) as people:
+        assert [*people.map(build_the_same, range(4))] == [1, 1, 1, 1]
+        assert [*people.map(build, ("a question", "another"))] == [None, None]

@@ -85,12 +85,12 @@ def test_the_rows_in_view_tell_their_ids_in_the_order_shown_and_sums_tell_none()
         }
     ).astype({"project_name": "str", "project_id": "str"})
     table = Table("by_project", "By project", frame, columns, {"cost": Decimal(6)})
-    seen = see(table, matching(table, ""), View("cost", falling=True))
+    seen = see(table, "", matching(table, ""), View("cost", falling=True))
     told = [narrowed((control("projects", "project"),), ids, {"projects": []}) for ids in seen.ids]
     assert told == [{"projects": ["p-2"]}, {}, {"projects": ["p-1"]}]
     assert len(seen.text) == len(seen.ids) + seen.sums
     records = Table("usage", "Usage", frame, columns, records=True)
-    assert not any(see(records, matching(records, ""), View()).ids)
+    assert not any(see(records, "", matching(records, ""), View()).ids)
 
 
 def test_only_bars_that_lead_somewhere_can_be_clicked_under_a_line_of_what_was_before_too() -> None:

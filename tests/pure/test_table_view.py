@@ -53,7 +53,7 @@ def shown(seen: Seen, key: str) -> list[str]:
 
 
 def seen(of: Table, find: str = "", **view: Any) -> Seen:
-    return see(of, matching(of, find), View(**view))
+    return see(of, find, matching(of, find), View(**view))
 
 
 def test_cells_read_as_on_paper_and_total_stands_below_its_columns() -> None:
