@@ -135,10 +135,8 @@ def several(
     def draw() -> list[str]:
         given = st.query_params.get_all(key)
         known = [value for value in dict.fromkeys(given) if value in options]
-        if key not in st.session_state:
-            st.session_state[key] = known if known or given == [""] else list(default)
-        else:
-            st.session_state[key] = st.session_state[key]
+        opened = known if known or given == [""] else list(default)
+        st.session_state[key] = st.session_state.get(key, opened)  # each time, as in _keep
         chosen: list[str] = st.multiselect(
             label,
             list(options),

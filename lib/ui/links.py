@@ -139,7 +139,12 @@ def copy_link(prefix: str, controls: Controls, question: object) -> None:
         if control.moving is not None and (instead := control.moving(question))
     }
     names = [instead.label for instead in moving.values() if instead.label]
-    copy_button("Copy link", _link({**state, **view}), key=f"{prefix}_copy_link")
+    copy_button(
+        "Copy link",
+        _link({**state, **view}),
+        refused="This browser lets no page copy. Take the link from Links.",
+        key=f"{prefix}_copy_link",
+    )
     with st.popover("Links", icon=":material/link:"):
         st.caption("Opens this page with the same choices, for whoever may open it.")
         if names:

@@ -52,10 +52,14 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 
 @pytest.fixture
 def asking(app: Dashboard, browser: Browser) -> Iterator[Asking]:
+    """At the first page, once it has its numbers."""
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
     context.set_default_timeout(60_000)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    yield Asking(context.new_page())
+    page = context.new_page()
+    page.goto(f"{app.url}/{ENTRIES[0].name}")
+    loaded(page)
+    yield Asking(page)
     context.close()
 
 
@@ -67,11 +71,9 @@ def tells(page: Page, *labels: str) -> None:
 
 
 def test_what_a_project_cost_last_month_by_model_as_a_file_and_a_link_takes_four_choices(
-    app: Dashboard, asking: Asking, tmp_path: Path
+    asking: Asking, tmp_path: Path
 ) -> None:
     page = asking.page
-    page.goto(f"{app.url}/openai_usage")
-    loaded(page)
     asking.choose_period("Last month")
     loaded(page)
     expect(page.get_by_role("tab", selected=True)).to_have_text("By project")
@@ -94,12 +96,8 @@ def test_what_a_project_cost_last_month_by_model_as_a_file_and_a_link_takes_four
     expect(other.locator(".st-key-oai_path")).to_contain_text(f"Project {project}")
 
 
-def test_which_tenants_grew_most_this_month_takes_one_choice(
-    app: Dashboard, asking: Asking
-) -> None:
+def test_which_tenants_grew_most_this_month_takes_one_choice(asking: Asking) -> None:
     page = asking.page
-    page.goto(f"{app.url}/openai_usage")
-    loaded(page)
     asking.choose(page.get_by_test_id("stSidebarNav").get_by_role("link", name="Tenant usage"))
     loaded(page)
     expect(page.get_by_role("tab", selected=True)).to_have_text("Changes")
@@ -107,12 +105,8 @@ def test_which_tenants_grew_most_this_month_takes_one_choice(
     assert asking.choices == 1
 
 
-def test_which_licensed_users_are_inactive_takes_two_choices(
-    app: Dashboard, asking: Asking
-) -> None:
+def test_which_licensed_users_are_inactive_takes_two_choices(asking: Asking) -> None:
     page = asking.page
-    page.goto(f"{app.url}/openai_usage")
-    loaded(page)
     asking.choose(page.get_by_test_id("stSidebarNav").get_by_role("link", name="Comet chargeback"))
     loaded(page)
     asking.choose(page.get_by_role("tab", name="Reclaim", exact=True))
@@ -141,11 +135,8 @@ def test_gpu_hours_by_workspace_of_last_quarter_on_paper_take_three_choices(
     assert asking.choices == 3
 
 
-def test_the_answer_is_on_a_laptops_screen_before_anybody_scrolls(
-    app: Dashboard, asking: Asking
-) -> None:
+def test_the_answer_is_on_a_laptops_screen_before_anybody_scrolls(asking: Asking) -> None:
     page = asking.page
-    page.goto(f"{app.url}/{ENTRIES[0].name}")
     for entry in ENTRIES:
         turn_to(page, entry)
         loaded(page)

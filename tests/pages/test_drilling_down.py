@@ -127,16 +127,19 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Any:
         yield served
 
 
+def first_project(at: AppTest) -> list[str]:
+    """Workspace, project and experiments of the first row of the open table."""
+    grid = next(one for one in at.dataframe if "_grid_" in one.proto.id)
+    return [grid.value[key][0] for key in ("workspace", "project", "experiments")]
+
+
 def test_a_project_of_experiments_leads_back_to_its_workspace_and_to_all_that_were_chosen(
     lab: Lab,
 ) -> None:
     places = lab.workspaces
     at = open_link("comet_usage", cmu_workspaces=places, cmu_view_table="By project").run()
     assert path(at) == []
-    grid = next(one for one in at.dataframe if "_grid_" in one.proto.id)
-    workspace, project, runs = (
-        grid.value[key][0] for key in ("workspace", "project", "experiments")
-    )
+    workspace, project, runs = first_project(at)
     at = select(at, 0)
     assert in_address(at, "cmu_projects") == [f"{workspace}/{project}"]
     assert figures(at)["Experiments"] == runs
@@ -154,10 +157,7 @@ def test_a_visitor_who_may_not_know_people_follows_pseudonyms_and_learns_no_name
     monkeypatch.setattr("lib.access.sign_in.LOCAL", Visitor("viewer"))
     hidden = [pseudonym(name, "workspace") for name in lab.workspaces]
     at = open_link("comet_usage", cmu_workspaces=hidden, cmu_view_table="By project").run()
-    grid = next(one for one in at.dataframe if "_grid_" in one.proto.id)
-    workspace, project, runs = (
-        grid.value[key][0] for key in ("workspace", "project", "experiments")
-    )
+    workspace, project, runs = first_project(at)
     at = select(at, 0)
     assert in_address(at, "cmu_projects") == [f"{workspace}/{project}"]
     assert figures(at)["Experiments"] == runs

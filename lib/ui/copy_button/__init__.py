@@ -23,19 +23,18 @@ _MANIFEST = ComponentManifest("ai_usage", "1", [_PART])
 _NAME = f"{_MANIFEST.name}.{_PART.name}"
 
 
-def copy_button(label: str, text: str, *, key: str) -> None:
+def copy_button(label: str, text: str, *, refused: str, key: str) -> None:
     """A button that puts a text into the clipboard, and says so.
-
-    Where a browser offers no clipboard, as on plain http, it says that instead.
 
     Args:
         text: data, never markup.
+        refused: what it says where a browser offers no clipboard, as on plain http.
     """
     manager = get_bidi_component_manager()
     if manager.get_component_asset_root(_NAME) is None:
         manager.register_from_manifest(_MANIFEST, _FOLDER.parent)
-    words = {"done": "Copied.", "refused": "This browser lets no page copy. Take it from Links."}
-    _component()(key=key, data={"label": label, "text": text, **words}, width="content")
+    words = {"label": label, "done": "Copied.", "refused": refused}
+    _component()(key=key, data={"text": text, **words}, width="content")
 
 
 @cache
