@@ -67,7 +67,8 @@ def test_the_pdf_carries_the_numbers_of_the_report_and_each_page_says_what_it_is
         if abs(value) >= 1:
             # The second one for half cents, which round up
             amounts = (abs(value), abs(value) + Decimal("0.001"))
-            assert any(f"{amount:,.2f}" in text for amount in amounts)
+            left_out = not detail and "morecolumn" in text  # a summary says what does not fit
+            assert left_out or any(f"{amount:,.2f}" in text for amount in amounts)
     for value in frame["day"].dropna():
         assert value.isoformat() in text or "morecolumn" in text, "what does not fit is said"
     for figure in made.figures:

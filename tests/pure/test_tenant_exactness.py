@@ -1,6 +1,6 @@
 """Counters of any size: totals, sentences of charts and files keep every digit."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib.reports.report import Report
@@ -48,12 +48,14 @@ def test_two_months_that_differ_by_one_request_are_not_the_same() -> None:
         max_size=12,
     )
 )
+@example({("a", "input_tokens", MONTHS[0]): 1})
 def test_the_sentence_of_a_chart_is_of_the_tables_sums(
     counters: dict[tuple[str, str, str], int],
 ) -> None:
     report = build(answer_of(counters))
     sentence = alt(report, "tokens_by_kind")
-    assert f"{sum(counters.values()):,} tokens in all" in sentence
+    whole = sum(counters.values())
+    assert f"{whole:,} {'token' if whole == 1 else 'tokens'} in all" in sentence
     assert report.totals["total_tokens"] == sum(counters.values())
     sums = {row["month"]: row["total_tokens"] for row in rows_of(report, "by_month")}
     known = {month: value for month, value in sums.items() if value is not None}
