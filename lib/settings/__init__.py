@@ -5,6 +5,7 @@ import re
 import ssl
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -222,9 +223,16 @@ def _shell_lines(path: Path) -> dict[str, str | None]:
 def _secrets(path: Path) -> dict[str, object]:
     """Top-level entries of one of Streamlit's secrets files; none when there is no such file."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        file = path.stat()
+        return _parsed(path, file.st_mtime_ns, file.st_size, file.st_ino)
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError):
         # The library's message quotes the line, which may hold a secret.
         raise SettingsError(path.name, "cannot be read as TOML.", "Correct the file.") from None
+
+
+@lru_cache(maxsize=4)
+def _parsed(path: Path, *_version: int) -> dict[str, object]:
+    """A TOML file, read anew when it is another one: every run of a page asks for it."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -8,6 +8,7 @@ from weakref import finalize
 import altair as alt
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from lib.charts import (
     MOST_COLOURS,
@@ -54,8 +55,8 @@ _LABELS = {"month": 10, "week": 9, "day": 7, "hour": 6}
 """Labels that fit on an axis of buckets."""
 
 
-Drawing = tuple[pd.DataFrame, dict[str, Any]]
-"""Data and what Vega-Lite shall make of them."""
+Drawing = tuple[pa.Table, dict[str, Any]]
+"""Data, as Streamlit sends them, and what Vega-Lite shall make of them."""
 
 Drawn = alt.Chart | alt.LayerChart
 
@@ -71,8 +72,8 @@ _drawings: dict[tuple[int, frozenset[str]], Drawing] = {}
 def drawing(chart: Chart, leading: frozenset[str] = frozenset()) -> Drawing:
     """``altair_chart`` taken apart, once per chart: every click of everybody shows all of them.
 
-    Altair checks each drawing against its schema, which took longer than the rest of a page. The
-    tests do that.
+    Altair checks each drawing against its schema, which took longer than the rest of a page; the
+    tests do that. Streamlit would turn a frame into Arrow on every run.
 
     Args:
         leading: labels of bars that can be clicked.
@@ -92,7 +93,7 @@ def drawing(chart: Chart, leading: frozenset[str] = frozenset()) -> Drawing:
                 drawn_part.pop(part, None)
         if leading:
             data = _let_click(data, spec, LABELS_IN[type(chart)], leading)
-        _drawings[key] = data, spec
+        _drawings[key] = pa.Table.from_pandas(data, preserve_index=False), spec
         finalize(chart, _drawings.pop, key, None)
     return _drawings[key]
 

@@ -30,6 +30,7 @@ from lib.sources.comet.chargeback.files import LARGEST_FILE
 from lib.ui.forged import ForgedInputs
 from lib.ui.headers import headers
 from lib.ui.page import ENTRIES
+from lib.ui.provider import share_certificates
 from lib.ui.sign_in import auth_section, doorman_present
 from lib.ui.small_pages import ask_once, not_everywhere, provider_is_down
 
@@ -51,6 +52,7 @@ class Doorman:
         self._budgets = UploadBudgets(_is_held)
         self._forged = ForgedInputs()
         doorman_present.set()
+        share_certificates()
         try:  # before the first request: uvicorn's access lines repeat links
             configure_logs(load_settings().loguru_level, as_json=bool(auth_section()))
         except SettingsError:

@@ -1,13 +1,15 @@
 """A Report on the screen: figures, charts, tables, notes and what is missing."""
 
 from copy import deepcopy
+from functools import lru_cache
 from itertools import groupby
 
-import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from lib.exports import formats
 from lib.reports.report import ChartSpec, Report
+from lib.status import SourceStatus
 from lib.ui.altair_charts import CLICKED, LABELS_IN, drawing
 from lib.ui.drill import Chosen, Drill
 from lib.ui.figures import show_all_figures, show_figures
@@ -46,7 +48,7 @@ def show_report(report: Report, prefix: str, controls: Controls) -> None:
         show_all_figures(report.figures)
         _show_charts(groups[_CHARTS_ABOVE:], drill)
     _show_notes(report, () if empty else report.cautions)
-    _show_sources(report)
+    _show_sources(report.sources)
 
 
 def _show_standing(report: Report) -> None:
@@ -116,8 +118,9 @@ def _leads(spec: ChartSpec, drill: Drill) -> dict[str, Chosen]:
     """What a click on each label chooses; labels that lead nowhere are left out."""
     if spec.stands_for is None or type(spec.chart) not in LABELS_IN:
         return {}
-    rows = spec.stands_for.to_dict("records")
-    leads = {str(ids["label"]): drill.to(ids) for ids in rows}
+    rows = zip(*(spec.stands_for[column] for column in spec.stands_for), strict=True)
+    ids = [dict(zip(spec.stands_for, row, strict=True)) for row in rows]
+    leads = {str(of["label"]): drill.to(of) for of in ids}
     return {label: chosen for label, chosen in leads.items() if chosen}
 
 
@@ -144,20 +147,29 @@ def _show_notes(report: Report, told: tuple[str, ...]) -> None:
         )
 
 
-def _show_sources(report: Report) -> None:
+def _show_sources(sources: tuple[SourceStatus, ...]) -> None:
+    with st.expander(f"Sources ({len(sources)})", icon=":material/database:"):
+        st.dataframe(_answers(sources), hide_index=True, alt="How each source answered")
+
+
+@lru_cache(maxsize=100)
+def _answers(sources: tuple[SourceStatus, ...]) -> pa.Table:
+    """A row for each source, made once for all who look at a report."""
+    columns = ("Source", "Status", "As of (UTC)", "Rows", "Detail")
     rows = [
-        {
-            "Source": source.name,
-            "Status": source.status,
-            "As of (UTC)": formats.moment(source.as_of),
-            "Rows": source.rows,
-            "Detail": " ".join(filter(None, (source.detail, source.remedy))) or None,
-        }
-        for source in report.sources
-    ]
-    with st.expander(f"Sources ({len(rows)})", icon=":material/database:"):
-        st.dataframe(
-            pd.DataFrame(rows).astype({"Rows": "Int64"}),
-            hide_index=True,
-            alt="How each source answered",
+        (
+            source.name,
+            source.status,
+            formats.moment(source.as_of),
+            source.rows,
+            " ".join(filter(None, (source.detail, source.remedy))) or None,
         )
+        for source in sources
+    ]
+    types = {"Rows": pa.int64()}
+    return pa.table(
+        {
+            name: pa.array([row[place] for row in rows], types.get(name, pa.string()))
+            for place, name in enumerate(columns)
+        }
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isclose
 from threading import Lock
 from typing import Any
@@ -9,6 +10,7 @@ from weakref import ref
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from cachetools import LRUCache
 
 from lib.charts import distinct_labels
@@ -58,6 +60,11 @@ class Seen:
     rows: int
     sums: int
     ids: tuple[Mapping[Any, object], ...] = ()
+
+    @cached_property
+    def arrow(self) -> pa.Table:
+        """``text`` as Streamlit sends it, which it would make of a frame on every run."""
+        return pa.Table.from_pandas(self.text, preserve_index=False)
 
 
 _kept: LRUCache[tuple[int, str, View], tuple[ref[Table], Seen]] = LRUCache(500)

@@ -178,7 +178,7 @@ def _draw(
             follow(leads[row] if row < len(leads) else {})  # sums lead nowhere
 
     st.dataframe(
-        seen.text,
+        seen.arrow,
         hide_index=True,
         column_config={column.key: _config(column, view, labels) for column in seen.columns},
         key=key,

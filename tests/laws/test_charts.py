@@ -238,7 +238,7 @@ def test_a_drawing_is_what_altair_makes_of_a_chart_with_its_data_apart() -> None
     ranking = Ranking(pd.DataFrame({"label": ["a", "b"], "value": [1.0, 2.0]}), "USD")
     data, spec = drawing(ranking)
     whole = altair_chart(ranking).to_dict()  # checks it against the schema
-    assert [whole["datasets"][whole["data"]["name"]]] == [data.to_dict("records")]
+    assert [whole["datasets"][whole["data"]["name"]]] == [data.to_pylist()]
     assert spec == {key: part for key, part in whole.items() if key not in _OF_DATA_AND_THEME}
 
 

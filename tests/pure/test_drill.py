@@ -98,11 +98,12 @@ def test_only_bars_that_lead_somewhere_can_be_clicked_under_a_line_of_what_was_b
     assert isinstance(stacks, Stacks)
     label = stacks.series[0]
     plain = drawing(stacks)
-    data, spec = drawing(stacks, frozenset({label}))
+    table, spec = drawing(stacks, frozenset({label}))
+    data = table.to_pandas()
     assert {*data.loc[data["leads"], "series"]} == {label}
     assert spec["params"][0]["select"]["fields"] == ["series"]
     assert "params" not in plain[1]
-    assert "leads" not in plain[0]
+    assert "leads" not in plain[0].column_names
     before = pd.DataFrame({"bucket": stacks.buckets.keys, "own": "x", "value": 1.0})
     layered = Stacks(stacks.frame, stacks.buckets, stacks.series, stacks.unit, 9.0, before)
     _, spec = drawing(layered, frozenset({label}))
@@ -138,4 +139,4 @@ def test_a_bar_of_sums_stands_for_nothing_and_cannot_be_clicked() -> None:
     bars = Ranking(pd.DataFrame({"label": ["A", OTHER], "value": [2.0, 1.0]}), "tokens")
     told = ids_behind({"p-1": "A"}, "project_id")
     assert told.to_dict("records") == [{"label": "A", "project_id": "p-1"}]
-    assert drawing(bars, frozenset({"A"}))[0]["leads"].tolist() == [True, False]
+    assert drawing(bars, frozenset({"A"}))[0]["leads"].to_pylist() == [True, False]
