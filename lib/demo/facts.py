@@ -146,7 +146,7 @@ class Diary:
         for lane in self.lanes:
             busy = rng.random() < (0.62 if weekend and lane.office else 0.86)
             if busy and lane.first <= number * DAY < lane.last:
-                for _ in range(rng.choice((1, 2, 2, 3, 4))):
+                for _ in range(rng.choice((1, 1, 2))):
                     moment = number * DAY + 60 * minute_of(rng, lane)
                     fact = Fact(moment, labels_of(rng, lane), amounts_of(rng, lane, volume))
                     events.setdefault(lane.endpoint, []).append(fact)
@@ -258,7 +258,7 @@ def labels_of(rng: random.Random, lane: Lane) -> tuple[Label, ...]:
 
 def amounts_of(rng: random.Random, lane: Lane, volume: float) -> tuple[int, ...]:
     """Amounts of one event, in the order of ``METRICS``."""
-    requests = 1 + int(rng.lognormvariate(3.6, 0.8) * volume * lane.size)
+    requests = 1 + int(rng.lognormvariate(4.2, 0.8) * volume * lane.size)
     if lane.endpoint in ("completions", "decisions"):
         return tokens_of(rng, str(lane.labels[3]), requests)
     return SIMPLE_AMOUNTS[lane.endpoint](rng, requests)
