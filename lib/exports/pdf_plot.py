@@ -18,6 +18,9 @@ BAR_HEIGHT, LEAST_BAR_HEIGHT = 5.6, LINE
 _FILLED = 0.86
 """Part of its place that a bar takes."""
 
+_WIDEST_BAR = 18.0
+"""Millimetres: one month alone would be a wall."""
+
 _MOST_DOTS = 80
 """On longer lines only points without neighbours are marked: the line shows all others."""
 
@@ -144,15 +147,19 @@ def _draw_places(page: Paper, plot: Plot, box: Box) -> None:
 
 
 def _draw_bars(page: Paper, plot: Plot, box: Box) -> None:
-    slot = box.width / max(len(plot.places), 1)
+    slot, width = box.width / max(len(plot.places), 1), _bar_width(plot, box)
     colours = plot.colours
     for series, parts in groupby(plot.parts(), key=lambda part: part.series):
         page.set_fill_color(colours[series])
         for part in parts:
             low, high = plot.share(part.low), plot.share(part.high)
-            left = box.left + (part.place + (1 - _FILLED) / 2) * slot
+            left = box.left + (part.place + 0.5) * slot - width / 2
             top = box.bottom - high * box.height
-            page.rect(left, top, slot * _FILLED, (high - low) * box.height, style="F")
+            page.rect(left, top, width, (high - low) * box.height, style="F")
+
+
+def _bar_width(plot: Plot, box: Box) -> float:
+    return min(box.width / max(len(plot.places), 1) * _FILLED, _WIDEST_BAR)
 
 
 def _draw_lines(page: Paper, plot: Plot, box: Box, colours: Sequence[str]) -> None:
@@ -172,7 +179,7 @@ def _draw_lines(page: Paper, plot: Plot, box: Box, colours: Sequence[str]) -> No
             if len(points) > 1:
                 page.polyline(points)
             if len(plot.places) == 1:  # no line: one as wide as a bar
-                (_, y), half = points[0], slot * _FILLED / 2
+                (_, y), half = points[0], _bar_width(plot, box) / 2
                 page.line(box.left + slot / 2 - half, y, box.left + slot / 2 + half, y)
             elif len(points) == 1 or len(plot.places) <= _MOST_DOTS:
                 for x, y in points:

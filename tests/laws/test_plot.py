@@ -4,10 +4,12 @@ import io
 import re
 from datetime import date
 from math import isclose
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from fpdf import FPDF
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pypdf import PdfReader
@@ -222,3 +224,23 @@ def test_what_was_before_is_a_line_on_the_scale_of_the_bars() -> None:
     assert plot.marks[-1] >= 9
     assert plot.before.marks == plot.marks
     assert "dashed: before" in text_of(Stacks(frame, MONTHS, ("a",), "hours", 9.0, before))
+
+
+@pytest.mark.parametrize("months", [1, 2, 12])
+def test_a_few_bars_are_no_walls(months: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    bars = []
+    draw = FPDF.rect
+
+    def noted(page: FPDF, x: float, y: float, w: float, h: float, **how: Any) -> None:
+        if h > 20:  # no card and no line
+            bars.append(w)
+        draw(page, x, y, w, h, **how)
+
+    keys = KEYS[:months]
+    frame = frame_of({(key, "a"): 5.0 for key in keys})
+    chart = Stacks(frame, Buckets(keys, "month"), ("a",), "USD", 5.0)
+    monkeypatch.setattr(FPDF, "rect", noted)
+    text_of(chart)
+    assert len(bars) == months
+    assert max(bars) <= 18
+    assert months < 12 or min(bars) > 8
