@@ -60,15 +60,6 @@ def compared(name: str, period: Period | None) -> Period | None:
     return None if period is None else COMPARISONS[name].before(period)
 
 
-def nearest_with_data(
-    period: Period, before: Period | None, *, is_empty: bool, before_is_empty: bool
-) -> Period | None:
-    """The period compared with, where it has data, ends the day before, and the period has none."""
-    if before is None or not is_empty or before_is_empty:
-        return None
-    return before if before.end + timedelta(days=1) == period.start else None
-
-
 def days_compared(period: Period, before: Period) -> str:
     """The days compared with, in words that follow "against"; uneven numbers of days are said."""
     if before.days == period.days:

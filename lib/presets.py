@@ -90,13 +90,29 @@ def step(period: Period, unit: Unit, by: Literal[-1, 1], today: date) -> Period 
     return moved if EARLIEST <= moved.start <= today else None
 
 
-def reaching(period: Period, day: date, today: date) -> Period:
-    """The period stepped back, by its unit, until it holds an earlier day."""
+def nearest(period: Period, days: Iterable[date], today: date) -> Period | None:
+    """The period stepped, by its unit, until it holds the nearest of some days; None where there is none.
+
+    Args:
+        days: until today; those of the period itself are left out.
+    """
+    away = {
+        day: max((period.start - day).days, (day - period.end).days)
+        for day in days
+        if day < period.start or day > period.end
+    }
+    if not away:
+        return None
+    there = _reaching(period, min(away, key=lambda day: (away[day], day)), today)
+    return there if there.start >= EARLIEST else None
+
+
+def _reaching(period: Period, day: date, today: date) -> Period:
     unit = unit_of(period, today)
     if unit != "days":
         return _around(day, unit, today)
-    move = timedelta(days=-(-(period.start - day).days // period.days) * period.days)
-    return Period(period.start - move, period.end - move)
+    move = timedelta(days=(day - period.start).days // period.days * period.days)
+    return Period(period.start + move, min(period.end + move, today))
 
 
 def _around(day: date, unit: Unit, today: date, by: int = 0) -> Period:

@@ -184,6 +184,7 @@ def provenance(report: Report) -> tuple[tuple[str, str], ...]:
     days = f", {period.days:,} day{'s' if period.days > 1 else ''}" if period else ""
     lines = (
         ("Period", f"{period}{days}" if period else ""),
+        ("Nearest data", f"{report.nearest}" if report.nearest else ""),
         ("State at", moment(report.state_at) if report.state_at else ""),
         ("Source", visible(report.host)),
         ("Generated", moment(report.generated_at)),

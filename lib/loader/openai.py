@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import httpx
 import pandas as pd
@@ -16,7 +16,7 @@ from lib.loader.buckets import BucketLoad, FetchedBucket, SeriesAnswer
 from lib.loader.openai_filters import check_filters
 from lib.loader.openai_status import cost_notes, directory_statuses, series_status
 from lib.loader.progress import Progress
-from lib.periods import Period
+from lib.periods import EARLIEST, Period, from_epoch
 from lib.sources.openai import NAME
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import costs_frame, usage_frame
@@ -79,7 +79,10 @@ async def load_openai(
         answer = replace(answer, statuses=(*answer.statuses, failed))
     else:
         answer = replace(answer, previous=earlier)
-    return check_filters(query, answer, names.result())
+    answer = check_filters(query, answer, names.result())
+    if answer.is_empty and not query.filtered_dimensions() and COSTS in query.endpoints:
+        answer = replace(answer, days_nearby=await load.days_nearby(query.period))
+    return answer
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,20 @@ class _Load:
             return await self.period(query, before, names)
         except SourceError as error:
             return error
+
+    async def days_nearby(self, period: Period) -> tuple[date, ...]:
+        """The last day before and the first after that cost anything, as far as one request each tells."""
+        series = Series(COSTS, (), COSTS_WIDTH)
+        day, far, today = timedelta(days=1), timedelta(days=series.limit), self.now.date()
+        first, last = max(EARLIEST, period.start - far), min(today, period.end + far)
+        sides = [(first, period.start - day, max), (period.end + day, last, min)]
+        days = []
+        for start, end, closest in sides:
+            if start <= end:
+                answer = await self._series(series, Period(start, end))
+                starts = [bucket.start for bucket in answer.buckets if bucket.rows]
+                days += [from_epoch(closest(starts)).date()] if starts else []
+        return tuple(days)
 
     async def _series(self, series: Series, period: Period) -> SeriesAnswer[Series]:
         load = BucketLoad(self.client.scope, self.caches, self.now, self.progress, self._window)

@@ -124,6 +124,7 @@ async def load_tenants(
         ),
         (),
         source.host,
+        counters.months,
     )
 
 

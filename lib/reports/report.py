@@ -208,8 +208,8 @@ class Report:
         totals: the control totals of the JSON form; None where a total cannot be known.
         period: the days that are counted; None for a report of no period.
         state_at: the moment whose levels it shows; None for a report that counts what happened.
-        nearest: for a period without data, the nearest earlier one that has some; None where it has
-            some itself, or where that is not known.
+        nearest: for a period without data, the nearest one that has some; None where it has some
+            itself, or where that is not known.
         cautions: those notes without which the figures would be read wrong; a screen shows them there.
         money_table: key of the table whose rows are what is billed, if there is one.
         host: where the data came from, host name only; never holds a credential.

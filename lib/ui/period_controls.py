@@ -80,8 +80,8 @@ def show_days(prefix: str, days: Period) -> None:
     st.session_state[f"{prefix}_days"] = (days.start, days.end)
 
 
-def offer_earlier(prefix: str, empty: Period, nearest: Period | None) -> None:
-    """A button that leads from days without data to earlier ones.
+def offer_other_days(prefix: str, empty: Period, nearest: Period | None) -> None:
+    """A button that leads from days without data to others.
 
     Args:
         nearest: those that are known to have data; else it leads to the period before.
@@ -93,7 +93,7 @@ def offer_earlier(prefix: str, empty: Period, nearest: Period | None) -> None:
             f"Show {title(there, today)}",
             icon=":material/history:",
             key=f"{prefix}_nearest",
-            help="The nearest earlier period that has data." if nearest else "The period before.",
+            help="The nearest period that has data." if nearest else "The period before.",
             on_click=show_days,
             args=(prefix, there),
         )

@@ -15,7 +15,7 @@ from lib.ui.drill import Chosen, Drill
 from lib.ui.figures import show_all_figures, show_figures
 from lib.ui.links import VIEW, Controls
 from lib.ui.page import opened
-from lib.ui.period_controls import offer_earlier
+from lib.ui.period_controls import offer_other_days
 from lib.ui.tables import show_tables
 from lib.ui.text import literal
 
@@ -39,7 +39,7 @@ def show_report(report: Report, prefix: str, controls: Controls) -> None:
             icon=":material/inbox:",
         )
         if report.period is not None:
-            offer_earlier(prefix, report.period, report.nearest)
+            offer_other_days(prefix, report.period, report.nearest)
     if not empty:
         show_figures(report.figures, report.cautions)
         groups = _chart_groups(report.charts)

@@ -11,7 +11,6 @@ from lib.comparisons import (
     check_comparison,
     compared,
     days_compared,
-    nearest_with_data,
 )
 from lib.errors import InputError
 from lib.periods import Period, months_of
@@ -116,23 +115,3 @@ def test_uneven_numbers_of_days_are_said() -> None:
     asked = period("2026-03-01", "2026-03-31")
     assert days_compared(asked, period("2026-02-01", "2026-02-28")).endswith("28 days against 31")
     assert days_compared(asked, period("2026-01-29", "2026-02-28")).endswith("day for day")
-
-
-@pytest.mark.parametrize(
-    ("before", "is_empty", "before_is_empty", "is_offered"),
-    [
-        ("2026-10-01 2026-10-31", True, False, True),
-        ("2026-10-01 2026-10-31", False, False, False),
-        ("2026-10-01 2026-10-31", True, True, False),
-        ("2025-11-01 2025-11-30", True, False, False),
-    ],
-)
-def test_an_empty_period_leads_to_the_one_before_that_has_data(
-    before: str, is_empty: bool, before_is_empty: bool, is_offered: bool
-) -> None:
-    november = Period(date(2026, 11, 1), date(2026, 11, 30))
-    earlier = Period(*map(date.fromisoformat, before.split()))
-    nearest = nearest_with_data(
-        november, earlier, is_empty=is_empty, before_is_empty=before_is_empty
-    )
-    assert nearest == (earlier if is_offered else None)

@@ -15,6 +15,7 @@ from lib.errors import SourceDenied
 from lib.loader.openai import load_openai
 from lib.loader.progress import Progress
 from lib.periods import epoch
+from lib.reports.openai.build import build_openai_usage
 from lib.sources.openai.query import CHOICES
 from lib.sources.openai.tables import ENDPOINTS
 from tests.support.replies import (
@@ -331,3 +332,26 @@ async def test_what_was_asked_for_before_the_cache_is_cleared_does_not_come_back
     gate.set()
     assert (await under_way).usage["num_model_requests"].tolist() == [1]
     assert (len(caches.buckets), len(caches.lookups), len(caches.last_names)) == (0, 0, 0)
+
+
+@pytest.mark.dear
+async def test_days_without_usage_ask_costs_once_to_each_side_and_know_the_nearest_that_have_some(
+    stand_in: Starlette,
+) -> None:
+    caches, client = Caches(), connect(stand_in)
+    query = ask(date(2025, 8, 1), date(2025, 8, 31))
+    answer = await load_openai(client, caches, query, now=NOW)
+    assert answer.is_empty
+    before = asked_of(stand_in)["costs"]
+    whole = await load_openai(client, Caches(), ask(date(2025, 9, 1), date(2026, 1, 31)), now=NOW)
+    assert whole.costs is not None
+    first = whole.costs["date"].min()
+    assert answer.days_nearby == (first,)
+    assert before == 3  # of the days themselves, and of each side
+    there = build_openai_usage(answer, query, now=NOW).nearest
+    assert there is not None
+    assert (there.start.day, there.start.month, (there.end + timedelta(days=1)).day) == (
+        1,
+        first.month,
+        1,
+    )

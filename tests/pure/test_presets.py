@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lib.errors import InputError
 from lib.periods import EARLIEST, Period
-from lib.presets import PRESETS, Unit, preset_of, reaching, resolve, step, title, unit_of
+from lib.presets import PRESETS, Unit, nearest, preset_of, resolve, step, title, unit_of
 
 TODAY = date(2026, 11, 27)
 days = st.dates(date(2002, 1, 1), date(2035, 12, 31))
@@ -123,15 +123,26 @@ def test_there_is_no_step_into_the_future_or_before_there_was_anything() -> None
     assert step(first, "days", -1, TODAY) is None
 
 
-@given(periods_of(), st.integers(1, 800))
-def test_a_period_stepped_back_to_a_day_holds_it_and_nothing_of_the_period(
-    given_period: tuple[Period, Unit, date], back: int
+@given(periods_of(), st.lists(st.integers(-800, 800), max_size=4))
+def test_a_period_stepped_to_the_nearest_day_holds_it_and_nothing_of_the_period(
+    given_period: tuple[Period, Unit, date], distances: list[int]
 ) -> None:
     period, _, today = given_period
-    day = period.start - timedelta(days=back)
-    there = reaching(period, day, today)
-    assert there.start <= day <= there.end < period.start
-    if unit_of(period, today) == "days":
+    ends = {True: period.end, False: period.start}
+    days = [ends[away > 0] + timedelta(days=away) for away in distances]
+    days = [day for day in days if day <= today]
+    there = nearest(period, days, today)
+    others = [day for day in days if not period.start <= day <= period.end]
+    if there is None:
+        assert not others or min(others) < EARLIEST + timedelta(days=366)
+        return
+    assert there.end < period.start or there.start > period.end
+    assert there.end <= today
+    near = [day for day in others if there.start <= day <= there.end]
+    assert near
+    shortest = min(max(period.start - day, day - period.end) for day in others)
+    assert shortest in [max(period.start - day, day - period.end) for day in near]
+    if unit_of(period, today) == "days" and there.end < today:
         assert there.days == period.days
 
 

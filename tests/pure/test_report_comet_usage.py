@@ -49,11 +49,11 @@ def test_empty_months_count_zero_and_have_no_utilisation() -> None:
         (Period(date(2024, 6, 1), date(2024, 6, 30)), Period(date(2024, 3, 1), date(2024, 3, 31))),
         (Period(date(2024, 3, 9), date(2024, 3, 11)), Period(date(2024, 3, 3), date(2024, 3, 5))),
         (Period(date(2024, 3, 4), date(2024, 3, 6)), None),
-        (Period(date(2023, 6, 1), date(2023, 6, 30)), None),
+        (Period(date(2023, 6, 1), date(2023, 6, 30)), Period(date(2024, 1, 1), date(2024, 1, 31))),
         (None, None),
     ],
 )
-def test_a_period_without_experiments_knows_the_nearest_earlier_one_that_has_some(
+def test_a_period_without_experiments_knows_the_nearest_one_that_has_some(
     asked: Period | None, nearest: Period | None
 ) -> None:
     past = run(ms(2024, 5, 5), archived=True)

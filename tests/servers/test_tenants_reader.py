@@ -89,6 +89,7 @@ def test_the_counters_are_those_of_a_dictionary(
     assert found(everything.counters) == inside
     assert everything.anomalies.empty
     assert everything.scanned == len(written)
+    assert everything.months == {period[:7] for _, _, period in written}
     expected = {key: value for key, value in inside.items() if not named or key[0] in named}
     assert found(chosen.counters) == expected
 

@@ -1,11 +1,13 @@
 """Experiments, users, run time and GPU use of a Comet server as one report."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+
+import pandas as pd
 
 from lib.comparisons import NONE, days_compared
 from lib.periods import EARLIEST, Period, epoch, from_epoch
-from lib.presets import reaching
+from lib.presets import nearest
 from lib.reports.experiments.charts import usage_charts
 from lib.reports.experiments.comparison import changes, compared_tables, doubts
 from lib.reports.experiments.figures import (
@@ -99,18 +101,20 @@ def build_comet_usage(
 
 
 def _nearest(answer: CometUsageAnswer, query: CometUsageQuery, today: date) -> Period | None:
-    """Of a period without experiments: stepped back to the last that started before it."""
+    """Of a period without experiments: stepped to the nearest that started before or after it."""
     if query.period is None or _failed(answer):
         return None
     experiments = answer.experiments
     counted = experiments if query.archived else experiments[~experiments["archived"]]
     starts = counted["start_ms"].dropna()
+    tomorrow = today + timedelta(days=1)
+    starts = starts[starts.between(epoch(EARLIEST) * 1_000, epoch(tomorrow) * 1_000 - 1)]
     first, end = query.period.start_epoch * 1_000, query.period.end_epoch * 1_000
-    earlier = starts[starts.between(epoch(EARLIEST) * 1_000, first - 1)]
-    if earlier.empty or starts.between(first, end - 1).any():
+    if starts.between(first, end - 1).any():
         return None
-    there = reaching(query.period, from_epoch(int(earlier.max()) // 1_000).date(), today)
-    return there if there.start >= EARLIEST else None
+    known = (starts[starts < first].max(), starts[starts >= end].min())
+    days = [from_epoch(int(start) // 1_000).date() for start in known if not pd.isna(start)]
+    return nearest(query.period, days, today)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from lib.comparisons import days_compared, nearest_with_data
+from lib.comparisons import days_compared
+from lib.presets import nearest
 from lib.reports.openai.charts import openai_charts
 from lib.reports.openai.comparison import changes, compared_breakdowns
 from lib.reports.openai.figures import openai_figures, openai_totals
@@ -71,12 +72,9 @@ def build_openai_usage(
         demo=demo,
         main_table="usage",
         money_table=costs[0].key if costs else "",
-        nearest=nearest_with_data(
-            query.period,
-            before,
-            is_empty=not _has_data(chosen) and not _failed(chosen),
-            before_is_empty=previous is None or not _has_data(previous),
-        ),
+        nearest=None
+        if _has_data(chosen) or _failed(chosen)
+        else nearest(query.period, answer.days_nearby, now.date()),
     )
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
-from lib.comparisons import nearest_with_data
+from lib.periods import EARLIEST, Period, months_before
+from lib.presets import nearest
 from lib.reports.report import Report, SourceStatus, Table
 from lib.reports.tenants.charts import tenant_charts
 from lib.reports.tenants.comparison import (
@@ -78,13 +79,21 @@ def build_tenant_usage(
         host=answer.host,
         demo=demo,
         main_table="tenants",
-        nearest=nearest_with_data(
-            query.period,
-            query.before,
-            is_empty=not any(status.status in ("failed", "partial") for status in own)
-            and now_read.chosen.counters.empty,
-            before_is_empty=before is None or before.chosen.counters.empty,
-        ),
+        nearest=None
+        if any(status.status in ("failed", "partial") for status in own)
+        or not chosen.counters.empty
+        else _nearest(answer, query, now.date()),
+    )
+
+
+def _nearest(answer: TenantAnswer, query: TenantQuery, today: date) -> Period | None:
+    """Of months without counters; of some tenants only nobody knows in which months they have some."""
+    if query.tenants:
+        return None
+    firsts = [date.fromisoformat(f"{month}-01") for month in answer.months]
+    days = [months_before(first, -1) - timedelta(days=1) for first in firsts]
+    return nearest(
+        query.period, (day for day in (*firsts, *days) if EARLIEST <= day <= today), today
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
 import pandas as pd
 
@@ -26,6 +27,8 @@ class OpenAIAnswer:
         notes: sentences a reader must know to read the numbers right.
         host: where the data came from.
         previous: the period compared with, when asked for.
+        days_nearby: the last day before a period without data and the first after it that cost
+            anything, where that was asked for.
     """
 
     usage: pd.DataFrame
@@ -36,3 +39,9 @@ class OpenAIAnswer:
     notes: tuple[str, ...] = ()
     host: str = ""
     previous: "OpenAIAnswer | None" = field(default=None)
+    days_nearby: tuple[date, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither usage nor a cost."""
+        return self.usage.empty and (self.costs is None or self.costs.empty)

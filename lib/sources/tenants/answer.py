@@ -24,6 +24,7 @@ class TenantAnswer:
         statuses: one per source: ``redis``, ``control-database``.
         notes: sentences a reader must know to read the numbers right.
         host: where the counters came from, without user or password.
+        months: every month that has a counter of any tenant, asked for or not.
     """
 
     counters: pd.DataFrame
@@ -32,3 +33,4 @@ class TenantAnswer:
     statuses: tuple[SourceStatus, ...]
     notes: tuple[str, ...] = ()
     host: str = ""
+    months: frozenset[str] = frozenset()

@@ -90,6 +90,11 @@ class KeyReader:
     _seen_metrics: dict[bytes, int] = field(default_factory=dict)
     _seen_periods: dict[bytes, int] = field(default_factory=dict)
 
+    @property
+    def seen_months(self) -> frozenset[str]:
+        """Every month that any key is of, asked for or not, of whatever tenant."""
+        return frozenset(month_of(period.decode()) for period in self._seen_periods)
+
     def take(self, keys: list[bytes]) -> Chunk:
         """The keys that are asked for; what cannot be read is told as bad."""
         try:

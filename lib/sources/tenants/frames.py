@@ -27,11 +27,13 @@ class Counters:
         counters: see ``TenantAnswer.counters``; in no particular order.
         anomalies: see ``TenantAnswer.anomalies``.
         scanned: keys looked at: those SCAN gave, repeats included, or the candidates of named tenants.
+        months: every month that has a counter of any tenant, asked for or not.
     """
 
     counters: pd.DataFrame
     anomalies: pd.DataFrame
     scanned: int
+    months: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -98,7 +100,7 @@ class Collected:
         anomalies = pd.DataFrame(
             [row for _, row in rows], columns=list(ANOMALY_COLUMNS), dtype="str"
         )
-        return Counters(frame, anomalies, self.scanned)
+        return Counters(frame, anomalies, self.scanned, self.keys.seen_months)
 
     def _columns(self) -> Iterable[tuple[Any, "pd.Index[str]"]]:
         """Codes and texts of tenants, metrics and periods."""
