@@ -51,6 +51,9 @@ _TIME_UNITS = {
 _FEW, _WIDEST = 4, 72
 """So few bars have so many pixels each: one month alone would be a wall."""
 
+_LEGEND_COLUMN = 145
+"""Pixels of a label of a legend with its swatch."""
+
 _LABELS = {"month": 10, "week": 9, "day": 7, "hour": 6}
 """Labels that fit on an axis of buckets."""
 
@@ -374,7 +377,8 @@ def _legend(series: int) -> alt.Legend | None:
         return None
     return alt.Legend(
         orient="bottom",
-        columns=3,
+        # As many as there is room for: a legend that is wider than its chart is cut off
+        columns=alt.ExprRef(f"clamp(floor(width / {_LEGEND_COLUMN}), 1, 3)"),
         labelLimit=120,
         symbolLimit=series,  # without one of its own a legend ends after thirty
         symbolType="square",

@@ -10,6 +10,7 @@ _STYLE = """
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
 .stMainBlockContainer h1 { padding: 0.25rem 0; }
 .stMainBlockContainer .stMarkdown h2 { padding: 0.35rem 0; font-size: 1.05rem; }
+.stMainBlockContainer [data-testid="stColumn"] { min-width: min(22rem, 100%); }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.75rem 1rem 2rem; } }
 [data-testid="stMetric"] { padding: 0; }
 [data-testid="stMetric"] > div { padding: 0.6rem 0.75rem; }
