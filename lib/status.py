@@ -17,6 +17,7 @@ class SourceStatus:
         rows: rows received; None when it failed.
         detail: what is missing and why, or None.
         remedy: what to do about it, or None.
+        lacks: what alone is missing of a partial answer, by a word of the platform: ``gpu``.
         moves: whether its numbers may be others when it is asked again; not where it brings names
             only, or what is final.
     """
@@ -29,6 +30,7 @@ class SourceStatus:
     detail: str | None = None
     remedy: str | None = None
     moves: bool = True
+    lacks: str = ""
 
     @property
     def name(self) -> str:

@@ -88,11 +88,12 @@ def comet_upstream(
     key: SecretStr | None = None,
     *,
     by_operator: bool = False,
+    otherwise: str = "",
 ) -> "CometSource":
     """The configured Comet server, the one of a given host or key, or the made-up one.
 
     Args:
-        host, key, by_operator: see ``comet_source``.
+        host, key, by_operator, otherwise: see ``comet_source``.
 
     Raises:
         SettingsError: no key anywhere, and no demo; or a setting that cannot be used.
@@ -101,7 +102,7 @@ def comet_upstream(
     from lib.loader.comet_source import comet_source
 
     if key is not None or host or not settings.demo:
-        return comet_source(settings, host, key, by_operator=by_operator)
+        return comet_source(settings, host, key, by_operator=by_operator, otherwise=otherwise)
     from lib.demo import in_process
 
     made_up = settings.model_copy(

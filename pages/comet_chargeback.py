@@ -22,7 +22,7 @@ with open_page("comet_chargeback") as page:
         ),
     )
     remember_names(page, asked.source.scope, report, names_of)
+    show_report(report, "cmc", asked.controls)
     with page.actions:
         show_downloads(report, "cmc")
         copy_link("cmc", asked.controls, asked.query)
-    show_report(report, "cmc", asked.controls)

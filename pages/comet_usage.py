@@ -21,7 +21,7 @@ with open_page("comet_usage") as page:
         ),
         counted="projects read",
     )
+    show_report(report, "cmu", asked.controls)
     with page.actions:
         show_downloads(report, "cmu")
         copy_link("cmu", asked.controls, asked.query)
-    show_report(report, "cmu", asked.controls)

@@ -27,7 +27,7 @@ with open_page("openai_usage") as page:
         ),
     )
     remember_names(page, asked.source.scope, report, names_of)
+    show_report(report, "oai", asked.controls)
     with page.actions:
         show_downloads(report, "oai")
         copy_link("oai", asked.controls, query)
-    show_report(report, "oai", asked.controls)

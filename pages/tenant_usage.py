@@ -24,7 +24,7 @@ with open_page("tenant_usage") as page:
         ),
     )
     remember_names(page, source.scope, report, names_of)
+    show_report(report, "red", asked.controls)
     with page.actions:
         show_downloads(report, "red")
         copy_link("red", asked.controls, query)
-    show_report(report, "red", asked.controls)

@@ -24,7 +24,7 @@ from lib.quantities import (
     size,
     with_unit,
 )
-from lib.reports.report import ColumnKind, Delta, Figure, Report, SourceStatus
+from lib.reports.report import ColumnKind, Delta, Figure, Report
 
 MAX_CHOICES = 12
 MAX_CHOICE_LENGTH = 80
@@ -237,15 +237,18 @@ def _filter_value(value: object) -> str:
 
 
 def failures(report: Report) -> tuple[str, ...]:
-    """One line for each source that failed or answered in part: what happened and what to do."""
+    """What failed or answered in part, what happened and what to do: sources of which the same is said
+    share a line.
+    """
+    alike: dict[tuple[str, str], list[str]] = {}
+    for source in report.sources:
+        if source.status in ("failed", "partial"):
+            told = " ".join(visible(text) for text in (source.detail, source.remedy) if text)
+            alike.setdefault((source.status, told), []).append(visible(source.name))
     return tuple(
-        _failure(source) for source in report.sources if source.status in ("failed", "partial")
+        f"{', '.join(names)} ({status}){': ' + told if told else ''}"
+        for (status, told), names in alike.items()
     )
-
-
-def _failure(source: SourceStatus) -> str:
-    told = " ".join(visible(text) for text in (source.detail, source.remedy) if text)
-    return f"{visible(source.name)} ({source.status}){': ' + told if told else ''}"
 
 
 def mark(report: Report) -> str:

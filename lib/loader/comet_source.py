@@ -52,6 +52,7 @@ def comet_source(
     key: SecretStr | None = None,
     *,
     by_operator: bool = False,
+    otherwise: str = "",
     transport: httpx.AsyncBaseTransport | None = None,
     retry: Retry | None = None,
     resolver: Resolve = resolve,
@@ -63,6 +64,7 @@ def comet_source(
         key: of a person, instead of the server's.
         by_operator: the host was given by whoever runs this process, as a command's ``--host``, and
             may be any. Never for what comes from a browser.
+        otherwise: another remedy for a missing key, such as a field to type it in.
         transport, resolver: other ways to the server and its name, for demo and tests.
 
     Raises:
@@ -81,7 +83,8 @@ def comet_source(
         raise SettingsError(
             "COMET_API_KEY",
             "is not set.",
-            "Set it in devenv.sh or the environment; DASHBOARD_DEMO=on shows demo data instead.",
+            f"Set it in devenv.sh or the environment{otherwise}; "
+            "DASHBOARD_DEMO=on shows demo data instead.",
         )
     secret = chosen.get_secret_value()
     # The server's own key decides where it is; a visitor's smart key does not lead away from there.

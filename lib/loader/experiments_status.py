@@ -8,7 +8,7 @@ from lib.loader.experiments_project import ProjectPart
 from lib.quantities import counted
 from lib.sources.comet.experiments.entities import CometProject
 from lib.sources.comet.experiments.gpu import SkippedSamples
-from lib.sources.comet.experiments.tables import EXPERIMENTS, PROJECTS
+from lib.sources.comet.experiments.tables import EXPERIMENTS, GPU, PROJECTS
 from lib.sources.comet.server import NAME
 from lib.status import SourceStatus
 
@@ -88,6 +88,7 @@ def part_status(project: CometProject, parts: Sequence[ProjectPart]) -> SourceSt
         sum(part.count for part in parts) if answered else None,
         " ".join(dict.fromkeys(f"{text[0].upper()}{text[1:]}" for text in said)),
         " ".join(dict.fromkeys(remedies)) or None,
+        lacks="" if any(part.error for part in parts) else GPU,
     )
 
 

@@ -166,6 +166,7 @@ class Figure:
     Args:
         unit: ``requests``, ``tokens``, an ISO currency code such as ``USD``, ...
         incomplete: a source behind this number failed or answered in part.
+        is_sum: what is missing of it could only add to it; not so of an average or a share.
     """
 
     key: str
@@ -175,6 +176,12 @@ class Figure:
     help: str = ""
     delta: Delta | None = None
     incomplete: bool = False
+    is_sum: bool = True
+
+    @property
+    def is_least(self) -> bool:
+        """Whether the true value is this one or more."""
+        return self.incomplete and self.is_sum and self.value is not None
 
 
 @dataclass(frozen=True)
@@ -208,6 +215,7 @@ class Report:
         totals: the control totals of the JSON form; None where a total cannot be known.
         period: the days that are counted; None for a report of no period.
         state_at: the moment whose levels it shows; None for a report that counts what happened.
+        is_unused: every source answered, and nothing was used.
         nearest: for a period without data, the nearest one that has some; None where it has some
             itself, or where that is not known.
         cautions: those notes without which the figures would be read wrong; a screen shows them there.
@@ -235,6 +243,7 @@ class Report:
     money_table: str = ""
     state_at: datetime | None = None
     nearest: Period | None = None
+    is_unused: bool = False
 
     @property
     def complete(self) -> bool:

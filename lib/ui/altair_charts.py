@@ -130,7 +130,8 @@ def _over_time(chart: OverTime) -> Drawn:
     when = alt.Tooltip("own:T", timeUnit=unit, title=f"{chart.step.name} before (UTC)")
     bars: alt.Chart = (
         alt.Chart(data)
-        .mark_bar(size=_width(data["time"].nunique()))
+        # Without that, steps of which nothing is known would leave the axis
+        .mark_bar(size=_width(data["time"].nunique()), invalid="show")
         .encode(
             x=alt.X("time:O", timeUnit=unit, title=None, axis=axis),
             y=alt.Y("value:Q", title=None, axis=_amounts(chart.unit)),

@@ -59,7 +59,7 @@ def ask(
     *,
     demo: str,
     controls: Controls,
-    row: Callable[[Inputs], Callable[[], Q]],
+    row: Callable[[Inputs], Callable[[], Q | None]],
     private: bool = False,
 ) -> Asked[S, Q]:
     """Draws the frame and one row of inputs in it; each applies at once.
@@ -67,7 +67,8 @@ def ask(
     Args:
         demo: said under "Demo data", when it is: what is shown, and what to set for real data.
         controls: all of the page.
-        row: draws the inputs; what it returns checks them, once the row is complete.
+        row: draws the inputs; what it returns checks them, once the row is complete. None means
+            that nothing can be asked yet, and it has said so: the page ends there.
         private: see ``Asked``.
 
     Raises:
@@ -75,23 +76,28 @@ def ask(
     """
     prefix = page.entry.prefix
     if source.demo:
-        st.markdown(f":blue-badge[:material/science: Demo data] :small[{demo}]")
+        told = demo if page.visitor.may("operate") else "None of these numbers is real."
+        st.markdown(f":blue-badge[:material/science: Demo data] :small[{told}]")
     check_link(prefix, controls, people=page.visitor.may("personal"))
     problems, checked = st.container(), None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        question = row({control.key: control for control in controls})
-        again = st.button(
-            REFRESH,
-            icon=":material/refresh:",
-            key=f"{prefix}_refresh",
-            help="Asks again for what may have changed.",
-        )
+        try:
+            question = row({control.key: control for control in controls})
+        finally:  # an input that lists what it offers may fail, and be asked for again
+            again = st.button(
+                REFRESH,
+                icon=":material/refresh:",
+                key=f"{prefix}_refresh",
+                help="Asks again for what may have changed.",
+            )
     show_path(prefix, controls)
     try:
         checked = question()
     finally:
         with problems:
             show_link_problems(prefix, checked, again=again)
+    if checked is None:
+        st.stop()
     return Asked(source, checked, again, controls, private)
 
 

@@ -46,6 +46,6 @@ def comet_server(page: Page, whose: str) -> Callable[[], CometSource]:
             raise InputError(
                 "API key", "a server was typed, but no key for it.", "Type the key in the sidebar."
             )
-        return comet_upstream(settings, server or None, key)
+        return comet_upstream(settings, server or None, key, otherwise=page.or_typed)
 
     return source

@@ -14,7 +14,7 @@ HEADLINE = 6
 _CARD_PIXELS = 162
 """Six fit beside the sidebar of a laptop, fewer wrap."""
 
-_DELTA_COLOURS = {"cost": "inverse"}
+_WELCOME_LESS = ("cost",)
 """More of a cost is not good news; of anything else, more is just more."""
 
 
@@ -22,7 +22,7 @@ def show_figures(figures: tuple[Figure, ...], cautions: tuple[str, ...] = ()) ->
     """At most ``HEADLINE`` cards, and below them what must be known to read them right."""
     with st.container(horizontal=True, gap="small"):
         for figure in figures[:HEADLINE]:
-            _show_card(figure)
+            _show_card(figure, settled=not cautions)
     against = dict.fromkeys(figure.delta.against for figure in figures if figure.delta)
     compared = (f"Changes are against {', '.join(against)}.",) if against else ()
     if compared or cautions:
@@ -54,14 +54,16 @@ def _row(figure: Figure) -> dict[str, str]:
     }
 
 
-def _show_card(figure: Figure) -> None:
+def _show_card(figure: Figure, *, settled: bool) -> None:
+    """A change of what still grows is no news yet, good or bad."""
     value = figure.value
-    exact = "Not known." if value is None else f"Exactly {exactly(value, figure.unit)}."
+    how = "Of what answered" if figure.incomplete else "Exactly"
+    exact = "Not known." if value is None else f"{how} {exactly(value, figure.unit)}."
     st.metric(
         literal(_label(figure)),
         _at_least(figure) + formats.compact(figure),
         formats.delta(figure.delta, figure.unit, in_short=True) if figure.delta else None,
-        delta_color="inverse" if figure.key in _DELTA_COLOURS else "off",
+        delta_color="inverse" if settled and figure.key in _WELCOME_LESS else "off",
         delta_arrow="auto" if figure.delta and figure.delta.change else "off",
         help=literal(f"{exact} {figure.help}".strip()),
         border=True,
@@ -75,4 +77,4 @@ def _label(figure: Figure) -> str:
 
 
 def _at_least(figure: Figure) -> str:
-    return "≥ " if figure.incomplete and figure.value is not None else ""
+    return "≥ " if figure.is_least else ""

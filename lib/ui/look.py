@@ -5,6 +5,9 @@ import streamlit as st
 ON_PRIMARY = {"light": "#FFFFFF", "dark": "#12161C"}
 """Text on the primary colour; Streamlit writes white on every one."""
 
+CHART_LABELS = {"light": "#5A606C", "dark": "#A9B0BB"}
+"""Of axes and legends; Streamlit's are too pale to be read on white."""
+
 _STYLE = """
 .stMainBlockContainer { padding: 3.75rem 3rem 3rem; }
 .stMainBlockContainer > .stVerticalBlock { gap: 0.6rem; }
@@ -16,9 +19,18 @@ _STYLE = """
 [data-testid="stMetric"] > div { padding: 0.6rem 0.75rem; }
 [data-testid="stMetric"] .stMarkdownEllipsis, [data-testid="stMetric"] p { white-space: normal !important; }
 [data-testid="stElementToolbarButton"]:has([aria-label="Search"]) { display: none; }
+[data-testid="stDataFrameColumnMenu"] { display: none; }
+[data-testid="stStatusWidget"] button { display: none; }
 """
-"""Less room around a page and in a card, whose words wrap instead of ending in dots; a table's own
-search, which only jumps and knows one page, gives way to the filter."""
+"""Less room around a page and in a card, whose words wrap instead of ending in dots. What Streamlit
+offers beside our own gives way: a table's search, which only jumps and knows one page, its menu of a
+heading, which sorts numbers as text and sums among rows, and a second Stop, which leaves a dead page."""
+
+
+def chart_labels() -> dict[str, dict[str, str]]:
+    """For the configuration of a chart on this page."""
+    colour = {"labelColor": CHART_LABELS[st.context.theme.type or "light"]}
+    return {"axis": colour, "legend": colour}
 
 
 def style_page() -> None:

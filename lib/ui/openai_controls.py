@@ -48,7 +48,7 @@ def openai_controls(page: Page) -> Asked[ApiSource, OpenAIQuery]:
         page,
         _source(page),
         demo="No key is configured, so a made-up organisation is shown. Set OPENAI_ADMIN_KEY "
-        "(see devenv.sh.example)" + (", or type a key in the sidebar." if page.takes_keys else "."),
+        f"(see devenv.sh.example){page.or_typed}.",
         controls=_controls(today),
         row=lambda inputs: _row(page, inputs, today),
     )
@@ -85,7 +85,7 @@ def _source(page: Page) -> ApiSource:
                 help="Used for this session only; never written to disk, log or link.",
             )
     key = typed_openai_key(typed) if typed and typed.strip() else None
-    return openai_upstream(settings, key, otherwise=", or type a key in the sidebar")
+    return openai_upstream(settings, key, otherwise=page.or_typed)
 
 
 def _row(page: Page, inputs: Inputs, today: date) -> Callable[[], OpenAIQuery]:

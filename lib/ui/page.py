@@ -98,6 +98,11 @@ class Page:
         """Whether the visitor may type a key here."""
         return self.settings.dashboard_demo != "on" and self.visitor.may("type")
 
+    @property
+    def or_typed(self) -> str:
+        """Ends a sentence about a key that is not set, where the visitor may type one."""
+        return ", or type a key in the sidebar" if self.takes_keys else ""
+
     def readable(self, text: str) -> str:
         """A sentence as the visitor may read it: names and addresses perhaps under pseudonyms."""
         return text if self.visitor.may("personal") else hide_words(text, self.hidden)

@@ -99,6 +99,16 @@ def offer_other_days(prefix: str, empty: Period, nearest: Period | None) -> None
         )
 
 
+def _suited(preset: str) -> str:
+    """What people mean by the change of a named period: of a month the month before, of a year the year.
+
+    A month or quarter that still runs is compared with the same days.
+    """
+    unit, runs = PRESETS[preset].unit, PRESETS[preset].back == 0
+    calendar = "year-before" if unit == "year" else "same-days" if runs else "month-before"
+    return "preceding" if unit == "days" else calendar
+
+
 @dataclass(frozen=True)
 class _Days:
     """A page's period input. Its days lie in the session, ``()`` for all time."""
@@ -180,10 +190,19 @@ class _Days:
         name = st.session_state[f"{self.prefix}_named"]
         if name in PRESETS:
             show_days(self.prefix, resolve(name, self.today))
+            self._compare_alike(name)
         elif name == _ALL:
             st.session_state[self._kept] = ()
         elif name == _CUSTOM and not st.session_state[self._kept]:
             show_days(self.prefix, resolve("this-year", self.today))
+
+    def _compare_alike(self, name: str) -> None:
+        """A comparison that was on goes over to the one that people mean by this period's."""
+        key = f"{self.prefix}_compare"
+        suited = _suited(name)
+        offered = st.session_state.get(f"{key}_offered", ())
+        if st.session_state.get(key, NONE) != NONE and suited in offered:
+            st.session_state[key] = suited
 
     def _draw_arrows(self, name: str, days: Sequence[date]) -> None:
         ordered = days and days[0] <= days[-1]
@@ -261,6 +280,7 @@ def comparison(
     def draw() -> str:
         opened = st.query_params.get(key, default)
         st.session_state[key] = st.session_state.get(key, _OLD.get(opened, opened))
+        st.session_state[f"{key}_offered"] = tuple(among)
         with st.container(width=220):
             chosen: str = st.selectbox(
                 "Compare with",

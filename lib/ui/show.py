@@ -14,6 +14,7 @@ from lib.ui.altair_charts import CLICKED, LABELS_IN, drawing
 from lib.ui.drill import Chosen, Drill
 from lib.ui.figures import show_all_figures, show_figures
 from lib.ui.links import VIEW, Controls
+from lib.ui.look import chart_labels
 from lib.ui.page import opened
 from lib.ui.period_controls import offer_other_days
 from lib.ui.tables import show_tables
@@ -33,11 +34,10 @@ def show_report(report: Report, prefix: str, controls: Controls) -> None:
     drill = Drill(prefix, controls, people=opened().visitor.may("personal"))
     _show_standing(report)
     empty = all(table.frame.empty for table in report.tables)
-    if empty or report.nearest is not None:
-        st.info(
-            "No usage in this selection. Choose other days, or remove a filter.",
-            icon=":material/inbox:",
-        )
+    if empty or report.is_unused:
+        filtered = any(control.narrows and control.is_set() for control in controls)
+        remedy = "Choose other days, or remove a filter." if filtered else "Choose other days."
+        st.info(f"No usage in this selection. {remedy}", icon=":material/inbox:")
         if report.period is not None:
             offer_other_days(prefix, report.period, report.nearest)
     if not empty:
@@ -62,8 +62,13 @@ def _show_standing(report: Report) -> None:
     st.caption(" · ".join(lines))
     troubles = formats.failures(report)
     if troubles:
+        marked = any(figure.is_least for figure in report.figures)
+        unknown = any(figure.value is None and figure.incomplete for figure in report.figures)
         st.warning(
-            "**This report is incomplete.** What did answer is shown; totals marked ≥ lack a source.\n\n"
+            "**This report is incomplete.** What did answer is shown"
+            + ("; totals marked ≥ lack a part" if marked else "")
+            + ("; figures that need what is missing show —" if unknown else "")
+            + ".\n\n"
             + "\n".join(f"* {literal(trouble)}" for trouble in troubles),
             icon=":material/warning:",
         )
@@ -99,7 +104,7 @@ def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], drill: Drill) -> 
 def _draw(spec: ChartSpec, drill: Drill) -> None:
     leads = _leads(spec, drill)
     data, drawn = drawing(spec.chart, frozenset(leads))
-    own = deepcopy(drawn)  # Streamlit changes what it gets
+    own = {**deepcopy(drawn), "config": chart_labels()}  # Streamlit changes what it gets
     if not leads:
         st.vega_lite_chart(data, own, width="stretch", alt=spec.alt)
         return

@@ -90,7 +90,7 @@ def _note_once(sign_in: SignIn, settings: Settings, who: Visitor | Refusal, page
 
 def _show_account(visitor: Visitor) -> None:
     with st.sidebar:
-        st.caption(f"{literal(visitor.email)} · {visitor.role}")
+        st.markdown(f":small[{literal(visitor.email)} · {visitor.role}]")
         st.button("Sign out", icon=":material/logout:", on_click=st.logout, type="tertiary")
 
 

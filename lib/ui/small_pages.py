@@ -8,6 +8,7 @@ _PAGE = """\
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="color-scheme" content="light dark">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} · AI usage</title>
 <body style="font-family: sans-serif; line-height: 1.5; margin: 15vh auto; max-width: 32rem; padding: 1rem">

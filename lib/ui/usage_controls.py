@@ -52,7 +52,7 @@ def usage_controls(page: Page) -> Asked[CometSource, CometUsageQuery]:
         page,
         source,
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
-        "devenv.sh.example)" + (", or type a key in the sidebar." if page.takes_keys else "."),
+        f"devenv.sh.example){page.or_typed}.",
         controls=controls,
         row=lambda inputs: _row(page, source, inputs, today),
     )
@@ -147,7 +147,7 @@ def _pick(
 
 def _row(
     page: Page, source: CometSource, inputs: Inputs, today: date
-) -> Callable[[], CometUsageQuery]:
+) -> Callable[[], CometUsageQuery | None]:
     """Draws the inputs; what it returns checks them, once the row is complete."""
     with st.container(width=300):
         workspaces = _workspaces(page, source, inputs[_WORKSPACES])
@@ -166,10 +166,10 @@ def _row(
         utilisation, series = inputs["cmu_utilisation"].draw(), inputs["cmu_series"].draw()
         cache_controls(page, "the Comet server")
 
-    def question() -> CometUsageQuery:
+    def question() -> CometUsageQuery | None:
         if not targets:
             st.info("Choose one or more workspaces.", icon=":material/arrow_upward:")
-            st.stop()
+            return None
         since, until = both_ends(days) if days else (None, None)
         return check_usage_query(
             targets=targets,

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from lib.ui.look import ON_PRIMARY
+from lib.ui.look import CHART_LABELS, ON_PRIMARY
 from tests.support.servers import ROOT
 
 THEME = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["theme"]
@@ -58,3 +58,9 @@ def test_text_captions_and_chosen_words_can_be_read_on_every_ground(mode: str) -
 @pytest.mark.parametrize("mode", ["light", "dark"])
 def test_the_words_of_a_button_can_be_read_on_its_colour(mode: str) -> None:
     assert contrast(colour(ON_PRIMARY[mode]), colour(THEME[mode]["primaryColor"])) >= LEAST
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_the_labels_of_charts_can_be_read(mode: str) -> None:
+    ground = colour(THEME[mode]["backgroundColor"])
+    assert contrast(colour(CHART_LABELS[mode]), ground) >= LEAST

@@ -231,7 +231,7 @@ def _active(side: Side, query: ChargebackQuery) -> Iterator[ChartSpec]:
 def _bars(key: str, title: str, counts: dict[str, int], unit: str, side: Side) -> ChartSpec:
     frame = pd.DataFrame({"label": [*counts], "value": [*map(float, counts.values())]})
     *_, base, active = counts.items()
-    share = f", {active[1] / base[1]:.0%} of the {base[0].lower()}" if base[1] else ""
+    share = f", {active[1] / base[1] * 100:.0f} % of the {base[0].lower()}" if base[1] else ""
     by = side.seen_by.label if side.seen_by else ""
     numbers = ", ".join(f"{label.lower()} {value:,}" for label, value in counts.items())
     sentence = f"{title}: {numbers} {unit}{share}, by {by}."
@@ -254,7 +254,9 @@ def _platforms(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
         top = max(counts, key=lambda name: counts[name])
         title = f"Platforms that {unit} use"
         numbers = ", ".join(f"{name} {value:,}" for name, value in counts.items())
-        sentence = f"{title}: {numbers}; {top} is most common, {counts[top] / len(marks):.0%}."
+        sentence = (
+            f"{title}: {numbers}; {top} is most common, {counts[top] / len(marks) * 100:.0f} %."
+        )
         yield ChartSpec(
             f"platforms_of_{unit}", title, Ranking(frame, unit), sentence, "Platforms", unit
         )

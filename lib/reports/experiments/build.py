@@ -96,6 +96,7 @@ def build_comet_usage(
         host=answer.host,
         demo=demo,
         main_table="by_bucket",
+        is_unused=not len(rows) and not _failed(answer),
         nearest=_nearest(answer, query, now.date()),
     )
 

@@ -13,6 +13,7 @@ from lib.reports.experiments.tables import IDLE_HELP
 from lib.reports.report import Delta, Figure, Number
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import CometUsageQuery
+from lib.sources.comet.experiments.tables import GPU
 from lib.usage.exact import percent_of
 
 Sums = Mapping[str, Any]
@@ -118,6 +119,9 @@ _GPU_FIGURES = (
 )
 
 
+_FIRST = ("experiments", "users", "run_time_seconds", "gpu_hours", "idle_gpu_percent", "workspaces")
+"""Figures that stand above everything else."""
+
 _IDLE_SHARE = f"Idle GPU hours ÷ GPU hours of known utilisation; idle is under {IDLE_PERCENT:g} % on the mean."
 
 
@@ -131,32 +135,59 @@ def usage_figures(
     earlier: Earlier | None = None,
 ) -> Iterator[Figure]:
     """The headline numbers; all are marked, and not compared, when a project or list failed."""
-    incomplete = any(status.status in ("failed", "partial") for status in answer.statuses)
+    troubled = [status for status in answer.statuses if status.status in ("failed", "partial")]
+    incomplete = any(status.lacks != GPU for status in troubled)
+    plain = {
+        key: Figure(
+            key,
+            label,
+            sums[key],
+            unit,
+            help_text,
+            earlier.delta(key, sums[key]) if earlier else None,
+            incomplete,
+            is_sum=key != "average_run_time_seconds",
+        )
+        for key, label, unit, help_text in _FIGURES
+    }
+    of_gpus = _of_gpus(sums, rows, query, earlier, incomplete=bool(troubled))
+    figures = plain | {figure.key: figure for figure in of_gpus}
+    yield from (figures.pop(key) for key in _FIRST)
+    yield from figures.values()
+    for key, label, value, unit, help_text in _times(rows, query, buckets):
+        yield Figure(key, label, value, unit, help_text, incomplete=incomplete)
 
+
+def _of_gpus(
+    sums: Sums,
+    rows: ChosenRows,
+    query: CometUsageQuery,
+    earlier: Earlier | None,
+    *,
+    incomplete: bool,
+) -> Iterator[Figure]:
     def delta(key: str) -> Delta | None:
         return earlier.delta(key, sums[key]) if earlier else None
 
-    for key, label, unit, help_text in _FIGURES:
-        yield Figure(key, label, sums[key], unit, help_text, delta(key), incomplete)
-    for figure in _times(rows, query, buckets):
-        key, label, value, unit, help_text = figure
-        yield Figure(key, label, value, unit, help_text, incomplete=incomplete)
     of_gpu = {
         "mean": ", mean of samples",
         "peak": ", mean of peaks",
     }[query.utilisation]
     for key, label, unit in _GPU_FIGURES:
-        how = of_gpu if unit == "%" else ""
-        help_text = "See the notes for what is averaged." if how else "Summed over all GPUs."
+        share = unit == "%"
+        how = of_gpu if share else ""
+        help_text = "See the notes for what is averaged." if share else "Summed over all GPUs."
         short = key == "gpu_hours" and rows.gpus.timeless > 0
         marked = incomplete or short
-        yield Figure(key, label + how, sums[key], unit, help_text, delta(key), marked)
+        yield Figure(
+            key, label + how, sums[key], unit, help_text, delta(key), marked, is_sum=not share
+        )
     key, idle = "idle_gpu_hours", sums["idle_gpu_hours"]
     short = idle is not None and (rows.gpus.timeless > 0 or rows.unrated_hours > 0)
     marked = incomplete or short
     yield Figure(key, "Idle GPU hours", idle, "hours", IDLE_HELP, delta(key), marked)
     key, label = "idle_gpu_percent", "Idle share of GPU hours"
-    yield Figure(key, label, sums[key], "%", _IDLE_SHARE, delta(key), incomplete)
+    yield Figure(key, label, sums[key], "%", _IDLE_SHARE, delta(key), incomplete, is_sum=False)
 
 
 def _times(

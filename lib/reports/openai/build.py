@@ -48,6 +48,7 @@ def build_openai_usage(
     by_column = {row.dimension: table for row, table in zip(BREAKDOWNS, breakdowns, strict=True)}
     pivots = (*openai_pivots(chosen, by_column),)
     cautions = tuple(openai_cautions(chosen, now))
+    unused = not _has_data(chosen) and not _failed(chosen)
     heat_maps = (spec for crossed in pivots for spec in crossed.heat_map())
     return Report(
         kind=KIND,
@@ -72,9 +73,8 @@ def build_openai_usage(
         demo=demo,
         main_table="usage",
         money_table=costs[0].key if costs else "",
-        nearest=None
-        if _has_data(chosen) or _failed(chosen)
-        else nearest(query.period, answer.days_nearby, now.date()),
+        is_unused=unused,
+        nearest=nearest(query.period, answer.days_nearby, now.date()) if unused else None,
     )
 
 

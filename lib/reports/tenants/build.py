@@ -49,6 +49,8 @@ def build_tenant_usage(
     trouble = () if before is None else _bad_counters(before.chosen, answer.statuses)
     pivots = (*tenant_pivots(chosen, query),)
     cautions = tuple(tenant_cautions(query, now))
+    answered = all(status.status in ("ok", "skipped") for status in own)
+    unused = answered and chosen.counters.empty
     return Report(
         kind=KIND,
         title=TITLE,
@@ -79,10 +81,8 @@ def build_tenant_usage(
         host=answer.host,
         demo=demo,
         main_table="tenants",
-        nearest=None
-        if any(status.status in ("failed", "partial") for status in own)
-        or not chosen.counters.empty
-        else _nearest(answer, query, now.date()),
+        is_unused=unused,
+        nearest=_nearest(answer, query, now.date()) if unused else None,
     )
 
 

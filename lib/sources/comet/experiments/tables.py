@@ -4,6 +4,9 @@ PROJECTS = "projects"
 """The source that lists the projects, and says nothing of experiments."""
 EXPERIMENTS = "experiments"
 
+GPU = "gpu"
+"""What a project's status lacks whose experiments came, and their GPU figures did not."""
+
 WORKSPACES_PATH = "/workspaces"
 PROJECTS_PATH = "/projects"
 EXPERIMENTS_PATH = "/experiments"
