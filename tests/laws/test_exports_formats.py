@@ -196,6 +196,15 @@ def test_a_failure_tells_what_happened_and_what_to_do():
     )
 
 
+def test_sources_of_which_the_same_is_said_share_a_line() -> None:
+    other = replace(FAILED, part="audio")
+    unlike = replace(FAILED, part="web", detail="It hung.")
+    assert formats.failures(report(sources=(OK, FAILED, unlike, other))) == (
+        "openai:images, openai:audio (failed): It answered 503. Try again.",
+        "openai:web (failed): It hung. Try again.",
+    )
+
+
 def test_filters_read_as_text_and_unset_ones_are_left_out():
     filters = {"models": {"b", "a"}, "batch": False, "user_ids": None}
     assert formats.filters(filters) == "models: a, b; batch: no"

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from starlette.applications import Starlette
@@ -164,3 +165,11 @@ def test_a_visitor_who_may_not_know_people_follows_pseudonyms_and_learns_no_name
     assert path(at)[1:] == [f"Workspace {workspace}", f"Project {project}"]
     sent = everything(at) + repr(at.query_params) + texts(at.markdown)
     assert not [name for name in lab.workspaces if name in sent.replace("language:", "")]
+
+
+def test_the_link_holds_the_table_that_a_selected_row_has_opened(upstream: Starlette) -> None:
+    at = open_link("openai_usage", **OPENAI, oai_view_table="By project")
+    at = select(at, 0)
+    link = parse_qs(urlsplit(at.code[0].value).query)
+    assert link["oai_projects"]
+    assert link["oai_view_table"] == ["By model"]

@@ -105,3 +105,36 @@ def test_a_list_of_workspaces_that_fails_gives_one_error(lab: Lab) -> None:
     assert len(at.error) == 1
     assert "answered 401" in texts(at.error)
     assert not at.metric
+
+
+def test_without_gpu_figures_the_others_are_whole_and_no_average_is_a_lower_bound(
+    lab: Lab, busy: str
+) -> None:
+    whole = figures(open_page(cmu_workspaces=busy))
+    press(open_page(), "Clear cache")
+    lab.app.state.faults.fail = {"metrics": 500}
+    at = open_page(cmu_workspaces=busy)
+    assert "GPU figures of" in texts(at.warning)
+    told = figures(at)
+    for label in ("Experiments", "Users", "Total run time", "Average run time"):
+        assert told[label] == whole[label]
+    assert {label for label in told if "incomplete" in label} <= {
+        f"{label} (incomplete)" for label in whole if "GPU" in label
+    }
+    lab.app.state.faults.fail = {}
+    lost, *_ = lab.projects(busy)
+    lab.app.state.faults.fail_project = {("experiments", lost): 500}
+    at = press(at, REFRESH)
+    told = figures(at)
+    assert told["Experiments (incomplete)"].startswith("≥")
+    assert "≥" not in told["Average run time (incomplete)"]
+
+
+def test_a_list_of_workspaces_that_failed_can_be_asked_for_again(lab: Lab) -> None:
+    lab.app.state.faults.fail = {"workspaces": 500}
+    at = open_page()
+    assert at.error
+    lab.app.state.faults.fail = {}
+    at = press(at, REFRESH)
+    assert not at.error
+    assert {*at.multiselect(key="cmu_workspaces").options} == {*lab.workspaces}

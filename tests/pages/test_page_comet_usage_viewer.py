@@ -95,3 +95,11 @@ def test_an_error_names_nobody_to_a_viewer(lab: Lab) -> None:
     at = open_page(cmu_workspaces=tokens(first))
     assert project_token(first, lab.projects(first)[0]) in texts(at.error)
     assert names_in(at, lab) == []
+
+
+@pytest.mark.usefixtures("as_viewer")
+def test_a_name_that_a_viewer_may_not_read_is_left_out_of_the_link_and_said(lab: Lab) -> None:
+    at = open_page(cmu_workspaces=lab.workspaces[0])
+    assert "sees under a pseudonym only" in texts(at.warning)
+    assert "Choose one or more workspaces" in texts(at.info)
+    assert not at.metric

@@ -109,3 +109,37 @@ def test_what_changes_how_figures_are_read_stands_beside_them_once_and_in_every_
         assert caution in beside
         assert caution not in below
     assert report.notes[-1] in below
+
+
+@pytest.mark.parametrize(
+    ("named", "suited"),
+    [
+        ("last-month", "month-before"),
+        ("this-month", "same-days"),
+        ("last-quarter", "month-before"),
+        ("last-year", "year-before"),
+        ("last-30-days", "preceding"),
+    ],
+)
+def test_a_comparison_goes_over_to_the_one_that_a_named_period_suits_unless_it_is_off(
+    upstream: Starlette, named: str, suited: str
+) -> None:
+    days = {"oai_period": ["2026-10-05", "2026-10-05"], "oai_endpoints": "embeddings"}
+    at = open_page(**days, oai_compare="year-before")
+    at.selectbox(key="oai_named").set_value(named).run()
+    assert at.query_params["oai_compare"] == suited
+    at = open_page(**days, oai_compare="none")
+    at.selectbox(key="oai_named").set_value(named).run()
+    assert at.query_params["oai_compare"] == "none"
+
+
+def test_days_without_usage_say_so_and_lead_to_the_nearest_that_have_some(
+    upstream: Starlette,
+) -> None:
+    at = open_page(oai_period=["2025-08-01", "2025-08-31"])
+    assert [one.value for one in at.info] == ["No usage in this selection. Choose other days."]
+    (button,) = [one for one in at.button if one.key == "oai_nearest"]
+    assert button.label == "Show September 2025"
+    at = press(at, button.label)
+    assert not at.info
+    assert at.metric
