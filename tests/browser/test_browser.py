@@ -308,13 +308,14 @@ def test_a_changed_control_changes_the_address_and_the_numbers(
 def test_stopping_cancels_the_requests_and_fetching_starts_again(
     app: Dashboard, page: Page, slow: Starlette
 ) -> None:
+    slow.state.faults.latency_seconds = 3  # a load that a busy machine cannot end before the click
     page.goto(app.url + LINK.replace("2026-10", "2026-09"))
     expect(page.get_by_text("requests answered")).to_be_visible()
     page.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped.")).to_be_visible()
     asked = len(slow.state.requests)
     slow.state.faults.latency_seconds = 0
-    page.wait_for_timeout(1_500)  # longer than a request took: a load not cancelled would go on
+    page.wait_for_timeout(3_500)  # longer than a request took: a load not cancelled would go on
     assert len(slow.state.requests) == asked
     page.get_by_role("button", name="Refresh").click()
     loaded(page)

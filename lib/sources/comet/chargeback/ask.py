@@ -70,7 +70,8 @@ def _explained(error: SourceError, month: str | None) -> SourceError:
         return SourceDenied(error.source, error.detail, remedy, status=error.status)
     if isinstance(error, SourceRefused) and error.status in (400, 404):
         # Older servers answer 400 where newer ones answer 404.
-        remedy = _VERSION if month else f"{_MONTHLY} {_VERSION}"
+        other = f"The server may have no report of {month}: choose another month."
+        remedy = f"{other if month else _MONTHLY} {_VERSION}"
         return SourceRefused(error.source, error.detail, remedy, status=error.status)
     return error
 
