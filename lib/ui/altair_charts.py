@@ -287,7 +287,13 @@ def _mark_before(steps: int) -> alt.Chart:
         point=alt.OverlayMarkDef(size=40, color=_BEFORE),
     )
     stroke: alt.Chart = alt.Chart().mark_tick(
-        color=_BEFORE, thickness=3, orient="horizontal", size=_WIDEST
+        # Edged in white: it may lie on the bar
+        color=_BEFORE,
+        stroke="white",
+        strokeWidth=1,
+        thickness=5,
+        orient="horizontal",
+        size=_WIDEST,
     )
     return stroke if steps == 1 else line
 

@@ -162,7 +162,8 @@ def _built(
     def draw() -> None:
         share = progress.done / progress.total if progress.total else 0.0
         what = page.readable(progress.current).replace("_", " ") or "connecting"
-        bar.progress(share, f"{progress.done} of {progress.total} {counted} · {what}")
+        told = f"{progress.done} of {progress.total} {counted} · {what}"
+        bar.progress(share, told if progress.total else "Asking …")
 
     st.session_state.pop(f"{prefix}_shown", None)
     try:

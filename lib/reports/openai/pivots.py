@@ -1,6 +1,7 @@
 """OpenAI usage and cost by two dimensions at once."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 
 from lib.reports.openai.select import OpenAISelection
 from lib.reports.openai.tables import NAMED, UNALLOCATED
@@ -38,9 +39,12 @@ def _amount(measure: str, chosen: OpenAISelection) -> Amount | None:
     """None where the whole of it is unknown."""
     if measure == "cost":
         currency = chosen.currency
-        return Amount("Cost", "decimal", currency, currency) if currency else None
-    metric = METRICS[measure]
-    return None if chosen.failed(measure) else Amount(metric.label, "int", metric.unit)
+        nothing = None if chosen.doubts_costs() else Decimal(0)
+        return Amount("Cost", "decimal", currency, currency, empty=nothing) if currency else None
+    if chosen.failed(measure):
+        return None
+    metric, none = METRICS[measure], None if chosen.doubts(measure) else 0
+    return Amount(metric.label, "int", metric.unit, empty=none)
 
 
 def _rows(column: str, breakdown: Table, chosen: OpenAISelection) -> Rows:
