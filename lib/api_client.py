@@ -333,10 +333,7 @@ class ApiClient:
         said += "" if said.endswith((".", "!", "?")) else "."
         if "missing scopes" in message.lower():  # OpenAI says it with 400 and 401, too
             status = 403
-        if status == 401:
-            remedy = "Check the key: it may be mistyped, of another server, or revoked."
-            return SourceDenied(source, said, remedy, status=status)
-        if status == 403:
+        if status in (401, 403):
             return SourceDenied(source, said, status=status)
         if code == "insufficient_quota":
             remedy = "Ask an owner to check the plan and its limits."

@@ -57,6 +57,9 @@ class AccessError(DashboardError):
     """The visitor may not do this, or no longer."""
 
 
+_WRONG_KEY = "Check the key: it may be mistyped, of another server, or revoked."
+
+
 class SourceError(DashboardError):
     """An upstream did not give what was asked of it.
 
@@ -104,7 +107,7 @@ class SourceDenied(SourceError):
     default_remedy = "Ask an owner of the organisation for access."
 
     def __init__(self, source: str, detail: str, remedy: str = "", *, status: int = 403) -> None:
-        super().__init__(source, detail, remedy)
+        super().__init__(source, detail, remedy or (_WRONG_KEY if status == 401 else ""))
         self.status = status
 
 

@@ -162,8 +162,7 @@ def _built(
     def draw() -> None:
         share = progress.done / progress.total if progress.total else 0.0
         what = page.readable(progress.current).replace("_", " ") or "connecting"
-        told = f"{progress.done} of {progress.total} {counted} · {what}"
-        bar.progress(share, told if progress.total else "Asking …")
+        bar.progress(share, f"{progress.done} of {progress.total} {counted} · {what}")
 
     st.session_state.pop(f"{prefix}_shown", None)
     try:

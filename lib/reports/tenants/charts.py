@@ -82,7 +82,7 @@ def _trend(months: pd.DataFrame, metrics: list[str], unit: str) -> str:
     whole, first, last = exact_sum(known.values()), known[names[0]], known[names[-1]]
     peak = max(names, key=lambda name: known[name])
     parts = [f"{counted(whole, unit)} in all"]
-    if whole > 0 and len(known) > 1:
+    if whole > 0 and len(parts_of) > 1:
         parts.append(f"most in {peak} ({known[peak]:,})")
     if len(known) > 1:
         word = "up" if last > first else "down"
