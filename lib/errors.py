@@ -57,9 +57,6 @@ class AccessError(DashboardError):
     """The visitor may not do this, or no longer."""
 
 
-_WRONG_KEY = "Check the key: it may be mistyped, of another server, or revoked."
-
-
 class SourceError(DashboardError):
     """An upstream did not give what was asked of it.
 
@@ -95,6 +92,9 @@ class SourceUntrusted(SourceUnavailable):
     """The upstream's certificate is signed by nobody who is trusted, or made for another name."""
 
     default_remedy = "Trust the authority that signed it, if that is your own."
+
+
+_WRONG_KEY = "Check the key: it may be mistyped, of another server, or revoked."
 
 
 class SourceDenied(SourceError):

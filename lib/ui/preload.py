@@ -19,9 +19,8 @@ def preload_pages() -> None:
     Streamlit collects all garbage after every run of a page, which walks every object of the
     process and stops all sessions meanwhile: with many people that took more than their pages.
     """
-    import_module(
-        "streamlit.emojis"
-    )  # of which Streamlit makes a pattern when a page names its icon
+    # Streamlit makes a pattern of them when a page names its icon
+    import_module("streamlit.emojis")
     for module in pkgutil.walk_packages(lib.__path__, "lib."):
         if module.name.startswith(_ROOMS) and not module.name.startswith(_PAPER):
             import_module(module.name)

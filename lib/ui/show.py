@@ -123,9 +123,8 @@ def _leads(spec: ChartSpec, drill: Drill) -> dict[str, Chosen]:
     """What a click on each label chooses; labels that lead nowhere are left out."""
     if spec.stands_for is None or type(spec.chart) not in LABELS_IN:
         return {}
-    rows = zip(*(spec.stands_for[column] for column in spec.stands_for), strict=True)
-    ids = [dict(zip(spec.stands_for, row, strict=True)) for row in rows]
-    leads = {str(of["label"]): drill.to(of) for of in ids}
+    rows = spec.stands_for.to_dict("records")
+    leads = {str(ids["label"]): drill.to(ids) for ids in rows}
     return {label: chosen for label, chosen in leads.items() if chosen}
 
 

@@ -174,13 +174,13 @@ def _of_gpus(
         "peak": ", mean of peaks",
     }[query.utilisation]
     for key, label, unit in _GPU_FIGURES:
-        share = unit == "%"
-        how = of_gpu if share else ""
-        help_text = "See the notes for what is averaged." if share else "Summed over all GPUs."
+        is_share = unit == "%"
+        how = of_gpu if is_share else ""
+        help_text = "See the notes for what is averaged." if is_share else "Summed over all GPUs."
         short = key == "gpu_hours" and rows.gpus.timeless > 0
         marked = incomplete or short
         yield Figure(
-            key, label + how, sums[key], unit, help_text, delta(key), marked, is_sum=not share
+            key, label + how, sums[key], unit, help_text, delta(key), marked, is_sum=not is_share
         )
     key, idle = "idle_gpu_hours", sums["idle_gpu_hours"]
     short = idle is not None and (rows.gpus.timeless > 0 or rows.unrated_hours > 0)
