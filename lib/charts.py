@@ -4,7 +4,9 @@ import colorsys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lib.periods import Period
@@ -165,25 +167,31 @@ def fold(frame: pd.DataFrame, step: Step, period: Period) -> pd.DataFrame:
     Returns:
         ``time``, ``series`` (ordered categorical), ``value``; at most ``MOST_SERIES`` + 1 series.
     """
-    sizes = frame.groupby("series")["value"].sum()
-    order = [name for name in sizes.nlargest(MOST_SERIES).index if name != OTHER]
-    names = frame["series"].where(frame["series"].isin(order), OTHER)
-    if len(sizes) > len(order):
+    codes, names = pd.factorize(frame["series"], sort=True)
+    sizes = np.bincount(codes, frame["value"], len(names))
+    largest = [at for at in np.argsort(-sizes, kind="stable")[:MOST_SERIES] if names[at] != OTHER]
+    order = [*names[largest]]
+    if len(names) > len(order):
         order.append(OTHER)
-    # Periods know no time zone: the times are UTC before and after.
-    times = frame["time"].dt.tz_localize(None).dt.to_period(step.period).dt.start_time
-    folded = (
-        frame.assign(time=times, series=pd.Categorical(names, order, ordered=True))
-        .groupby(["time", "series"], observed=True, as_index=False)["value"]
-        .sum()
+    of_name = np.full(len(names), len(order) - 1)
+    of_name[largest] = np.arange(len(largest))
+    at_step, apart = _steps_of(frame["time"], step)
+    starts = _steps(step, period).union(apart).start_time
+    places = starts.get_indexer(apart.start_time)[at_step], of_name[codes]
+    sums = np.zeros((len(starts), len(order)))
+    np.add.at(sums, places, frame["value"])
+    has = np.zeros(sums.shape, bool)
+    has[places] = True
+    gaps = ~has.any(axis=1)
+    sums[gaps, 0], has[gaps, 0] = np.nan, True
+    step_places, series = np.nonzero(has)
+    return pd.DataFrame(
+        {
+            "time": starts.tz_localize("UTC")[step_places],
+            "series": pd.Categorical.from_codes(series, pd.Index(order), ordered=True),
+            "value": sums[has],
+        }
     )
-    steps = _steps(step, period)
-    gaps = steps.start_time.difference(pd.DatetimeIndex(folded["time"]))
-    empty = pd.DataFrame({"time": gaps, "series": order[0], "value": float("nan")})
-    empty["series"] = pd.Categorical(empty["series"], order, ordered=True)
-    filled = pd.DataFrame(pd.concat([folded, empty]) if len(gaps) else folded)
-    filled["time"] = filled["time"].dt.tz_localize("UTC")
-    return filled.sort_values(["time", "series"], ignore_index=True)
 
 
 def ghost(frame: pd.DataFrame, step: Step, period: Period, before: Period) -> pd.DataFrame:
@@ -196,13 +204,22 @@ def ghost(frame: pd.DataFrame, step: Step, period: Period, before: Period) -> pd
         ``time`` where it is drawn, ``own`` when it was, ``value``, null where there is none; steps
         beyond the end of this period have no place.
     """
-    times = frame["time"].dt.tz_localize(None).dt.to_period(step.period)
-    sums = frame["value"].groupby(times).sum(min_count=1)
+    at_step, apart = _steps_of(frame["time"], step)
+    sums = frame["value"].groupby(apart[at_step]).sum(min_count=1)
     here, own = (_steps(step, days) for days in (period, before))
     pairs = pd.DataFrame({"time": here[: len(own)], "own": own[: len(here)]})
     pairs["value"] = sums.reindex(pairs["own"]).to_numpy("float64")
     starts = {key: pairs[key].dt.start_time.dt.tz_localize("UTC") for key in ("time", "own")}
     return pairs.assign(**starts)
+
+
+def _steps_of(times: "pd.Series[Any]", step: Step) -> tuple["np.ndarray[Any, Any]", pd.PeriodIndex]:
+    """Each time's place among the steps that times lie in: buckets share few, which are found once."""
+    codes, apart = pd.factorize(times)
+    # Periods know no time zone: the times are UTC before and after.
+    in_step = pd.DatetimeIndex(apart).tz_localize(None).to_period(step.period)
+    places, steps = pd.factorize(in_step, sort=True)
+    return places[codes], pd.PeriodIndex(steps)
 
 
 def _steps(step: Step, period: Period) -> pd.PeriodIndex:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import pandas as pd
 
-from lib.reports.report import Column, ColumnKind, Number, Table
-from lib.usage.exact import Exact, exactly, fits_int64, percent_of, total, values_of
+from lib.reports.cells import typed, typed_frame
+from lib.reports.report import Column, Number, Table
+from lib.usage.exact import Exact, exact_sum, exactly, percent_of, values_of
 
 PREVIOUS, CHANGE, PERCENT = "previous", "change", "percent"
 """What stands beside an amount: ``cost_previous``, ``cost_change``, ``cost_percent``."""
@@ -60,16 +62,26 @@ class _Sides:
     unsure: frozenset[int] = frozenset()
     whole: bool = True
 
-    def cells(self, key: str) -> tuple[list[Any], list[Any]]:
-        """The values of a column on both sides, None where missing."""
-        now, before = (
-            _known_values(table.frame[key]) if key in table.frame else [None] * len(table.frame)
+    @cached_property
+    def values(self) -> tuple[Mapping[str, list[Any]], ...]:
+        """The cells of each side's own rows by column, None where missing."""
+        return tuple(
+            {str(key): _known_values(cells) for key, cells in table.frame.items()}
             for table in (self.now, self.before)
         )
+
+    def cells(self, key: str) -> tuple[list[Any], list[Any]]:
+        """The values of a column on both sides, None where missing."""
+        now, before = (values.get(key) for values in self.values)
         return (
-            [None if at is None else now[at] for at, _ in self.places],
-            [None if at is None else before[at] for _, at in self.places],
+            [None if at is None or now is None else now[at] for at, _ in self.places],
+            [None if at is None or before is None else before[at] for _, at in self.places],
         )
+
+    def add_up(self, key: str) -> tuple[bool, bool]:
+        """Whether the rows of each side sum to a total that is known: else a part of it is in no row."""
+        now, before = self.values
+        return _adds_up(self.now, key, now[key]), _adds_up(self.before, key, before[key])
 
 
 def side_by_side(
@@ -212,14 +224,14 @@ def _beside(
     of_key = {amount.key: amount for amount in amounts}
     totals = dict(sides.now.totals or {})
     columns: list[Column] = []
-    cells: dict[str, pd.Series[Any]] = {}
+    cells: dict[str, list[Any]] = {}
     for column in sides.now.columns:
         now, before = sides.cells(column.key)
         if column.key in names:
             pairs = zip(sides.places, now, before, strict=True)
             now = [was if at[0] is None else value for at, value, was in pairs]
         columns.append(column)
-        cells[column.key] = typed(now, column.kind)
+        cells[column.key] = now
         if amount := of_key.get(column.key):
             known = column.key not in doubtful
             columns += _columns_beside(column)
@@ -233,7 +245,7 @@ def _beside(
     kept = {key: value for key, value in totals.items() if key in cells}
     return replace(
         sides.now,
-        frame=pd.DataFrame(cells),
+        frame=typed_frame(cells, columns),
         columns=tuple(columns),
         totals=kept or None,
         brief=brief,
@@ -256,12 +268,9 @@ def _columns_beside(column: Column) -> Iterable[Column]:
 
 def _cells_beside(
     sides: _Sides, amount: Amount, column: Column, *, known: bool
-) -> dict[str, "pd.Series[Any]"]:
+) -> dict[str, list[Any]]:
     now, before = sides.cells(amount.key)
-    whole = [
-        known and (not amount.adds_up or _adds_up(side, amount.key))
-        for side in (sides.now, sides.before)
-    ]
+    whole = [known and (not amount.adds_up or adds_up) for adds_up in sides.add_up(amount.key)]
     changes: list[Number | None] = [None] * len(now)
     if all(whole):
         filled = [
@@ -277,16 +286,10 @@ def _cells_beside(
         was if whole[1] and row not in sides.unsure else None for row, was in enumerate(before)
     ]
     percents = [_percent(change, was) for change, was in zip(changes, shown, strict=True)]
-    made = {
-        PREVIOUS: typed(shown, column.kind),
-        CHANGE: typed(changes, column.kind),
-        PERCENT: typed(percents, "percent"),
-    }
-    return {
-        f"{amount.key}_{part}": values
-        for part, values in made.items()
-        if part != PERCENT or column.kind != "percent"
-    }
+    beside: dict[str, list[Any]] = {PREVIOUS: shown, CHANGE: changes, PERCENT: percents}
+    if column.kind == "percent":
+        del beside[PERCENT]  # the change of a percentage is told in points
+    return {f"{amount.key}_{part}": cells for part, cells in beside.items()}
 
 
 def _filled(amount: Amount, places: Sequence[int | None], cells: Sequence[Any]) -> list[Any]:
@@ -312,10 +315,9 @@ def _totals_beside(sides: _Sides, column: Column, *, known: bool) -> dict[str, N
     }
 
 
-def _adds_up(table: Table, key: str) -> bool:
-    """Whether the rows sum to a total that is known: else a part of it is in no row."""
+def _adds_up(table: Table, key: str, cells: Iterable[Any]) -> bool:
     whole = (table.totals or {}).get(key)
-    rows = total(table.frame[key]) or 0
+    rows = exact_sum(value for value in cells if value is not None)
     if whole is None:
         return False
     if isinstance(whole, float) or isinstance(rows, float):
@@ -332,11 +334,7 @@ def _percent(change: Number | None, before: Number | None) -> float | None:
 
 def _tells(sides: _Sides, amounts: Sequence[Amount]) -> str | None:
     """The first amount whose rows make up a known total on both sides."""
-    known = (
-        amount.key
-        for amount in amounts
-        if amount.adds_up and all(_adds_up(side, amount.key) for side in (sides.now, sides.before))
-    )
+    known = (amount.key for amount in amounts if amount.adds_up and all(sides.add_up(amount.key)))
     return next(known, None)
 
 
@@ -365,24 +363,3 @@ def _with_column(
         named = [key for key in shown if [*frame].index(key) < place]
         shown = (*named, brief, *shown[len(named) :])
     return replace(table, frame=frame, columns=columns, brief=shown)
-
-
-_DTYPES: Mapping[ColumnKind, Any] = {
-    "text": "str",
-    "list": "str",
-    "bool": "boolean",
-    "int": "Int64",
-    "bytes": "Int64",
-    "epoch_ms": "Int64",
-    "float": "Float64",
-    "duration": "Float64",
-    "percent": "float64",
-    "datetime": "datetime64[s, UTC]",
-}
-
-
-def typed(values: Sequence[Any], kind: ColumnKind) -> "pd.Series[Any]":
-    """Cells as a report holds a kind of column; whole numbers beyond Int64 stay objects."""
-    cells = pd.Series([*values], dtype=object)
-    dtype = _DTYPES.get(kind, object)
-    return cells if dtype == "Int64" and not fits_int64(cells) else cells.astype(dtype)

@@ -4,8 +4,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pandas as pd
-
+from lib.reports.cells import typed_frame
 from lib.reports.compared import (
     CHANGE,
     MARK,
@@ -13,7 +12,6 @@ from lib.reports.compared import (
     PREVIOUS,
     Parts,
     keys_of,
-    typed,
 )
 from lib.reports.report import Column, Number, Table
 from lib.usage.exact import exact_sum, percent_of, values_of
@@ -104,12 +102,7 @@ def changes_table(
     return Table(
         "changes",
         "Changes",
-        pd.DataFrame(
-            {
-                column.key: typed([row.get(column.key) for row in rows], column.kind)
-                for column in shown
-            }
-        ),
+        typed_frame({column.key: [row.get(column.key) for row in rows] for column in shown}, shown),
         shown,
         totals if len(told) == 1 else None,  # the rows of several sum to it several times
         brief=(
@@ -132,7 +125,9 @@ def _is_told(table: Table, measure: str) -> bool:
 def _rows(dimension: Dimension, measure: str, most: int) -> Iterator[Row]:
     table = dimension.table
     change, previous = f"{measure}_{CHANGE}", f"{measure}_{PREVIOUS}"
-    every = {key: values_of(table.frame[key]) for key in table.frame}
+    ends = [f"{measure}{end}" for end in _ENDS]
+    named = [key for candidates in dimension.names.values() for key in candidates]
+    every = {key: values_of(table.frame[key]) for key in {MARK, *ends, *named}}
     keys, parts = keys_of(table, dimension.keys), dimension.parts(measure)
     moved = [at for at, value in enumerate(every[change]) if value is not None and value != 0]
     moved.sort(key=lambda at: -abs(every[change][at]))  # of equal ones as in the table
@@ -144,7 +139,7 @@ def _rows(dimension: Dimension, measure: str, most: int) -> Iterator[Row]:
                 (every[key][at] for key in candidates if every[key][at] is not None),
                 dimension.nobody or None,
             )
-        row |= {f"{measure}{end}": every[f"{measure}{end}"][at] for end in _ENDS}
+        row |= {key: every[key][at] for key in ends}
         yield row | _made_by(dimension, parts.get(keys[at], {}), every[change][at])
     others = len(keys) - len(top)
     if others:

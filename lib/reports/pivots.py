@@ -8,8 +8,9 @@ import pandas as pd
 
 from lib.charts import OTHER, Grid, distinct_labels
 from lib.quantities import counted
+from lib.reports.cells import typed_frame
 from lib.reports.report import ChartSpec, Column, ColumnKind, Number, Table
-from lib.usage.exact import Exact, exact_sum, fits_int64, may_share, percent_of
+from lib.usage.exact import Exact, exact_sum, may_share, percent_of
 
 MOST_COLUMNS = 12
 """Columns of the largest; all others are one more, "Other"."""
@@ -220,7 +221,7 @@ def pivot(key: str, rows: Rows, heads: Heads, amount: Amount, cells: Cells) -> P
     table = Table(
         key,
         f"{rows.of.capitalize()} × {heads.of}",
-        _typed(data, written),
+        typed_frame(data, written),
         written,
         totals,
         note=_note(rows, heads, amount, len(shown), len(others)),
@@ -304,15 +305,3 @@ def _rank(value: Exact | None) -> tuple[bool, Exact]:
 
 def _values(cells: "pd.Series[Any]") -> list[Any]:
     return [None if pd.isna(value) else value for value in cells.tolist()]
-
-
-def _typed(data: Mapping[str, list[Any]], columns: Iterable[Column]) -> pd.DataFrame:
-    """The columns in the dtypes of a report; whole numbers beyond Int64 stay objects."""
-    dtypes = {"int": "Int64", "text": "str", "float": "Float64"}
-    frame = pd.DataFrame(data, dtype=object)
-    fits = {
-        column.key: dtypes[column.kind]
-        for column in columns
-        if column.kind in dtypes and (column.kind != "int" or fits_int64(frame[column.key]))
-    }
-    return frame.astype(fits)

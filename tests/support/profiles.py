@@ -8,7 +8,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-SHARES = {"quick": 0.1, "ci": 1.0, "nightly": 20.0}
+SHARES = {"quick": 0.1, "ci": 0.4, "nightly": 20.0}
 """Of the examples that a law usually takes."""
 
 USUAL = 100

@@ -206,11 +206,9 @@ def _is_whole(row: Ratio, chosen: OpenAISelection) -> bool:
     return all(_lacking(key, chosen).isdisjoint(row.endpoints & _offering(key)) for key in row.told)
 
 
-def _lacking(key: str, chosen: OpenAISelection) -> set[str]:
+def _lacking(key: str, chosen: OpenAISelection) -> frozenset[str]:
     """The endpoints of rows that do not tell a metric or dimension."""
-    usage = chosen.usage
-    rows = usage[key].isna() if key in usage else usage["endpoint_type"].notna()
-    return {*usage["endpoint_type"][rows].unique()}
+    return chosen.untold.get(key, chosen.endpoints)
 
 
 def _of_endpoints(chosen: OpenAISelection, names: Collection[str]) -> OpenAISelection:

@@ -89,6 +89,20 @@ class OpenAISelection:
         by_user = column == "user_id" and self.costs_by_user is not None
         return self._any_is([COSTS_BY_USER if by_user else self.paid_by], "failed", "partial")
 
+    @cached_property
+    def untold(self) -> Mapping[str, frozenset[str]]:
+        """The endpoints of rows that leave a column empty, for all columns of the usage."""
+        codes, endpoints = pd.factorize(self.usage["endpoint_type"])
+        return {
+            str(key): frozenset(endpoints[np.unique(codes[cells.isna().to_numpy()])])
+            for key, cells in self.usage.items()
+        }
+
+    @cached_property
+    def endpoints(self) -> frozenset[str]:
+        """The endpoints of rows."""
+        return frozenset(self.usage["endpoint_type"].unique())
+
     def _counting(self, metric: str) -> list[str]:
         return [
             row.name for row in ENDPOINTS.values() if metric in row.metrics and self.query.sees(row)
@@ -112,15 +126,18 @@ class OpenAISelection:
     def sums_by(self, column: str, metrics: Collection[str]) -> Mapping[str, Sums]:
         """These metrics by the ids of a column; empty where the total of one is unknown."""
         usage = self.usage
-        known = [metric for metric in metrics if metric in usage and not self.failed(metric)]
+        codes, ids = (
+            _coded(usage[column]) if column in usage else (np.zeros(len(usage), int), [None])
+        )
         sums: dict[str, Sums] = {metric: {} for metric in metrics}
-        if known:
-            ids = usage.get(column, pd.Series(None, index=usage.index, dtype="str"))
-            counted = pd.DataFrame({metric: addable(self._counted(metric)) for metric in known})
-            by_id = counted.groupby(ids, dropna=False).sum(min_count=1)
-            for metric in known:
-                values = by_id[metric].dropna().items()
-                sums[metric] = {_id(key): int(value) for key, value in values}
+        for metric in metrics:
+            if metric not in usage or self.failed(metric):
+                continue
+            counted = self._counted(metric)
+            known = counted.notna().to_numpy()
+            by_code = _sums_of(codes[known], counted[known])
+            by_id = {ids[code]: int(value) for code, value in by_code}
+            sums[metric] = dict(sorted(by_id.items(), key=lambda of: (of[0] is None, of[0])))
         return sums
 
     def count(self, column: str) -> int | None:
@@ -163,7 +180,8 @@ class OpenAISelection:
 
     def currency_by(self, column: str) -> str | None:
         """The one currency of the costs that can be told apart by a column."""
-        currencies = _currencies(self._costs_by(column))
+        costs = self._costs_by(column)
+        currencies = self.currencies if costs is self.costs else _currencies(costs)
         return currencies[0] if len(currencies) == 1 else None
 
     @property
@@ -183,11 +201,8 @@ class OpenAISelection:
         if costs is None or self.currency_by(column) is None:
             return {}
         known = costs[costs["amount"].notna()]
-        codes, ids = pd.factorize(known[column])  # names that are read one by one take long
-        return {
-            _id(ids[code]) if code >= 0 else None: Decimal(amount)
-            for code, amount in _sums_of(codes, known["amount"])
-        }
+        codes, ids = _coded(known[column])
+        return {ids[code]: Decimal(amount) for code, amount in _sums_of(codes, known["amount"])}
 
     def by_both(
         self, column: str, part: str, measure: str
@@ -202,17 +217,11 @@ class OpenAISelection:
         if not {column, part, amount} <= {*frame.columns}:
             return
         frame = frame[frame[amount].notna()]
-        codes, ids = pd.factorize(frame[column])
-        part_codes, parts = pd.factorize(frame[part])
-        # Codes begin at -1, for what belongs to nobody
-        pairs = (codes + 1) * (len(parts) + 1) + part_codes + 1
-        for pair, value in _sums_of(pairs, frame[amount]):
-            of, of_part = divmod(pair, len(parts) + 1)
-            yield (
-                _id(ids[of - 1]) if of else None,
-                _id(parts[of_part - 1]) if of_part else None,
-                value,
-            )
+        codes, ids = _coded(frame[column])
+        part_codes, parts = _coded(frame[part])
+        for pair, value in _sums_of(codes * len(parts) + part_codes, frame[amount]):
+            of, of_part = divmod(pair, len(parts))
+            yield ids[of], parts[of_part], value
 
     def name_of(self, column: str, identity: object) -> str | None:
         """The name of an id, where it has one."""
@@ -288,21 +297,25 @@ def _sums_of(
     groups: "np.ndarray[Any, Any]", known: "pd.Series[Any]"
 ) -> Iterator[tuple[int, Exact]]:
     """Each group with the exact sum of its values."""
-    cells = addable(known)
-    if pd.api.types.is_integer_dtype(cells.dtype):
-        sums = pd.Series(cells.to_numpy("int64")).groupby(groups).sum()
-        yield from zip(sums.index.tolist(), sums.tolist(), strict=True)
+    if not len(groups):
         return
+    cells = addable(known)
     order = np.argsort(groups, kind="stable")
-    ordered, values = groups[order], cells.to_numpy(object)[order].tolist()
-    starts = np.flatnonzero(np.diff(ordered)) + 1
-    for start, end in pairwise([0, *starts.tolist(), len(values)]):
-        if start < end:
-            yield int(ordered[start]), exact_sum(values[start:end])
+    ordered = groups[order]
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    if pd.api.types.is_integer_dtype(cells.dtype):
+        sums = np.add.reduceat(cells.to_numpy("int64")[order], starts)
+        yield from zip(ordered[starts].tolist(), sums.tolist(), strict=True)
+        return
+    values = cells.to_numpy(object)[order].tolist()
+    for start, end in pairwise([*starts.tolist(), len(values)]):
+        yield int(ordered[start]), exact_sum(values[start:end])
 
 
-def _id(key: Any) -> str | None:
-    return key if isinstance(key, str) else None
+def _coded(cells: "pd.Series[Any]") -> tuple["np.ndarray[Any, Any]", list[str | None]]:
+    """Each row's place among the ids of a column, the first of which is nobody's."""
+    codes, ids = pd.factorize(cells)
+    return codes + 1, [None, *ids.tolist()]  # names that are read one by one take long
 
 
 def _last_level(usage: pd.DataFrame) -> Any:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from lib.reports.cells import typed_frame
 from lib.reports.openai.efficiency import efficiency, efficiency_by, efficiency_columns
 from lib.reports.openai.select import Names, OpenAISelection, sum_money
 from lib.reports.report import Column, Table
 from lib.sources.openai.tables import BREAKDOWN_METRICS, COSTS_GROUP_BY, DIMENSIONS, METRICS, Kind
-from lib.usage.exact import fits_int64
 
 UNALLOCATED = "Unallocated"
 """The row of what belongs to nobody: a null project is real money."""
@@ -203,12 +203,12 @@ def breakdown_table(breakdown: Breakdown, chosen: OpenAISelection) -> Table:
         *(efficiency_columns(currency) if breakdown.rated else ()),
     )
     of_all = efficiency(chosen) if breakdown.rated else {}
-    frame = pd.DataFrame(rows, columns=[column.key for column in columns], dtype=object)
+    cells = {column.key: [row[column.key] for row in rows] for column in columns}
     label = columns[0].key
     return Table(
         breakdown.key,
         breakdown.title,
-        _typed(frame, columns),
+        typed_frame(cells, columns),
         columns,
         {metric: chosen.totals[metric] for metric in BREAKDOWN_METRICS}
         | {"cost": sum_money(money.values()) if money else chosen.cost}
@@ -239,18 +239,6 @@ def _breakdown_notes(
 
 def _weight(row: dict[str, Any]) -> tuple[Any, ...]:
     return (row["cost"] or Decimal(0), *(row[metric] or 0 for metric in BREAKDOWN_METRICS))
-
-
-def _typed(frame: pd.DataFrame, columns: Iterable[Column]) -> pd.DataFrame:
-    """The frame in the dtypes of a report; whole numbers beyond Int64 stay objects."""
-    kinds = {"int": "Int64", "bytes": "Int64", "text": "str", "percent": "float64"}
-    fits = {
-        column.key: kinds[column.kind]
-        for column in columns
-        if column.kind in ("text", "percent")
-        or (column.kind in kinds and fits_int64(frame[column.key]))
-    }
-    return frame.astype(fits)
 
 
 def _empty(key: str, rows: int) -> "pd.Series[Any]":
