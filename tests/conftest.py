@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from loguru import logger
 from playwright.sync_api import Browser, expect, sync_playwright
 from starlette.applications import Starlette
-from streamlit.components.v2.manifest_scanner import scan_component_manifests
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from lib.demo.comet_server import create_comet_app
@@ -107,15 +105,6 @@ def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", VisitedPages)
-    monkeypatch.setattr(
-        "streamlit.components.v2.manifest_scanner.scan_component_manifests", _installed_components
-    )
-
-
-@cache
-def _installed_components() -> list[Any]:
-    """What AppTest looks for in all installed packages before every run, which is a fifth of its time."""
-    return scan_component_manifests()
 
 
 @pytest.fixture
