@@ -11,6 +11,7 @@ import pandas as pd
 from lib.exports.formats import EPOCH_MS, utc
 from lib.quantities import is_missing
 from lib.reports.report import ColumnKind, Report, Table
+from lib.usage.exact import values_of
 
 Plain = str | int | float | bool | None
 """What both machine formats can hold. Decimals are text, so that no reader turns money into floats."""
@@ -86,22 +87,17 @@ def positional(number: float) -> str:
     return text.removesuffix(".0")
 
 
-def _objects(cells: pd.Series) -> list[object]:
-    """The cells as Python objects, None where missing."""
-    return cells.astype(object).where(cells.notna().to_numpy(), None).tolist()
-
-
 def _text(cells: pd.Series) -> list[Plain]:
-    values = _objects(cells)
+    values = values_of(cells)
     if pd.api.types.infer_dtype(cells, skipna=True) in ("string", "empty"):
-        return values  # type: ignore[return-value]  # just inferred
+        return values
     return [value if value is None else str(value) for value in values]
 
 
 def _whole(cells: pd.Series) -> list[Plain]:
     if pd.api.types.is_integer_dtype(cells.dtype):
-        return _objects(cells)  # type: ignore[return-value]  # just checked
-    return [_without_fraction(plain(value)) for value in _objects(cells)]
+        return values_of(cells)
+    return [_without_fraction(plain(value)) for value in values_of(cells)]
 
 
 def _without_fraction(value: Plain) -> Plain:
@@ -116,22 +112,22 @@ def _decimal(cells: pd.Series) -> list[Plain]:
         None
         if value is None or is_missing(value)
         else format(value if isinstance(value, Decimal) else Decimal(str(value)), "f")
-        for value in _objects(cells)
+        for value in values_of(cells)
     ]
 
 
 def _number(cells: pd.Series) -> list[Plain]:
-    return [plain(value) for value in _objects(cells)]
+    return [plain(value) for value in values_of(cells)]
 
 
 def _truth(cells: pd.Series) -> list[Plain]:
-    return [value if value is None else bool(value) for value in _objects(cells)]
+    return [value if value is None else bool(value) for value in values_of(cells)]
 
 
 def _date(cells: pd.Series) -> list[Plain]:
     if pd.api.types.is_datetime64_any_dtype(cells.dtype):
         cells = cells.dt.date
-    return [value.isoformat() if isinstance(value, date) else None for value in _objects(cells)]
+    return [value.isoformat() if isinstance(value, date) else None for value in values_of(cells)]
 
 
 def _datetime(cells: pd.Series) -> list[Plain]:
