@@ -97,7 +97,7 @@ def _targets(
     paths: dict[str, str] = {}
     for workspace in workspaces:
         try:
-            with st.spinner(f"Listing projects of {page.readable(workspace)} …"):
+            with st.spinner(f"Listing projects of {literal(page.readable(workspace))} …"):
                 projects = load(partial(load_projects, source, client, workspace, caches=caches))
         except InputError:
             continue  # the question itself will say that there is no such workspace
