@@ -201,7 +201,7 @@ def completeness(report: Report) -> str:
     named: dict[str, list[str]] = {"failed": [], "partial": [], "skipped": []}
     for source in report.sources:
         if source.status in named:
-            named[source.status].append(visible(source.name))
+            named[source.status].append(visible(source.label))
     parts = [f"{status}: {', '.join(names)}" for status, names in named.items() if names]
     asked = len(report.sources) - len(named["skipped"])
     if report.complete:
@@ -244,7 +244,7 @@ def failures(report: Report) -> tuple[str, ...]:
     for source in report.sources:
         if source.status in ("failed", "partial"):
             told = " ".join(visible(text) for text in (source.detail, source.remedy) if text)
-            alike.setdefault((source.status, told), []).append(visible(source.name))
+            alike.setdefault((source.status, told), []).append(visible(source.label))
     return tuple(
         f"{', '.join(names)} ({status}){': ' + told if told else ''}"
         for (status, told), names in alike.items()

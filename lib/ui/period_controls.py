@@ -19,6 +19,7 @@ from lib.ui.controls import Control, Moving
 
 Q = TypeVar("Q")
 
+_PERIOD, _COMPARED = "Period", "Compare with"
 _ALL, _SHOWN, _CUSTOM = "all-time", "shown", "custom"
 _ARROWS: tuple[tuple[str, Literal[-1, 1], str], ...] = (
     ("Previous", -1, ":material/chevron_left:"),
@@ -65,11 +66,12 @@ def period(
         return Moving(chosen.preset_key, name, PRESETS[name].label) if name in PRESETS else None
 
     return (
-        Control(chosen.key, chosen.draw, linked, check=check_days, moving=moving),
+        Control(chosen.key, chosen.draw, linked, _PERIOD, check=check_days, moving=moving),
         Control(
             chosen.preset_key,
             lambda: None,
             lambda question: None if of(question) else _ALL,
+            _PERIOD,
             check=check_name,
         ),
     )
@@ -179,7 +181,7 @@ class _Days:
         st.session_state[key] = name
         with st.container(width=230):
             st.selectbox(
-                "Period (UTC)",
+                f"{_PERIOD} (UTC)",
                 list(labels),
                 format_func=lambda choice: labels.get(choice, choice),
                 key=key,
@@ -273,8 +275,9 @@ def comparison(
 
     def check(values: list[str]) -> None:
         if _OLD.get(values[-1], values[-1]) not in among:
+            words = (COMPARISONS[name].label for name in among)
             raise InputError(
-                "comparison", f"{values[-1][:60]!r} is unknown.", f"Use {', '.join(among)}."
+                "comparison", f"{values[-1][:60]!r} is unknown.", f"Use {'; '.join(words)}."
             )
 
     def draw() -> str:
@@ -283,7 +286,7 @@ def comparison(
         st.session_state[f"{key}_offered"] = tuple(among)
         with st.container(width=220):
             chosen: str = st.selectbox(
-                "Compare with",
+                _COMPARED,
                 list(among),
                 format_func=lambda name: COMPARISONS[name].label,
                 key=key,
@@ -294,4 +297,4 @@ def comparison(
             st.query_params[key] = chosen
         return chosen
 
-    return Control(key, draw, of, check=check)
+    return Control(key, draw, of, _COMPARED, check=check)

@@ -77,7 +77,7 @@ def _controls(today: date) -> tuple[Control[TenantQuery, Any], ...]:
     return (
         *period("red", today, resolve("this-month", today), lambda query: query.period),
         comparison("red", lambda query: query.compare, COMPARED_WITH, default="month-before"),
-        past("red_span", "Date range"),
+        past("red_span", "Period", "Date range"),
         ids(
             "red_tenants",
             "Tenants",

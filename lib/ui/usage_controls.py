@@ -137,7 +137,7 @@ def _pick(
         if len(followed) < len(linked):
             leave_out_of_link(
                 page.entry.prefix,
-                f"{literal(key)} holds a name that is unknown, or that your role sees under a "
+                f"{literal(control.label)}: it holds a name that is unknown, or that your role sees under a "
                 "pseudonym only.",
             )
         st.query_params[key] = followed
@@ -210,7 +210,7 @@ def _controls(page: Page, today: date) -> tuple[Control[CometUsageQuery, Any], .
         ),
         *period("cmu", today, None, lambda query: query.period),
         comparison("cmu", lambda query: query.compare),
-        past("cmu_span", "All time", "Date range"),
+        past("cmu_span", "Period", "All time", "Date range"),
         choice("cmu_units", "Time step", words(UNITS), lambda query: query.unit),
         toggle("cmu_archived", "Archived, too", lambda query: query.archived),
         choice("cmu_group", "Group by", words(GROUPS), lambda query: query.group),

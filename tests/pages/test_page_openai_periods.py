@@ -52,7 +52,7 @@ def test_a_relative_link_opens_with_its_days_which_the_address_then_pins(
             "these are shown",
         ),
         ({"oai_period": ["0001-01-02", "0001-01-03"]}, "from 2000-01-01"),
-        ({"oai_compare": "same-day"}, "same-days"),
+        ({"oai_compare": "same-day"}, "Same days, month before"),
     ],
 )
 def test_a_name_that_a_link_cannot_mean_is_named(
@@ -115,7 +115,7 @@ def test_what_changes_how_figures_are_read_stands_beside_them_once_and_in_every_
     ("named", "suited"),
     [
         ("last-month", "month-before"),
-        ("this-month", "same-days"),
+        ("this-month", "Same days, month before"),
         ("last-quarter", "month-before"),
         ("last-year", "year-before"),
         ("last-30-days", "preceding"),

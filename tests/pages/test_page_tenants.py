@@ -118,7 +118,7 @@ def test_a_redis_that_is_down_gives_one_error_with_the_remedy(
 ) -> None:
     monkeypatch.setenv("REDIS_PRIMARY_ENDPOINT", f"redis://:{PASSWORD_OF}@127.0.0.1:1")
     at = open_link()
-    assert "redis" in texts(at.error)
+    assert "Redis: " in texts(at.error)
     assert "What to do" in texts(at.error)
     assert not at.metric
     assert PASSWORD_OF not in texts(at.error)
@@ -129,7 +129,7 @@ def test_a_control_database_that_is_down_is_listed_and_the_counters_still_show(
 ) -> None:
     monkeypatch.setenv("CONTROL_DATABASE_URL", f"sqlite:///{tmp_path}/gone.sqlite")
     at = open_link(**MONTHS)
-    assert "control-database" in texts(at.warning)
+    assert "Control database" in texts(at.warning)
     assert figures(at)["Requests"] == "2,140"
 
 
