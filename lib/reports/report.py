@@ -65,6 +65,7 @@ class Column:
             be narrowed to it.
         names: what its heading names, if that is upstream's and not ours: ``project``. The key ends
             with the id behind a colon, and so does the path.
+        counts: decimals that count something and are no money: whole ones are written as such.
     """
 
     key: str
@@ -78,6 +79,12 @@ class Column:
     told_by: str = ""
     of: str = ""
     names: str = ""
+    counts: bool = False
+
+    @property
+    def written(self) -> ColumnKind:
+        """The kind as which people read it."""
+        return "float" if self.counts else self.kind
 
     @property
     def is_number(self) -> bool:
