@@ -209,18 +209,18 @@ def _shown(number: int | None) -> str:
 def _active(side: Side, query: ChargebackQuery) -> Iterator[ChartSpec]:
     if side.seen_by is None:
         return
-    marks = side.marks
+    marks, active = side.marks, f"Active ({counted(query.active_days, 'days')})"
     users = {
         "Listed": len(marks),
         "Licensed": int(marks["licensed"].sum()),
-        f"Active ({query.active_window})": int(marks["active"].sum()),
+        active: int(marks["active"].sum()),
     }
     if len(marks):
         yield _bars("active_users", "Active users against all", users, "users", side)
     places = side.places
     workspaces = {
         "Listed": len(places),
-        f"Active ({query.active_window})": int((places["active_members"] > 0).sum()),
+        active: int((places["active_members"] > 0).sum()),
     }
     if len(places):
         yield _bars(
