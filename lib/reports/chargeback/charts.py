@@ -16,7 +16,7 @@ from lib.charts import (
     fold,
     ids_behind,
 )
-from lib.periods import Period
+from lib.periods import Period, span
 from lib.quantities import counted, quantity
 from lib.reports.chargeback.select import Side, epoch_ms, month_period, sum_by
 from lib.reports.report import ChartSpec
@@ -122,7 +122,7 @@ def _months(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
         "users_per_month",
         title,
         OverTime(folded, _MONTH, "users"),
-        f"{title}, {first} to {last} (UTC): {_came_and_went(counts, created, deleted)}.",
+        f"{title}, {span(first, last)} (UTC): {_came_and_went(counts, created, deleted)}.",
         "Users per month",
         "created and deleted",
     )
