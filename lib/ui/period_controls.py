@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
-from lib.comparisons import COMPARISONS, NONE
+from lib.comparisons import COMPARISONS, NONE, label_of
 from lib.errors import InputError
 from lib.periods import EARLIEST, Period, parse_day
 from lib.presets import PRESETS, preset_of, resolve, step, title, unit_of
@@ -284,11 +284,13 @@ def comparison(
         opened = st.query_params.get(key, default)
         st.session_state[key] = st.session_state.get(key, _OLD.get(opened, opened))
         st.session_state[f"{key}_offered"] = tuple(among)
+        days = st.session_state.get(f"{prefix}_days")
+        compared = Period(days[0], days[-1]) if days and days[0] <= days[-1] else None
         with st.container(width=220):
             chosen: str = st.selectbox(
                 _COMPARED,
                 list(among),
-                format_func=lambda name: COMPARISONS[name].label,
+                format_func=lambda name: label_of(name, compared),
                 key=key,
                 persist_state="session",
                 **drawn,

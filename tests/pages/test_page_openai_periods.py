@@ -22,7 +22,7 @@ def open_page(**link: Any) -> AppTest:
 def test_a_range_of_one_day_in_a_link_is_that_day(upstream: Starlette) -> None:
     at = open_page(oai_period=["2026-03-04"])
     assert at.metric
-    assert "2026-03-04 to 2026-03-04" in texts(at.caption).replace("\\", "")
+    assert "2026-03-04 (UTC), 1 day" in texts(at.caption).replace("\\", "")
 
 
 def test_a_relative_link_opens_with_its_days_which_the_address_then_pins(
@@ -115,7 +115,7 @@ def test_what_changes_how_figures_are_read_stands_beside_them_once_and_in_every_
     ("named", "suited"),
     [
         ("last-month", "month-before"),
-        ("this-month", "Same days, month before"),
+        ("this-month", "same-days"),
         ("last-quarter", "month-before"),
         ("last-year", "year-before"),
         ("last-30-days", "preceding"),
