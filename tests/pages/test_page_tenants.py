@@ -113,6 +113,17 @@ def test_another_session_shares_the_read_and_the_button_reads_anew(configured: s
     assert figures(open_link(**MONTHS))["Requests"] == "3,140"
 
 
+def test_without_a_redis_one_sentence_says_what_to_set_and_how_to_get_demo_data(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lib.loader.tenants.DEFAULT_ENDPOINT", "127.0.0.1:1")
+    monkeypatch.setenv("DASHBOARD_DEMO", "off")
+    said = texts(open_link().warning)
+    assert "REDIS_PRIMARY_ENDPOINT is not set, and no Redis answers at 127.0.0.1:1." in said
+    assert "Set it and CONTROL_DATABASE_URL in devenv.sh or the environment; " in said
+    assert "DASHBOARD_DEMO=on shows demo data instead." in said
+
+
 def test_a_redis_that_is_down_gives_one_error_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
