@@ -11,6 +11,7 @@ import pandas as pd
 from lib.charts import Chart
 from lib.periods import Period
 from lib.quantities import Number
+from lib.reports.words import FilterWords
 from lib.status import SourceStatus
 
 __all__ = [
@@ -230,6 +231,7 @@ class Report:
         host: where the data came from, host name only; never holds a credential.
         generated_at: UTC.
         demo: the data is made up.
+        filter_words: what people call the filters; programs go by their names.
     """
 
     kind: str
@@ -251,6 +253,7 @@ class Report:
     state_at: datetime | None = None
     nearest: Period | None = None
     is_unused: bool = False
+    filter_words: FilterWords = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:

@@ -82,11 +82,6 @@ class Control(Generic[Q, V]):
         return bool(chosen) and chosen not in (self.usual, "false")
 
 
-def words(options: Sequence[str]) -> dict[str, str]:
-    """Names from the address as choices on screen: ``Vector stores`` for ``vector_stores``."""
-    return {name: name.replace("_", " ").capitalize() for name in options}
-
-
 def choice(
     key: str,
     label: str,
