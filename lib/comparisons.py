@@ -50,9 +50,21 @@ COMPARISONS = {
     "preceding": Comparison("Preceding days", Period.preceding),
     "same-days": Comparison("Same days, month before", lambda days: _same_days(days, 1)),
     "month-before": Comparison("Month before", _months_before),
-    "year-before": Comparison("Year before", lambda days: _same_days(days, 12)),
+    "year-before": Comparison("Same days, year before", lambda days: _same_days(days, 12)),
 }
 """Comparisons by the name they have in links and commands."""
+
+
+_UNITS_BEFORE = {1: "Month before", 3: "Quarter before", 12: "Year before"}
+
+
+def label_of(name: str, period: Period | None) -> str:
+    """A comparison as a choice on screen: a year's whole months before are the year before."""
+    if name != "month-before" or period is None:
+        return COMPARISONS[name].label
+    months = months_of(period)
+    of_calendar = months in _UNITS_BEFORE and (period.start.month - 1) % months == 0
+    return _UNITS_BEFORE[months] if of_calendar else f"Preceding {months:,} months"
 
 
 def compared(name: str, period: Period | None) -> Period | None:

@@ -1,6 +1,29 @@
 """What can go wrong: one class per remedy."""
 
+import re
 from collections.abc import Iterable
+
+_PLATFORMS = {
+    "openai": "OpenAI",
+    "comet": "Comet",
+    "redis": "Redis",
+    "control-database": "Control database",
+}
+_SPELLED = {"api": "API"}
+
+
+def source_label(source: str) -> str:
+    """What people call a source: ``OpenAI audio speeches`` for ``openai:audio_speeches``.
+
+    Names of upstream and of files, such as ``vision/my_project``, stay as they are.
+    """
+    platform, _, part = source.partition(":")
+    if platform not in _PLATFORMS:
+        return source
+    if "/" not in part:
+        words = re.split("[ _:]|(?<=[a-z])-", part)
+        part = " ".join(_SPELLED.get(word, word) for word in words)
+    return f"{_PLATFORMS[platform]} {part}".strip()
 
 
 class DashboardError(Exception):
@@ -34,6 +57,7 @@ class InputError(DashboardError):
     def __init__(self, parameter: str, problem: str, remedy: str = "") -> None:
         super().__init__(f"{parameter}: {problem}", remedy)
         self.parameter = parameter
+        self.problem = problem
 
 
 def check_given(parameter: str, names: Iterable[str]) -> tuple[str, ...]:
@@ -69,7 +93,7 @@ class SourceError(DashboardError):
     default_remedy = ""
 
     def __init__(self, source: str, detail: str, remedy: str = "") -> None:
-        super().__init__(f"{source}: {detail}", remedy or self.default_remedy)
+        super().__init__(f"{source_label(source)}: {detail}", remedy or self.default_remedy)
         self.source = source
         self.detail = detail
 

@@ -61,7 +61,12 @@ class Period:
         return Period(self.start - timedelta(days=self.days), self.start - timedelta(days=1))
 
     def __str__(self) -> str:
-        return f"{self.start} to {self.end} (UTC)"
+        return f"{span(self.start, self.end)} (UTC)"
+
+
+def span(first: object, last: object) -> str:
+    """``2025-09 to 2025-11``; the one that it is where both are the same."""
+    return f"{first}" if first == last else f"{first} to {last}"
 
 
 def epoch(day: date) -> int:
@@ -216,9 +221,9 @@ def check_buckets(unit: CalendarUnit, first_ms: int, last_ms: int) -> range:
         larger for larger in coarser if len(bucket_range(larger, first_ms, last_ms)) <= MOST_BUCKETS
     ]
     use = f"Use {fitting[-1]}, or a shorter range." if fitting else "Choose a shorter range."
-    days = f"{from_epoch(first_ms // 1_000):%Y-%m-%d} to {from_epoch(last_ms // 1_000):%Y-%m-%d}"
+    ends = (f"{from_epoch(moment // 1_000):%Y-%m-%d}" for moment in (first_ms, last_ms))
     raise InputError(
         "units",
-        f"{days} has {len(buckets):,} {unit}s: the limit is {MOST_BUCKETS:,}.",
+        f"{span(*ends)} has {len(buckets):,} {unit}s: the limit is {MOST_BUCKETS:,}.",
         use,
     )

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from lib.errors import InputError
-from lib.periods import EARLIEST, Period, months_before
+from lib.periods import EARLIEST, Period, months_before, span
 
 Unit = Literal["days", "month", "quarter", "year"]
 """What a period is one of; ``days`` is any number of them."""
@@ -129,5 +129,5 @@ def title(period: Period, today: date) -> str:
         "month": f"{start:%B %Y}",
         "quarter": f"Q{(start.month + 2) // 3} {start.year}",
         "year": f"{start.year}",
-        "days": f"{period.start} to {period.end}",
+        "days": span(period.start, period.end),
     }[unit_of(period, today)]

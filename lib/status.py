@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from lib.errors import source_label
+
 
 @dataclass(frozen=True)
 class SourceStatus:
@@ -34,5 +36,10 @@ class SourceStatus:
 
     @property
     def name(self) -> str:
-        """``openai:completions``, as people and files name it."""
+        """``openai:completions``, as programs name it."""
         return f"{self.source}:{self.part}" if self.part else self.source
+
+    @property
+    def label(self) -> str:
+        """``OpenAI completions``, as people name it."""
+        return source_label(self.name)

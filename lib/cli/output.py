@@ -159,7 +159,7 @@ async def _drawn(task: "asyncio.Future[T]", progress: Progress) -> None:
                 shown,
                 completed=progress.done,
                 total=progress.total or None,
-                description=progress.current.replace("_", " ") or "Asking",
+                description="Answered" if progress.total else "Asking",
             )
 
 

@@ -53,9 +53,11 @@ def _shown(column: Column, table: Table, rows: int | None) -> Shown:
     cells = table.frame[column.key]
     values = (cells if rows is None else cells.head(rows)).tolist()
     totals = table.totals or {}
-    total = cell(totals[column.key], column.kind, column.unit) if column.key in totals else ""
+    total = cell(totals[column.key], column.written, column.unit) if column.key in totals else ""
     return Shown(
-        column, [cell(value, column.kind, column.unit, column.missing) for value in values], total
+        column,
+        [cell(value, column.written, column.unit, column.missing) for value in values],
+        total,
     )
 
 

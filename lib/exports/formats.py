@@ -25,6 +25,7 @@ from lib.quantities import (
     with_unit,
 )
 from lib.reports.report import ColumnKind, Delta, Figure, Report
+from lib.reports.words import FilterWords
 
 MAX_CHOICES = 12
 MAX_CHOICE_LENGTH = 80
@@ -190,7 +191,7 @@ def provenance(report: Report) -> tuple[tuple[str, str], ...]:
         ("Generated", moment(report.generated_at)),
         ("Data as of", moment(report.as_of)),
         ("Completeness", completeness(report)),
-        ("Filters", filters(report.filters)),
+        ("Filters", filters(report.filters, report.filter_words)),
         ("Demo", "Made-up data: none of these numbers is real." if report.demo else ""),
     )
     return tuple((label, text) for label, text in lines if text)
@@ -201,7 +202,7 @@ def completeness(report: Report) -> str:
     named: dict[str, list[str]] = {"failed": [], "partial": [], "skipped": []}
     for source in report.sources:
         if source.status in named:
-            named[source.status].append(visible(source.name))
+            named[source.status].append(visible(source.label))
     parts = [f"{status}: {', '.join(names)}" for status, names in named.items() if names]
     asked = len(report.sources) - len(named["skipped"])
     if report.complete:
@@ -212,20 +213,25 @@ def completeness(report: Report) -> str:
     return "; ".join(parts)
 
 
-def filters(chosen: Mapping[str, object]) -> str:
+def filters(chosen: Mapping[str, object], words: FilterWords | None = None) -> str:
     """The filters as ``models: gpt-5, o4; batch: no``, or ``none``.
+
+    Args:
+        words: what the filters and their values are called; where it says nothing, their names stand.
 
     Of many or long values the beginning is shown; JSON and the zip's side file hold them whole.
     """
     parts = []
     for key, value in chosen.items():
+        label, called = (words or {}).get(key, (visible(key).replace("_", " "), {}))
         many = value if isinstance(value, list | tuple | set | frozenset) else (value,)
         texts = [_filter_value(item) for item in many if item is not None]
+        texts = [called.get(text, text) for text in texts]
         texts = sorted(texts) if isinstance(value, set | frozenset) else texts
         more = f" and {len(texts) - MAX_CHOICES:,} more" if len(texts) > MAX_CHOICES else ""
         if texts:
             shown = ", ".join(texts[:MAX_CHOICES])
-            parts.append(f"{visible(key).replace('_', ' ')}: {shown}{more}")
+            parts.append(f"{label}: {shown}{more}")
     return "; ".join(parts) or "none"
 
 
@@ -244,7 +250,7 @@ def failures(report: Report) -> tuple[str, ...]:
     for source in report.sources:
         if source.status in ("failed", "partial"):
             told = " ".join(visible(text) for text in (source.detail, source.remedy) if text)
-            alike.setdefault((source.status, told), []).append(visible(source.name))
+            alike.setdefault((source.status, told), []).append(visible(source.label))
     return tuple(
         f"{', '.join(names)} ({status}){': ' + told if told else ''}"
         for (status, told), names in alike.items()

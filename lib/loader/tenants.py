@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from lib.api_client import fingerprint
 from lib.cache import OPEN_SECONDS, Caches, Document
-from lib.errors import DashboardError, InputError, SettingsError, SourceError
+from lib.errors import DashboardError, InputError, SettingsError, SourceError, SourceUnavailable
 from lib.loader.api_source import account
 from lib.loader.progress import Progress
 from lib.settings import Settings
@@ -72,12 +72,26 @@ def tenant_source(settings: Settings) -> TenantSource:
             check_url(url)
     except ValueError as error:
         raise SettingsError("CONTROL_DATABASE_URL", f"{error}.") from None
+
+    async def connected(in_flight: int) -> Any:
+        try:
+            return await connect(endpoint, max_parallel=in_flight)
+        except SourceUnavailable as error:
+            if settings.redis_primary_endpoint is not None:
+                raise
+            raise SettingsError(
+                "REDIS_PRIMARY_ENDPOINT",
+                f"is not set, and no Redis answers at {DEFAULT_ENDPOINT}.",
+                "Set it and CONTROL_DATABASE_URL in devenv.sh or the environment; "
+                "DASHBOARD_DEMO=on shows demo data instead.",
+            ) from error
+
     return TenantSource(
         fingerprint(address, url or ""),
         host_of(endpoint),
         account("tenants", f"{endpoint.host}/{endpoint.options.get('db', 0)}"),
         url,
-        lambda in_flight: connect(endpoint, max_parallel=in_flight),
+        connected,
     )
 
 

@@ -25,7 +25,9 @@ _PSEUDONYM = re.compile(r"(?:person|workspace|project|name)-[0-9a-f]{12}")
 _SUFFIX = re.compile(r"(?: \([^()]*\))+$")
 _SHORTEST_NAME = 2
 _NOBODY = ("Unallocated", "(not split)", OTHER, "")
-_PROGRAM_FIELDS = frozenset({"kind", "main_table", "key", "place", "unit", "status"})
+_PROGRAM_FIELDS = frozenset(
+    {"kind", "main_table", "key", "place", "unit", "status", "filter_words"}
+)
 """Fields of a report and its parts that programs go by: never a name, even if somebody is called so."""
 
 Space = Literal["person", "workspace", "project", "name"]

@@ -11,6 +11,7 @@ import pandas as pd
 from lib.charts import Chart
 from lib.periods import Period
 from lib.quantities import Number
+from lib.reports.words import FilterWords
 from lib.status import SourceStatus
 
 __all__ = [
@@ -65,6 +66,7 @@ class Column:
             be narrowed to it.
         names: what its heading names, if that is upstream's and not ours: ``project``. The key ends
             with the id behind a colon, and so does the path.
+        counts: decimals that count something and are no money: whole ones are written as such.
     """
 
     key: str
@@ -78,6 +80,12 @@ class Column:
     told_by: str = ""
     of: str = ""
     names: str = ""
+    counts: bool = False
+
+    @property
+    def written(self) -> ColumnKind:
+        """The kind as which people read it."""
+        return "float" if self.counts else self.kind
 
     @property
     def is_number(self) -> bool:
@@ -223,6 +231,7 @@ class Report:
         host: where the data came from, host name only; never holds a credential.
         generated_at: UTC.
         demo: the data is made up.
+        filter_words: what people call the filters; programs go by their names.
     """
 
     kind: str
@@ -244,6 +253,7 @@ class Report:
     state_at: datetime | None = None
     nearest: Period | None = None
     is_unused: bool = False
+    filter_words: FilterWords = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:

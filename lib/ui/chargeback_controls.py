@@ -12,11 +12,11 @@ from lib.api_client import fingerprint
 from lib.loader.chargeback import load_chargeback, load_chargeback_files
 from lib.loader.comet_source import CometSource
 from lib.loader.progress import Progress
+from lib.reports.chargeback.words import FILTER_WORDS
 from lib.reports.report import Report
 from lib.sources.comet.chargeback.answer import ChargebackAnswer
 from lib.sources.comet.chargeback.files import LARGEST_FILE
 from lib.sources.comet.chargeback.query import (
-    ACCOUNTS,
     ACTIVE_WINDOW,
     COMPARED_WITH,
     MONTH_PRESETS,
@@ -30,7 +30,7 @@ from lib.sources.comet.chargeback.query import (
 )
 from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Control, Narrows, choice, ids, text, words
+from lib.ui.controls import Control, Narrows, choice, ids, text
 from lib.ui.month_controls import month, month_compared
 from lib.ui.page import Page
 
@@ -153,7 +153,7 @@ def _controls(today: date) -> tuple[Control[ChargebackQuery, Any], ...]:
 _OTHERS: tuple[Control[ChargebackQuery, Any], ...] = (
     text(
         "cmc_window",
-        "New within",
+        FILTER_WORDS["window"][0],
         lambda query: query.window,
         default=WINDOW,
         check=lambda value: days_of(value, "window"),
@@ -162,7 +162,7 @@ _OTHERS: tuple[Control[ChargebackQuery, Any], ...] = (
     ),
     text(
         "cmc_active",
-        "Active within",
+        FILTER_WORDS["active_window"][0],
         lambda query: query.active_window,
         default=ACTIVE_WINDOW,
         check=lambda value: days_of(value, "active-window"),
@@ -177,7 +177,7 @@ _OTHERS: tuple[Control[ChargebackQuery, Any], ...] = (
     ),
     text(
         "cmc_exclude",
-        "Leave out workspaces like",
+        FILTER_WORDS["exclude"][0],
         lambda query: query.exclude,
         placeholder="none",
         width=230,
@@ -185,8 +185,7 @@ _OTHERS: tuple[Control[ChargebackQuery, Any], ...] = (
     ),
     choice(
         "cmc_accounts",
-        "Accounts",
-        words(ACCOUNTS),
+        *FILTER_WORDS["accounts"],
         lambda query: query.accounts,
         help="Of people, of programs (service), or both.",
     ),

@@ -54,9 +54,10 @@ class Control(Generic[Q, V]):
 
     Args:
         key: names both.
+        label: what it is called on screen.
         draw: draws it; gives what is chosen.
         linked: what a link to a question says; None leaves the parameter out.
-        allowed: the values it may have; None for any text.
+        allowed: the values it may have, with what each is called on screen; None for any text.
         none: whether the link may say that none of them is chosen.
         check: raises InputError for values of a link that Streamlit would drop without a word.
         moving: what a link says that is to mean other days tomorrow; None where nothing does.
@@ -67,7 +68,8 @@ class Control(Generic[Q, V]):
     key: str
     draw: Callable[..., V]
     linked: Callable[[Q], object]
-    allowed: Sequence[str] | None = None
+    label: str
+    allowed: Mapping[str, str] | None = None
     none: bool = False
     check: Callable[[list[str]], object] | None = None
     moving: Callable[[Q], Moving | None] | None = None
@@ -78,11 +80,6 @@ class Control(Generic[Q, V]):
         """Whether something else than usual is chosen, here or by the link that is being opened."""
         chosen = st.session_state.get(self.key, st.query_params.get(self.key))
         return bool(chosen) and chosen not in (self.usual, "false")
-
-
-def words(options: Sequence[str]) -> dict[str, str]:
-    """Names from the address as choices on screen: ``Vector stores`` for ``vector_stores``."""
-    return {name: name.replace("_", " ").capitalize() for name in options}
 
 
 def choice(
@@ -118,7 +115,7 @@ def choice(
         _write(key, [] if chosen == usual else [chosen])
         return chosen
 
-    return Control(key, draw, linked, tuple(options), usual=usual)
+    return Control(key, draw, linked, label, options, usual=usual)
 
 
 def several(
@@ -148,7 +145,7 @@ def several(
         _write(key, [] if chosen == list(default) else chosen or [""])
         return chosen
 
-    return Control(key, draw, linked, tuple(options), none=True)
+    return Control(key, draw, linked, label, options, none=True)
 
 
 def _keep(key: str, linked: str | None, usual: str, options: Mapping[str, str]) -> None:
@@ -175,7 +172,8 @@ def toggle(key: str, label: str, linked: Callable[[Q], bool], **drawn: Any) -> C
         key,
         lambda: st.toggle(label, key=key, bind="query-params", **drawn),
         lambda question: str(linked(question)).lower(),
-        ("true", "false"),
+        label,
+        {"true": "on", "false": "off"},
     )
 
 
@@ -205,7 +203,7 @@ def whole(
             )
         )
 
-    return Control(key, draw, linked, check=check)
+    return Control(key, draw, linked, label, check=check)
 
 
 def text(
@@ -228,7 +226,7 @@ def text(
         return (typed or "").strip() or default
 
     return Control(
-        key, draw, linked, check=None if check is None else lambda values: check(values[-1])
+        key, draw, linked, label, check=None if check is None else lambda values: check(values[-1])
     )
 
 
@@ -261,12 +259,13 @@ def ids(
         _write(key, chosen)
         return chosen
 
-    return Control(key, draw, linked, narrows=narrows)
+    return Control(key, draw, linked, label, narrows=narrows)
 
 
-def past(key: str, *values: str) -> Control[Any, object]:
+def past(key: str, label: str, *values: str) -> Control[Any, object]:
     """A parameter that links had and that chooses nothing any more; it leaves the address."""
-    return Control(key, lambda: st.query_params.pop(key, None), lambda _: None, values)
+    known = {value: value for value in values}
+    return Control(key, lambda: st.query_params.pop(key, None), lambda _: None, label, known)
 
 
 def both_ends(chosen: Sequence[date]) -> tuple[date, date]:

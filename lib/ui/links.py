@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from lib.errors import DashboardError
+from lib.errors import DashboardError, InputError
 from lib.reports.personal import holds_address
 from lib.ui.controls import Control
 from lib.ui.copy_button import copy_button
@@ -38,10 +38,12 @@ def check_link(prefix: str, controls: Controls, *, people: bool = True) -> None:
     given = set(st.query_params)
     if key not in st.session_state:
         st.session_state[key] = _problems(prefix, controls)
+    called = {control.key: control.label for control in controls}
     for name in [] if people else list(st.query_params):
         if any(map(holds_address, st.query_params.get_all(name))):
             st.session_state[key].append(
-                f"{literal(name[:60])} holds an e-mail address, and your role sees none."
+                f"{literal(called.get(name, name[:60]))}: it holds an e-mail address, and your role "
+                "sees none."
             )
             del st.query_params[name]
     if given != set(st.query_params):
@@ -93,11 +95,11 @@ def _problems(prefix: str, controls: Controls) -> list[str]:
 
 def _problems_of(control: Control[Any, Any], values: list[str]) -> list[str]:
     """What of a parameter cannot be followed; its input then has its default."""
-    key, problems = control.key, []
+    key, label, problems = control.key, literal(control.label), []
     if control.allowed is not None:
         problems += [
-            f"{literal(key)} has no value {literal(value[:60])}; "
-            f"it takes {literal(', '.join(control.allowed))}."
+            f"{label}: {literal(repr(value[:60]))} is unknown. "
+            f"Use {literal(', '.join(control.allowed.values()))}."
             for value in values
             if value not in control.allowed and (value or not control.none)
         ]
@@ -107,7 +109,8 @@ def _problems_of(control: Control[Any, Any], values: list[str]) -> list[str]:
         try:
             control.check(values)
         except DashboardError as error:
-            problems.append(literal(f"{key}: {error}"))
+            said = error.problem if isinstance(error, InputError) else error.message
+            problems.append(f"{label}: {literal(f'{said} {error.remedy}'.strip())}")
             del st.query_params[key]  # else the widget would stay empty, without its default
     return problems
 

@@ -151,7 +151,7 @@ def _built(
     progress = Progress()
     place = st.empty()
     with place.container():
-        bar = st.progress(0.0, "Asking …")
+        bar = st.progress(0.0, Progress().told(counted))
         st.button(
             "Stop",
             icon=":material/stop_circle:",
@@ -161,8 +161,7 @@ def _built(
 
     def draw() -> None:
         share = progress.done / progress.total if progress.total else 0.0
-        what = page.readable(progress.current).replace("_", " ") or "connecting"
-        bar.progress(share, f"{progress.done} of {progress.total} {counted} · {what}")
+        bar.progress(share, progress.told(counted))
 
     st.session_state.pop(f"{prefix}_shown", None)
     try:

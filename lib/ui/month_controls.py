@@ -18,6 +18,7 @@ _BACK = 36
 """Months offered; a link may name an earlier one."""
 
 _OTHER = "other"
+_MONTH, _COMPARED = "Month", "Compare with"
 
 
 def month(
@@ -55,7 +56,7 @@ def month(
 
         with st.container(width=200):
             st.selectbox(
-                "Month (UTC)",
+                f"{_MONTH} (UTC)",
                 options,
                 format_func=lambda value: _title(value) if value else "Current",
                 key=f"{key}_choice",
@@ -85,8 +86,8 @@ def month(
         return Moving(preset_key, name, PRESETS[name].label) if name else None
 
     return (
-        Control(key, draw, of, check=lambda values: check(values[-1]), moving=moving),
-        Control(preset_key, lambda: None, lambda _: None, check=check_preset),
+        Control(key, draw, of, _MONTH, check=lambda values: check(values[-1]), moving=moving),
+        Control(preset_key, lambda: None, lambda _: None, _MONTH, check=check_preset),
     )
 
 
@@ -128,7 +129,7 @@ def month_compared(
 
         with st.container(width=220):
             st.selectbox(
-                "Compare with",
+                _COMPARED,
                 list(labels),
                 format_func=lambda name: labels.get(name, name),
                 key=key,
@@ -156,7 +157,7 @@ def month_compared(
         if values[-1] not in among:
             check(values[-1])
 
-    return Control(key, draw, of, check=check_compared, moving=moving)
+    return Control(key, draw, of, _COMPARED, check=check_compared, moving=moving)
 
 
 def _months(today: date, chosen: str) -> list[str]:

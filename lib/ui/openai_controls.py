@@ -9,10 +9,11 @@ import streamlit as st
 from lib.comparisons import NONE
 from lib.loader.api_source import ApiSource
 from lib.presets import resolve
+from lib.reports.openai.words import FILTER_WORDS
 from lib.reports.report import Report
 from lib.settings.keys import typed_openai_key
 from lib.sources.openai.query import CHOICES, OpenAIQuery, check_query
-from lib.sources.openai.tables import BREAKDOWN_METRICS, DEFAULT_GROUP_BY, DIMENSIONS
+from lib.sources.openai.tables import BREAKDOWN_METRICS, DEFAULT_GROUP_BY
 from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.controls import (
     Control,
@@ -21,7 +22,6 @@ from lib.ui.controls import (
     choice,
     ids,
     several,
-    words,
 )
 from lib.ui.page import Page
 from lib.ui.period_controls import comparison, period
@@ -122,23 +122,20 @@ def _controls(today: date) -> tuple[Control[OpenAIQuery, Any], ...]:
         comparison("oai", lambda query: query.compare, linked=NONE, default="preceding"),
         choice(
             "oai_width",
-            "Time step",
-            {"1d": "Day", "1h": "Hour", "1m": "Minute"},
+            *FILTER_WORDS["bucket_width"],
             lambda query: query.width,
             default="1d",
             help="Minutes are meant for a single day. Costs always come by day.",
         ),
         several(
             "oai_endpoints",
-            "Endpoints",
-            words(CHOICES),
+            *FILTER_WORDS["endpoints"],
             lambda query: [] if query.endpoints == CHOICES else list(query.endpoints),
             placeholder="All",
         ),
         several(
             "oai_group",
-            "Group by",
-            {key: way.label.removesuffix(" id") for key, way in DIMENSIONS.items()},
+            *FILTER_WORDS["group_by"],
             lambda query: list(query.group_by),
             default=list(DEFAULT_GROUP_BY),
             help="An endpoint uses those it offers.",

@@ -221,9 +221,16 @@ def show_error(error: DashboardError, readable: Callable[[str], str] = str) -> N
     """
     known = isinstance(error, InputError | SettingsError)
     box = st.warning if known else st.error
-    message, remedy = (literal(readable(redact(text))) for text in (error.message, error.remedy))
+    said = _worded(error) if isinstance(error, InputError) else error.message
+    message, remedy = (literal(readable(redact(text))) for text in (said, error.remedy))
     to_do = f"\n\n**What to do:** {remedy}" if remedy else ""
     box(f"{message}{to_do}", icon=":material/error:")
+
+
+def _worded(error: InputError) -> str:
+    """``Active window: …`` for the parameter that commands call ``active-window``."""
+    words = error.parameter.replace("-", " ")
+    return f"{words[:1].upper()}{words[1:]}: {error.problem}"
 
 
 def _show_traceback(page: Page) -> None:

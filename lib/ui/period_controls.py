@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
-from lib.comparisons import COMPARISONS, NONE
+from lib.comparisons import COMPARISONS, NONE, label_of
 from lib.errors import InputError
 from lib.periods import EARLIEST, Period, parse_day
 from lib.presets import PRESETS, preset_of, resolve, step, title, unit_of
@@ -19,6 +19,7 @@ from lib.ui.controls import Control, Moving
 
 Q = TypeVar("Q")
 
+_PERIOD, _COMPARED = "Period", "Compare with"
 _ALL, _SHOWN, _CUSTOM = "all-time", "shown", "custom"
 _ARROWS: tuple[tuple[str, Literal[-1, 1], str], ...] = (
     ("Previous", -1, ":material/chevron_left:"),
@@ -65,11 +66,12 @@ def period(
         return Moving(chosen.preset_key, name, PRESETS[name].label) if name in PRESETS else None
 
     return (
-        Control(chosen.key, chosen.draw, linked, check=check_days, moving=moving),
+        Control(chosen.key, chosen.draw, linked, _PERIOD, check=check_days, moving=moving),
         Control(
             chosen.preset_key,
             lambda: None,
             lambda question: None if of(question) else _ALL,
+            _PERIOD,
             check=check_name,
         ),
     )
@@ -179,7 +181,7 @@ class _Days:
         st.session_state[key] = name
         with st.container(width=230):
             st.selectbox(
-                "Period (UTC)",
+                f"{_PERIOD} (UTC)",
                 list(labels),
                 format_func=lambda choice: labels.get(choice, choice),
                 key=key,
@@ -273,19 +275,22 @@ def comparison(
 
     def check(values: list[str]) -> None:
         if _OLD.get(values[-1], values[-1]) not in among:
+            words = (COMPARISONS[name].label for name in among)
             raise InputError(
-                "comparison", f"{values[-1][:60]!r} is unknown.", f"Use {', '.join(among)}."
+                "comparison", f"{values[-1][:60]!r} is unknown.", f"Use {'; '.join(words)}."
             )
 
     def draw() -> str:
         opened = st.query_params.get(key, default)
         st.session_state[key] = st.session_state.get(key, _OLD.get(opened, opened))
         st.session_state[f"{key}_offered"] = tuple(among)
+        days = st.session_state.get(f"{prefix}_days")
+        compared = Period(days[0], days[-1]) if days and days[0] <= days[-1] else None
         with st.container(width=220):
             chosen: str = st.selectbox(
-                "Compare with",
+                _COMPARED,
                 list(among),
-                format_func=lambda name: COMPARISONS[name].label,
+                format_func=lambda name: label_of(name, compared),
                 key=key,
                 persist_state="session",
                 **drawn,
@@ -294,4 +299,4 @@ def comparison(
             st.query_params[key] = chosen
         return chosen
 
-    return Control(key, draw, of, check=check)
+    return Control(key, draw, of, _COMPARED, check=check)

@@ -162,7 +162,7 @@ def _answers(sources: tuple[SourceStatus, ...]) -> pa.Table:
     columns = ("Source", "Status", "As of (UTC)", "Rows", "Detail")
     rows = [
         (
-            source.name,
+            source.label,
             source.status,
             formats.moment(source.as_of),
             source.rows,

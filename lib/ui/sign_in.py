@@ -16,6 +16,7 @@ from lib.ui.text import literal
 
 _LONGEST_SESSION_SECONDS = 168 * 3_600
 _MOST_SESSIONS = 100_000
+_ABOUT = "This dashboard shows how your organisation uses AI services, and what that costs"
 
 _lock = Lock()
 _noted: TTLCache[str, bool] = TTLCache(_MOST_SESSIONS, _LONGEST_SESSION_SECONDS)
@@ -95,12 +96,9 @@ def _show_account(visitor: Visitor) -> None:
 
 
 def _show_refusal(refusal: Refusal, providers: tuple[str, ...], contact: str) -> None:
+    st.markdown(f"{_ABOUT}; ask {literal(contact)} if you need access or help.")
     if refusal.sentence:
-        st.warning(
-            f"{literal(refusal.sentence)}"
-            + ("" if refusal.kind == "expired" else f"\n\n**Who can help:** {literal(contact)}"),
-            icon=":material/lock:",
-        )
+        st.warning(literal(refusal.sentence), icon=":material/lock:")
     if refusal.kind in ("anonymous", "expired"):
         for name in providers:
             st.button(

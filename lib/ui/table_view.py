@@ -138,7 +138,10 @@ def _see(table: Table, matched: pd.DataFrame, view: View) -> Seen:
     sums = [*_sums(table, columns, matched)]
     text = {
         column.key: [
-            *(cell(value, column.kind, column.unit, column.missing) for value in page[column.key]),
+            *(
+                cell(value, column.written, column.unit, column.missing)
+                for value in page[column.key]
+            ),
             *(row.get(column.key, "") for row in sums),
         ]
         for column in columns
@@ -194,7 +197,7 @@ def _sum(
     values: Mapping[str, Number | None],
 ) -> dict[str, str]:
     row = {
-        column.key: cell(values[column.key], column.kind, column.unit)
+        column.key: cell(values[column.key], column.written, column.unit)
         for column in columns
         if column.key in values
     }

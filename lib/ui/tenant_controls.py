@@ -7,9 +7,9 @@ from typing import Any
 from lib.loader.tenants import TenantSource
 from lib.presets import resolve
 from lib.reports.report import Report
+from lib.reports.tenants.words import FILTER_WORDS
 from lib.sources.tenants.query import (
     COMPARED_WITH,
-    SORTS,
     TenantQuery,
     check_tenant_query,
 )
@@ -20,7 +20,6 @@ from lib.ui.period_controls import comparison, period
 from lib.upstreams import tenant_upstream
 
 _MOST_ROWS = 100_000
-_SORTS = dict(zip(SORTS, ("Total tokens", "Requests", "Tenant"), strict=True))
 
 
 def tenant_controls(page: Page) -> Asked[TenantSource, TenantQuery]:
@@ -77,14 +76,14 @@ def _controls(today: date) -> tuple[Control[TenantQuery, Any], ...]:
     return (
         *period("red", today, resolve("this-month", today), lambda query: query.period),
         comparison("red", lambda query: query.compare, COMPARED_WITH, default="month-before"),
-        past("red_span", "Date range"),
+        past("red_span", "Period", "Date range"),
         ids(
             "red_tenants",
             "Tenants",
             lambda query: list(query.tenants),
             Narrows(("tenant",), "Tenant"),
         ),
-        choice("red_sort", "Sort by", _SORTS, lambda query: query.sort),
+        choice("red_sort", *FILTER_WORDS["sort"], lambda query: query.sort),
         whole(
             "red_top",
             "Rows (0: all)",

@@ -12,19 +12,17 @@ from lib.errors import InputError
 from lib.loader.comet_source import CometSource
 from lib.loader.experiments import load_comet_usage, load_projects, load_workspaces
 from lib.loader.progress import Progress
+from lib.reports.experiments.words import FILTER_WORDS
 from lib.reports.personal import pseudonym
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import (
-    GROUPS,
     MAX_SERIES,
-    UNITS,
-    UTILISATIONS,
     CometUsageQuery,
     check_usage_query,
 )
 from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Control, Narrows, both_ends, choice, ids, past, toggle, whole, words
+from lib.ui.controls import Control, Narrows, both_ends, choice, ids, past, toggle, whole
 from lib.ui.links import leave_out_of_link
 from lib.ui.load import shown_before
 from lib.ui.page import Page
@@ -97,7 +95,7 @@ def _targets(
     paths: dict[str, str] = {}
     for workspace in workspaces:
         try:
-            with st.spinner(f"Listing projects of {page.readable(workspace)} …"):
+            with st.spinner(f"Listing projects of {literal(page.readable(workspace))} …"):
                 projects = load(partial(load_projects, source, client, workspace, caches=caches))
         except InputError:
             continue  # the question itself will say that there is no such workspace
@@ -137,7 +135,7 @@ def _pick(
         if len(followed) < len(linked):
             leave_out_of_link(
                 page.entry.prefix,
-                f"{literal(key)} holds a name that is unknown, or that your role sees under a "
+                f"{literal(control.label)}: it holds a name that is unknown, or that your role sees under a "
                 "pseudonym only.",
             )
         st.query_params[key] = followed
@@ -210,21 +208,20 @@ def _controls(page: Page, today: date) -> tuple[Control[CometUsageQuery, Any], .
         ),
         *period("cmu", today, None, lambda query: query.period),
         comparison("cmu", lambda query: query.compare),
-        past("cmu_span", "All time", "Date range"),
-        choice("cmu_units", "Time step", words(UNITS), lambda query: query.unit),
-        toggle("cmu_archived", "Archived, too", lambda query: query.archived),
-        choice("cmu_group", "Group by", words(GROUPS), lambda query: query.group),
+        past("cmu_span", "Period", "All time", "Date range"),
+        choice("cmu_units", *FILTER_WORDS["units"], lambda query: query.unit),
+        toggle("cmu_archived", FILTER_WORDS["archived"][0], lambda query: query.archived),
+        choice("cmu_group", *FILTER_WORDS["group"], lambda query: query.group),
         choice(
             "cmu_utilisation",
-            "GPU utilisation",
-            words(UTILISATIONS),
+            *FILTER_WORDS["utilisation"],
             lambda query: query.utilisation,
             help="Of each GPU the mean or the largest sample; then the mean over GPUs and "
             "experiments.",
         ),
         whole(
             "cmu_series",
-            "Series per chart",
+            FILTER_WORDS["max_series_per_chart"][0],
             lambda query: query.max_series,
             low=1,
             high=_MOST_SERIES,

@@ -185,14 +185,14 @@ def test_completeness_names_the_sources_that_are_missing():
     skipped = SourceStatus("openai", "batches", "skipped")
     assert (
         formats.completeness(report(sources=(OK, FAILED, skipped)))
-        == "INCOMPLETE; failed: openai:images; skipped: openai:batches"
+        == "INCOMPLETE; failed: OpenAI images; skipped: OpenAI batches"
     )
     assert formats.completeness(report(sources=(OK, skipped))).startswith("Complete (1 source)")
 
 
 def test_a_failure_tells_what_happened_and_what_to_do():
     assert formats.failures(report(sources=(OK, FAILED))) == (
-        "openai:images (failed): It answered 503. Try again.",
+        "OpenAI images (failed): It answered 503. Try again.",
     )
 
 
@@ -200,8 +200,8 @@ def test_sources_of_which_the_same_is_said_share_a_line() -> None:
     other = replace(FAILED, part="audio")
     unlike = replace(FAILED, part="web", detail="It hung.")
     assert formats.failures(report(sources=(OK, FAILED, unlike, other))) == (
-        "openai:images, openai:audio (failed): It answered 503. Try again.",
-        "openai:web (failed): It hung. Try again.",
+        "OpenAI images, OpenAI audio (failed): It answered 503. Try again.",
+        "OpenAI web (failed): It hung. Try again.",
     )
 
 

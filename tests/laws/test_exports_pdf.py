@@ -226,7 +226,7 @@ def test_provenance_figures_notes_and_failures_are_on_the_first_page():
         assert label in first
         assert text in first
     assert "+234 (+23.4 %) vs September" in first
-    assert "openai:images (failed): It answered 503. Try again." in first
+    assert "OpenAI images (failed): It answered 503. Try again." in first
     assert "Cached tokens lie inside input tokens." in first
 
 

@@ -215,8 +215,8 @@ def test_statistics_notes_and_failures_follow_the_tables():
     parts = ["TOTAL", "Statistics:", "Notes:", "Sources that did not answer in full:"]
     assert sorted(parts, key=text.index) == parts
     assert "• Requests: 1,234; +234 (+23.4 %) vs September" in text
-    assert "• openai:images (failed): It answered 503. Try again." in text
-    assert "INCOMPLETE; failed: openai:images" in text
+    assert "• OpenAI images (failed): It answered 503. Try again." in text
+    assert "INCOMPLETE; failed: OpenAI images" in text
 
 
 def test_an_incomplete_figure_is_marked():

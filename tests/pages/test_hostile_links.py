@@ -83,15 +83,18 @@ def test_the_worst_value_in_all_parameters_at_once_is_named_as_text(entry: Any) 
 
 @pytest.mark.parametrize("value", ["1e400", "-1e400", "nan", "1e300", "-1", "1.5", "many"])
 @pytest.mark.parametrize(
-    ("page", "name"),
-    [("tenant_usage", "red_top"), ("comet_usage", "cmu_series")],
+    ("page", "name", "label"),
+    [
+        ("tenant_usage", "red_top", "Rows (0: all)"),
+        ("comet_usage", "cmu_series", "Series per chart"),
+    ],
 )
 def test_a_number_that_cannot_be_chosen_is_named_and_its_default_stands_in(
-    page: str, name: str, value: str
+    page: str, name: str, label: str, value: str
 ) -> None:
     shown = _shown(page, {name: [value]}).replace("\\", "")
     assert "went wrong" not in shown
-    assert f"{name}: number: it takes a whole number from" in shown
+    assert f"{label}: it takes a whole number from" in shown
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

@@ -30,7 +30,7 @@ def test_one_project_that_fails_is_named_beside_the_figures_of_the_others(
     lab.app.state.faults.fail_project = {("experiments", lost): 500}
     at = open_page(cmu_workspaces=busy)
     assert not at.error
-    assert f"comet:{busy}/{lost}" in texts(at.warning)
+    assert f"Comet {busy}/{lost}" in texts(at.warning)
     assert "500" in texts(at.warning)
     assert figures(at)["Experiments (incomplete)"] == f"≥ {kept}"
     assert {button.proto.disabled for button in at.get("download_button")} == {True}

@@ -69,7 +69,7 @@ def test_the_link_a_viewer_copies_has_pseudonyms(lab: Lab) -> None:
 def test_a_link_with_a_name_tells_a_viewer_nothing_about_it(lab: Lab) -> None:
     first, second = lab.workspaces[:2]
     at = open_page(cmu_workspaces=[first, *tokens(second)])
-    assert "cmu_workspaces holds a name" in texts(at.warning)
+    assert "Workspaces: it holds a name" in texts(at.warning)
     assert figures(at)["Experiments"] == f"{len(lab.experiments(second)):,}"
     assert at.multiselect(key="cmu_workspaces").value == tokens(second)
     assert names_in(at, lab) == []

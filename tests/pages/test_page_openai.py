@@ -129,7 +129,7 @@ def test_days_without_usage_are_said_to_be_empty(upstream: Starlette) -> None:
 def test_a_failed_endpoint_is_listed_beside_what_the_others_answered(upstream: Starlette) -> None:
     upstream.state.faults.fail = {"completions": 403}
     at = open_page()
-    assert "openai:completions" in texts(at.warning).replace("\\", "")
+    assert "OpenAI completions" in texts(at.warning).replace("\\", "")
     shown = figures(at)
     assert shown["Requests (incomplete)"] == "—", "a source that counts into it failed"
     assert shown["Billed cost"].startswith("$")
@@ -180,12 +180,12 @@ def test_the_server_key_never_reaches_the_page(upstream: Starlette) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "named"),
     [
-        ("oai_width", "9d", "9d"),
+        ("oai_width", "9d", "Time step: '9d' is unknown. Use Day, Hour, Minute."),
         ("oai_endpoints", "bogus", "bogus"),
-        ("oai_group", "planet", "planet"),
+        ("oai_group", "planet", "Group by: 'planet' is unknown. Use Project, User,"),
         ("oai_period", ["2026-02-30", "2026-03-01"], "2026-02-30"),
-        ("oai_period", ["2999-01-01", "2999-01-02"], "oai_period"),
-        ("oai_compare", "perhaps", "perhaps"),
+        ("oai_period", ["2999-01-01", "2999-01-02"], "Period: it takes two days from"),
+        ("oai_compare", "perhaps", "Compare with: 'perhaps' is unknown. Use None; "),
         ("oai_colour", "blue", "oai_colour"),
         ("oai_width", "<script>alert(1)</script>", "script"),
     ],
@@ -201,7 +201,7 @@ def test_a_link_that_cannot_be_followed_names_what_is_wrong(
 @pytest.mark.parametrize(
     ("period", "width", "said"),
     [
-        (["2026-03-09", "2026-03-01"], "1d", "after its end"),
+        (["2026-03-09", "2026-03-01"], "1d", "Date range: it starts on 2026-03-09, after its end"),
         (["2025-01-01", "2026-03-01"], "1h", "366 days"),
         (["2026-01-01", "2026-03-01"], "1m", "31 days"),
     ],

@@ -22,7 +22,7 @@ def open_page(**link: Any) -> AppTest:
 def test_a_range_of_one_day_in_a_link_is_that_day(upstream: Starlette) -> None:
     at = open_page(oai_period=["2026-03-04"])
     assert at.metric
-    assert "2026-03-04 to 2026-03-04" in texts(at.caption).replace("\\", "")
+    assert "2026-03-04 (UTC), 1 day" in texts(at.caption).replace("\\", "")
 
 
 def test_a_relative_link_opens_with_its_days_which_the_address_then_pins(
@@ -52,7 +52,7 @@ def test_a_relative_link_opens_with_its_days_which_the_address_then_pins(
             "these are shown",
         ),
         ({"oai_period": ["0001-01-02", "0001-01-03"]}, "from 2000-01-01"),
-        ({"oai_compare": "same-day"}, "same-days"),
+        ({"oai_compare": "same-day"}, "Same days, month before"),
     ],
 )
 def test_a_name_that_a_link_cannot_mean_is_named(

@@ -113,12 +113,23 @@ def test_another_session_shares_the_read_and_the_button_reads_anew(configured: s
     assert figures(open_link(**MONTHS))["Requests"] == "3,140"
 
 
+def test_without_a_redis_one_sentence_says_what_to_set_and_how_to_get_demo_data(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lib.loader.tenants.DEFAULT_ENDPOINT", "127.0.0.1:1")
+    monkeypatch.setenv("DASHBOARD_DEMO", "off")
+    said = texts(open_link().warning)
+    assert "REDIS_PRIMARY_ENDPOINT is not set, and no Redis answers at 127.0.0.1:1." in said
+    assert "Set it and CONTROL_DATABASE_URL in devenv.sh or the environment; " in said
+    assert "DASHBOARD_DEMO=on shows demo data instead." in said
+
+
 def test_a_redis_that_is_down_gives_one_error_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("REDIS_PRIMARY_ENDPOINT", f"redis://:{PASSWORD_OF}@127.0.0.1:1")
     at = open_link()
-    assert "redis" in texts(at.error)
+    assert "Redis: " in texts(at.error)
     assert "What to do" in texts(at.error)
     assert not at.metric
     assert PASSWORD_OF not in texts(at.error)
@@ -129,7 +140,7 @@ def test_a_control_database_that_is_down_is_listed_and_the_counters_still_show(
 ) -> None:
     monkeypatch.setenv("CONTROL_DATABASE_URL", f"sqlite:///{tmp_path}/gone.sqlite")
     at = open_link(**MONTHS)
-    assert "control-database" in texts(at.warning)
+    assert "Control database" in texts(at.warning)
     assert figures(at)["Requests"] == "2,140"
 
 

@@ -11,6 +11,7 @@ from lib.comparisons import (
     check_comparison,
     compared,
     days_compared,
+    label_of,
 )
 from lib.errors import InputError
 from lib.periods import Period, months_of
@@ -115,3 +116,23 @@ def test_uneven_numbers_of_days_are_said() -> None:
     asked = period("2026-03-01", "2026-03-31")
     assert days_compared(asked, period("2026-02-01", "2026-02-28")).endswith("28 days against 31")
     assert days_compared(asked, period("2026-01-29", "2026-02-28")).endswith("day for day")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "label"),
+    [
+        (date(2026, 10, 1), date(2026, 10, 31), "Month before"),
+        (date(2026, 10, 5), date(2026, 10, 7), "Month before"),
+        (date(2026, 7, 1), date(2026, 9, 30), "Quarter before"),
+        (date(2026, 8, 1), date(2026, 10, 31), "Preceding 3 months"),
+        (date(2025, 1, 1), date(2025, 12, 31), "Year before"),
+        (date(2025, 3, 1), date(2026, 2, 28), "Preceding 12 months"),
+        (date(2026, 9, 15), date(2026, 10, 14), "Preceding 2 months"),
+    ],
+)
+def test_whole_months_before_are_called_by_what_the_period_is(
+    start: date, end: date, label: str
+) -> None:
+    assert label_of("month-before", Period(start, end)) == label
+    labels = [label_of(name, Period(start, end)) for name in COMPARISONS]
+    assert len({*labels}) == len(labels), "no two choices read the same"

@@ -6,12 +6,15 @@ import pandas as pd
 import pytest
 
 from lib.demo.catalogue import HOSTILE_NAMES
+from lib.exports.columns import shown_columns
+from lib.exports.values import plain_columns
 from lib.reports.openai.build import build_openai_usage
 from lib.reports.openai.tables import NOT_SPLIT, UNALLOCATED
 from lib.reports.report import Report
 from lib.sources.openai.tables import ENDPOINTS
 from lib.status import SourceStatus
 from lib.ui.altair_charts import altair_chart
+from lib.ui.table_view import View, matching, see
 from tests.support.replies import DAY, MONDAY, NOW, answer_of, ask, cost
 
 IDS = [f"proj-{number:02d}" for number in range(len(HOSTILE_NAMES))]
@@ -225,3 +228,17 @@ def test_a_table_lists_exactly_the_columns_of_its_frame() -> None:
     kinds = {column.key: column.kind for column in report.table("usage").columns}
     assert (kinds["dream_tokens"], kinds["dream_state"]) == ("int", "text")
     assert "novelty" in report.table("costs").frame
+
+
+def test_whole_quantities_of_costs_are_read_without_decimals_and_others_with_them() -> None:
+    amounts = {"gpt-5": Decimal("171258.0"), "storage": Decimal("1.25")}
+    billed = [
+        {**cost("1.00", line_item=name), "quantity": amount} for name, amount in amounts.items()
+    ]
+    table = build(answer_of({}, {MONDAY: billed})).table("costs")
+    (quantity,) = (one for one in shown_columns(table, brief=False) if one.column.key == "quantity")
+    assert quantity.cells == ["171,258", "1.25"]
+    seen = see(table, "", matching(table, ""), View("", falling=False, page=1, hidden=frozenset()))
+    assert seen.arrow.column("quantity").to_pylist()[:2] == ["171,258", "1.25"]
+    plain = dict(zip([one.key for one in table.columns], plain_columns(table), strict=True))
+    assert plain["quantity"] == ["171258.0", "1.25"], "programs get every digit, as before"

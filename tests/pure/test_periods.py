@@ -17,12 +17,22 @@ from lib.periods import (
     from_epoch,
     parse_day,
     runs,
+    span,
 )
+from lib.presets import title
 from tests.support.profiles import examples
 
 TODAY = date(2026, 11, 21)
 days = st.dates(date(2015, 1, 1), date(2035, 12, 31))
 widths = st.sampled_from(sorted(SECONDS))
+
+
+def test_a_day_or_month_alone_is_named_once() -> None:
+    day = date(2026, 10, 1)
+    assert str(Period(day, day)) == "2026-10-01 (UTC)"
+    assert title(Period(day, day), date(2026, 10, 20)) == "2026-10-01"
+    assert span("2026-11", "2026-11") == "2026-11"
+    assert str(Period(day, date(2026, 10, 3))) == "2026-10-01 to 2026-10-03 (UTC)"
 
 
 def test_one_day_is_a_period() -> None:

@@ -68,7 +68,7 @@ def test_suspended_and_deleted_users_are_not_active():
 def test_nobody_suspended_is_zero_and_the_missing_field_is_noted():
     report = build(document([user()]))
     assert report.totals["suspended_users"] == 0
-    assert noted(report, "No user has the field suspended")
+    assert noted(report, "The report does not say who is suspended")
 
 
 @pytest.mark.parametrize(("days", "active"), [(60, True), (61, False), (0, True), (-1, False)])
@@ -77,21 +77,29 @@ def test_the_active_window_includes_both_ends(days, active):
     assert report.totals["active_users"] == int(active)
 
 
+EITHER = ("emLastUsedAt/opikLastUsedAt", "the later last use of EM and Opik")
+
+
 @pytest.mark.parametrize(
-    ("fields", "by"),
+    ("fields", "by", "words"),
     [
-        ({"lastUsedAt": SEEN, "emLastUsedAt": LONG_AGO}, "lastUsedAt"),
-        ({"opikLastUsedAt": SEEN, "emLastUsedAt": LONG_AGO}, "emLastUsedAt/opikLastUsedAt"),
-        ({"emLastUsedAt": SEEN, "uiUsageUpdateTs": LONG_AGO}, "emLastUsedAt/opikLastUsedAt"),
-        ({"uiUsageUpdateTs": 0, "sdkUsageUpdateTs": SEEN}, "uiUsageUpdateTs/sdkUsageUpdateTs"),
+        ({"lastUsedAt": SEEN, "emLastUsedAt": LONG_AGO}, "lastUsedAt", "last use"),
+        ({"opikLastUsedAt": SEEN, "emLastUsedAt": LONG_AGO}, *EITHER),
+        ({"emLastUsedAt": SEEN, "uiUsageUpdateTs": LONG_AGO}, *EITHER),
+        (
+            {"uiUsageUpdateTs": 0, "sdkUsageUpdateTs": SEEN},
+            "uiUsageUpdateTs/sdkUsageUpdateTs",
+            "the later update of UI and SDK usage",
+        ),
     ],
 )
-def test_the_best_time_of_last_use_decides_and_is_named(fields, by):
+def test_the_best_time_of_last_use_decides_and_is_named_in_words(fields, by, words):
     report = build(document([user(**fields)]))
     assert report.totals["active_by"] == by
     assert report.totals["active_users"] == 1
-    assert by.split("/", maxsplit=1)[0] in figure(report, "active_users").help
-    assert noted(report, "Whether users are active is told by")
+    assert f"within 60 days by {words}." in figure(report, "active_users").help
+    assert figure(report, "active_users").label == "Active users (60 days)"
+    assert noted(report, f"Whether users are active is told by {words}")
 
 
 def test_one_measure_holds_for_all_users():

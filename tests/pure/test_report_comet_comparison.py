@@ -102,7 +102,7 @@ def test_a_field_that_only_one_report_has_is_not_compared():
     after = document([user("ada", uiUsageCount=3, experimentCount=9)], [workspace("vision")])
     report = build(after, before)
     assert changes(report) == []
-    assert noted(report, "only one of the reports has it: experimentCount of users")
+    assert noted(report, "only one of the reports has it: experiments of users")
 
 
 def test_a_list_that_only_one_report_has_is_not_compared():

@@ -51,7 +51,7 @@ def test_those_longest_unseen_come_first_and_whoever_holds_no_licence_is_not_lis
         ("cyd", 61),
         ("eve", None),
     ]
-    assert "within 60d by lastUsedAt" in report.table("reclaim").note
+    assert "within 60 days by last use" in report.table("reclaim").note
 
 
 def test_figures_tell_inactive_licensed_users_of_all_licensed_ones():

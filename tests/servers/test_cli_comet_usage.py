@@ -33,7 +33,7 @@ def run(*words: str) -> Result:
 def test_with_nothing_set_the_report_is_of_made_up_data_and_says_so() -> None:
     done = run("vision")
     assert done.exit_code == 0, done.stderr
-    assert "Comet usage charts" in done.stdout
+    assert "Comet usage" in done.stdout
     assert "made-up demo data" in done.stderr
 
 

@@ -18,6 +18,7 @@ from lib.reports.chargeback.tables import (
     users_table,
     workspaces_table,
 )
+from lib.reports.chargeback.words import FILTER_WORDS
 from lib.reports.report import Report, Table
 from lib.sources.comet.chargeback.answer import Chargeback, ChargebackAnswer
 from lib.sources.comet.chargeback.query import ChargebackQuery
@@ -57,6 +58,7 @@ def build_comet_chargeback(
         title=TITLE,
         period=None,
         filters={key: value or None for key, value in query.described().items()},
+        filter_words=FILTER_WORDS,
         generated_at=now,
         sources=answer.statuses,
         totals=control_totals(side),

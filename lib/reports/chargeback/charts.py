@@ -16,7 +16,7 @@ from lib.charts import (
     fold,
     ids_behind,
 )
-from lib.periods import Period
+from lib.periods import Period, span
 from lib.quantities import counted, quantity
 from lib.reports.chargeback.select import Side, epoch_ms, month_period, sum_by
 from lib.reports.report import ChartSpec
@@ -122,7 +122,7 @@ def _months(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
         "users_per_month",
         title,
         OverTime(folded, _MONTH, "users"),
-        f"{title}, {first} to {last} (UTC): {_came_and_went(counts, created, deleted)}.",
+        f"{title}, {span(first, last)} (UTC): {_came_and_went(counts, created, deleted)}.",
         "Users per month",
         "created and deleted",
     )
@@ -209,18 +209,18 @@ def _shown(number: int | None) -> str:
 def _active(side: Side, query: ChargebackQuery) -> Iterator[ChartSpec]:
     if side.seen_by is None:
         return
-    marks = side.marks
+    marks, active = side.marks, f"Active ({counted(query.active_days, 'days')})"
     users = {
         "Listed": len(marks),
         "Licensed": int(marks["licensed"].sum()),
-        f"Active ({query.active_window})": int(marks["active"].sum()),
+        active: int(marks["active"].sum()),
     }
     if len(marks):
         yield _bars("active_users", "Active users against all", users, "users", side)
     places = side.places
     workspaces = {
         "Listed": len(places),
-        f"Active ({query.active_window})": int((places["active_members"] > 0).sum()),
+        active: int((places["active_members"] > 0).sum()),
     }
     if len(places):
         yield _bars(

@@ -113,6 +113,13 @@ def _fields(kind: Kind) -> list[str]:
     return [*names, _STATUS] if kind == "user" else names
 
 
+def field_label(kind: Kind, name: str) -> str:
+    """What sentences call a field that is compared: ``UI usage`` for ``uiUsageCount``."""
+    labels = (amount.label for amount in AMOUNTS if amount.fields.get(kind) == name)
+    label = next(labels, name)
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]
+
+
 def _only_one_has(before: Side, after: Side, kind: Kind, name: str) -> bool:
     frame = FRAMES[kind][0]
     return before.has(frame, name) != after.has(frame, name)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.quantities import counted
 from lib.reports.chargeback.reclaim import licences
 from lib.reports.chargeback.select import Side
 from lib.reports.report import Delta, Figure, Number, SourceStatus
@@ -284,8 +285,8 @@ def figures(
         (source.source, source.part) for source in sources if source.status in ("failed", "partial")
     }
     words = {
-        "active": query.active_window,
-        "window": query.window,
+        "active": counted(query.active_days, "days"),
+        "window": counted(query.window_days, "days"),
         "seen_by": side.seen_by.label if side.seen_by else "nothing the server sent",
     }
     for count in _COUNTS:

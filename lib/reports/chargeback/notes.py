@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lib.quantities import counted
-from lib.reports.chargeback.comparison import Comparison
+from lib.reports.chargeback.comparison import Comparison, field_label
 from lib.reports.chargeback.figures import gaps, not_compared
 from lib.reports.chargeback.select import SEEN_BY, Side, epoch_ms, possible, sum_by
 from lib.sources.comet.chargeback.accounts import NAME_RULE
@@ -82,9 +82,9 @@ def _users(side: Side) -> Iterator[str]:
         if late:
             yield f"Last seen after that moment, so not counted as active; users: {late:,}."
     if "users.suspended" in side.report.unread_fields:
-        yield "Users whose field suspended cannot be read count as not suspended."
+        yield "Users of whom nobody can read whether they are suspended count as not suspended."
     elif not side.has("users", "suspended"):
-        yield "No user has the field suspended: all count as not suspended."
+        yield "The report does not say who is suspended: all count as not suspended."
     impossible = _impossible(side)
     if impossible:
         yield (
@@ -231,7 +231,7 @@ def _comparison(
     for kind in comparison.unlisted:
         yield f"{kind.title()}s are not compared: only one of the reports lists any."
     if comparison.unlike:
-        fields = [f"{name} of {kind}s" for kind, name in comparison.unlike]
+        fields = [f"{field_label(kind, name)} of {kind}s" for kind, name in comparison.unlike]
         yield f"Not compared, because only one of the reports has it: {_listed(fields)}."
     figures = not_compared(side, earlier)
     if figures:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from lib.quantities import counted
 from lib.reports.chargeback.select import (
     ACTIVE,
     DAY_MS,
@@ -105,8 +106,8 @@ def _note(side: Side, query: ChargebackQuery) -> Iterable[str]:
         yield "No user has a time of last use, so nobody knows which licences are used."
     else:
         yield (
-            f"Licensed users not seen within {query.active_window} by {side.seen_by.label}. Never seen: "
-            "every time of use that the server tells is 0; unknown: it tells none that counts."
+            f"Licensed users not seen within {counted(query.active_days, 'days')} by "
+            f"{side.seen_by.label}. Never seen: every time of use that the server tells is 0; unknown: it tells none that counts."
         )
     if not side.has("users", "suspended"):
         yield "The report does not say who is suspended: all that are not deleted count as licensed."

@@ -32,15 +32,15 @@ class Measure:
 
 
 SEEN_BY = (
-    Measure("lastUsedAt", "lastUsedAt", ("lastUsedAt",)),
+    Measure("lastUsedAt", "last use", ("lastUsedAt",)),
     Measure(
         "emLastUsedAt/opikLastUsedAt",
-        "the later of emLastUsedAt and opikLastUsedAt",
+        "the later last use of EM and Opik",
         ("emLastUsedAt", "opikLastUsedAt"),
     ),
     Measure(
         "uiUsageUpdateTs/sdkUsageUpdateTs",
-        "the later of uiUsageUpdateTs and sdkUsageUpdateTs",
+        "the later update of UI and SDK usage",
         ("uiUsageUpdateTs", "sdkUsageUpdateTs"),
     ),
 )

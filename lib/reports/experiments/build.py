@@ -27,13 +27,14 @@ from lib.reports.experiments.tables import (
     by_user_table,
     by_workspace_table,
 )
+from lib.reports.experiments.words import FILTER_WORDS
 from lib.reports.report import Report, Table
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import CometUsageQuery
 from lib.sources.comet.experiments.tables import PROJECTS
 
 KIND = "comet-usage"
-TITLE = "Comet usage charts"
+TITLE = "Comet usage"
 
 
 def build_comet_usage(
@@ -77,6 +78,7 @@ def build_comet_usage(
         title=TITLE,
         period=query.period or days_of(rows),
         filters=filters,
+        filter_words=FILTER_WORDS,
         generated_at=now,
         sources=answer.statuses,
         totals=usage_totals(read.sums, rows),

@@ -19,7 +19,7 @@ from lib.charts import (
     Stacks,
     distinct_labels,
 )
-from lib.periods import CALENDAR_UNITS, CalendarUnit, bucket_key, bucket_range
+from lib.periods import CALENDAR_UNITS, CalendarUnit, bucket_key, bucket_range, span
 from lib.reports.experiments.figures import Earlier
 from lib.reports.experiments.select import ChosenRows, Floats, Ints, bucket_places, span_of
 from lib.reports.report import ChartSpec
@@ -168,9 +168,9 @@ def _series(rows: ChosenRows, query: CometUsageQuery) -> tuple[Ints, list[str], 
 
 def _axis(query: CometUsageQuery, rows: ChosenRows, most: int) -> _Axis:
     """The finest unit, no finer than asked for, of which there are at most so many; else months."""
-    span = span_of(rows, query)
+    ends = span_of(rows, query)
     units = CALENDAR_UNITS[: CALENDAR_UNITS.index(query.unit) + 1]
-    axes = [_Axis(unit, bucket_range(unit, *span)) for unit in units]
+    axes = [_Axis(unit, bucket_range(unit, *ends)) for unit in units]
     return next((axis for axis in reversed(axes) if len(axis.buckets) <= most), axes[0])
 
 
@@ -269,7 +269,7 @@ def _spec(
         f"{measure.key}_{place}" + (f"_{number.split(maxsplit=1)[0]}" if number else ""),
         heading,
         chart,
-        f"{heading}, {axis.keys[0]} to {axis.keys[-1]} (UTC): {_trend(sums, axis, labels)}{part}."
+        f"{heading}, {span(axis.keys[0], axis.keys[-1])} (UTC): {_trend(sums, axis, labels)}{part}."
         + line,
         group=title,
         by=query.group,

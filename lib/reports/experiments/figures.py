@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lib.periods import Period, bucket_key, from_epoch
+from lib.periods import Period, bucket_key, from_epoch, span
 from lib.reports.compared import change_of
 from lib.reports.experiments.select import IDLE_PERCENT, ChosenRows, bucket_places, sum_up
 from lib.reports.experiments.tables import IDLE_HELP
@@ -202,19 +202,19 @@ def _times(
         yield "peak_bucket", f"Peak {unit}", None, "", ""
         return
     places = bucket_places(rows, unit, buckets)
-    span = int(places.max() - places.min()) + 1
+    length = int(places.max() - places.min()) + 1
     counts = np.bincount(places, minlength=len(buckets))
     peak = int(counts.argmax())
     ties = int((counts == counts[peak]).sum()) - 1
     tied = f" Of {ties + 1} equal ones the earliest." if ties else ""
     yield (
         "date_range",
-        f"{days.start} to {days.end}",
+        span(days.start, days.end),
         days.days,
         "days",
         "First to last start of an experiment, UTC.",
     )
-    yield "time_span", "Time span", span, f"{unit}s", f"{unit.capitalize()}s from first to last."
+    yield "time_span", "Time span", length, f"{unit}s", f"{unit.capitalize()}s from first to last."
     yield (
         "peak_bucket",
         f"Peak {unit}: {bucket_key(unit, buckets[peak])}",

@@ -13,6 +13,7 @@ from lib.reports.openai.notes import openai_cautions, openai_notes
 from lib.reports.openai.pivots import openai_pivots
 from lib.reports.openai.select import OpenAISelection, select
 from lib.reports.openai.tables import BREAKDOWNS, breakdown_table, costs_table, usage_table
+from lib.reports.openai.words import FILTER_WORDS
 from lib.reports.report import Report, SourceStatus, Table
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.query import OpenAIQuery
@@ -55,6 +56,7 @@ def build_openai_usage(
         title=TITLE,
         period=query.period,
         filters=query.described(),
+        filter_words=FILTER_WORDS,
         generated_at=now,
         sources=(*answer.statuses, *_compared_trouble(answer)),
         totals=totals,

@@ -277,7 +277,7 @@ _KNOWN: dict[str, Column] = {
         ),
         Column("line_item", "Line item"),
         Column("currency", "Currency", told_by="amount"),
-        Column("quantity", "Quantity", "decimal"),
+        Column("quantity", "Quantity", "decimal", counts=True),
         Column("quantity_unit", "Quantity unit"),
     )
 }

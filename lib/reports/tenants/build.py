@@ -24,6 +24,7 @@ from lib.reports.tenants.tables import (
     data_quality_table,
     tenants_table,
 )
+from lib.reports.tenants.words import FILTER_WORDS
 from lib.sources.tenants.answer import TenantAnswer
 from lib.sources.tenants.query import TenantQuery
 
@@ -56,6 +57,7 @@ def build_tenant_usage(
         title=TITLE,
         period=query.period,
         filters=query.described(),
+        filter_words=FILTER_WORDS,
         generated_at=now,
         sources=(*own, *(replace(status, part="counters compared with") for status in trouble)),
         totals={

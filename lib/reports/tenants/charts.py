@@ -44,7 +44,7 @@ def tenant_charts(
         folded = fold(tidy, step, query.period)
         unit = METRICS[metrics[0]].unit
         title = f"{group} by {by}" if len(metrics) > 1 else group
-        months_named = f"{query.first_month} to {query.last_month} (UTC)"
+        months_named = f"{query.months} (UTC)"
         sentence = f"{title}, {months_named}: {_trend(months, metrics, unit)}"
         line = None
         if earlier is not None and query.before is not None and query.earlier is not None:

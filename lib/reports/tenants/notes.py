@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from lib.periods import span
 from lib.reports.tenants.comparison import against
 from lib.reports.tenants.select import TenantSelection
 from lib.sources.tenants.answer import TenantAnswer
@@ -35,8 +36,7 @@ def tenant_notes(
     now: datetime,
 ) -> Iterator[str]:
     """What is taken whole, left out, gone or doubtful; names are data."""
-    first, last = chosen.months[0], chosen.months[-1]
-    months = first if first == last else f"{first} to {last}"
+    months = span(chosen.months[0], chosen.months[-1])
     yield (
         f"Every counter whose period starts in {months} (UTC) is taken whole; "
         "counters cannot be split by day."

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lib.periods import span
 from lib.reports.report import Column, Number, Table
 from lib.reports.tenants.select import TenantSelection, joined, present, texts
 from lib.sources.tenants.query import TenantQuery
@@ -117,8 +118,8 @@ def _months(counters: pd.DataFrame, index: "pd.Index[Any]") -> pd.DataFrame:
         if pattern not in patterns:
             months = list(compress(names, used))
             first, last = (months[0], months[-1]) if months else (None, None)
-            span = first if first == last else f"{first} to {last}"
-            patterns[pattern] = (span, first, last, ", ".join(months) or None)
+            named = span(first, last) if months else None
+            patterns[pattern] = (named, first, last, ", ".join(months) or None)
         rows.append(patterns[pattern])
     columns = ["month_range", "earliest_month", "latest_month", "months_with_data"]
     frame = pd.DataFrame(rows, texts(counters["tenant_id"]), columns, dtype="str")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from lib.comparisons import NONE, check_comparison, compared
 from lib.errors import InputError, check_given
-from lib.periods import Period, check_period, months_before
+from lib.periods import Period, check_period, months_before, span
 
 MONTHS = 6
 """Months shown by default, the current one included."""
@@ -61,13 +61,12 @@ class TenantQuery:
     @property
     def months(self) -> str:
         """``2025-11``, or ``2025-09 to 2025-11``."""
-        first, last = self.first_month, self.last_month
-        return first if first == last else f"{first} to {last}"
+        return span(self.first_month, self.last_month)
 
     def described(self) -> dict[str, object]:
         """The filters as they stand in every rendering of the report."""
         return {
-            "months": f"{self.first_month} to {self.last_month}",
+            "months": self.months,
             "tenants": list(self.tenants),
             "sort": self.sort,
             "top": self.top,
