@@ -141,7 +141,10 @@ def test_an_incomplete_report_is_downloaded_only_by_an_explicit_choice(
     upstream.state.faults.fail = {"completions": 403}
     at = open_page()
     assert {button.proto.disabled for button in at.get("download_button")} == {True}
+    why = ("The files wait for that", "agree under Download first")
+    assert all(reason in texts(at.caption) for reason in why), "beside them, not in a hover"
     at.checkbox(key="oai_incomplete").check().run()
+    assert not any(reason in texts(at.caption) for reason in why)
     assert {button.proto.disabled for button in at.get("download_button")} == {False}
 
 
