@@ -182,6 +182,7 @@ class _Days:
             format_func=lambda choice: labels.get(choice, choice),
             key=key,
             on_change=self._take_name,
+            help="Whole days are over: the last of them is yesterday, in UTC.",
         )
 
     def _take_name(self) -> None:
