@@ -24,7 +24,7 @@ class Preset:
         label: as a choice on screen.
         unit: what it is one of, and steps by.
         back: how many of a calendar's unit it lies before the running one.
-        days: how many days it has, today included, where its unit is days.
+        days: how many whole days it has, so that today is in none, where its unit is days.
     """
 
     label: str
@@ -36,15 +36,15 @@ class Preset:
 PRESETS = {
     "this-month": Preset("This month to date", "month"),
     "last-month": Preset("Last month", "month", back=1),
-    "last-7-days": Preset("Last 7 days", "days", days=7),
-    "last-30-days": Preset("Last 30 days", "days", days=30),
-    "last-90-days": Preset("Last 90 days", "days", days=90),
+    "last-7-days": Preset("Last 7 whole days", "days", days=7),
+    "last-30-days": Preset("Last 30 whole days", "days", days=30),
+    "last-90-days": Preset("Last 90 whole days", "days", days=90),
     "this-quarter": Preset("This quarter to date", "quarter"),
     "last-quarter": Preset("Last quarter", "quarter", back=1),
     "this-year": Preset("This year to date", "year"),
     "last-year": Preset("Last year", "year", back=1),
 }
-"""Presets by the name they have in links and commands. One that runs ends today."""
+"""Presets by the name they have in links and commands. One that runs ends today, one of days yesterday."""
 
 
 def resolve(name: str, today: date, *, parameter: str = "period") -> Period:
@@ -58,7 +58,7 @@ def resolve(name: str, today: date, *, parameter: str = "period") -> Period:
         near = get_close_matches(name, PRESETS, n=3, cutoff=0.5) or PRESETS
         raise InputError(parameter, f"{name[:40]!r} is unknown.", f"Use {', '.join(near)}.")
     if preset.unit == "days":
-        return Period(today - timedelta(days=preset.days - 1), today)
+        return Period(today - timedelta(days=preset.days), today - timedelta(days=1))
     return _around(today, preset.unit, today, -preset.back)
 
 

@@ -14,7 +14,7 @@ PeriodName = Annotated[
     str,
     typer.Option(
         "--period",
-        help=f"Instead of --since and --until: {', '.join(PRESETS)}.",
+        help=f"Instead of --since and --until: {', '.join(PRESETS)}. The last days end yesterday (UTC).",
         autocompletion=known(PRESETS),
     ),
 ]

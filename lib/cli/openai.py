@@ -13,6 +13,7 @@ from lib.cli.output import AnyFormat, AnyProfile, Detail, Output, Since, Until, 
 from lib.comparisons import NONE
 from lib.loader.openai import load_openai
 from lib.loader.progress import Progress
+from lib.presets import resolve
 from lib.reports.openai.build import build_openai_usage
 from lib.reports.report import Report
 from lib.settings import Settings
@@ -20,7 +21,7 @@ from lib.sources.openai.query import CHOICES, OpenAIQuery, check_query
 from lib.sources.openai.tables import DIMENSIONS
 from lib.upstreams import openai_upstream
 
-_DAYS = 7
+_DEFAULT = "last-7-days"
 
 
 def openai_command(
@@ -55,14 +56,16 @@ def openai_command(
     table: Annotated[str, typer.Option(help="Table of a CSV. Default: usage.")] = "",
     profile: AnyProfile = "excel",
 ) -> None:
-    """OpenAI usage and billed cost, by default of the last 7 days including today."""
+    """OpenAI usage and billed cost, by default of the last 7 whole days, which end yesterday (UTC)."""
 
     async def load(settings: Settings, progress: Progress) -> Report:
         today = datetime.now(UTC).date()
-        first, given_last = given_days(period, since, until, today)
-        last = given_last or today
+        first, last = given_days(period, since, until, today)
+        usual = resolve(_DEFAULT, today)
+        if last is None:
+            last = today if first else usual.end
         query = check_query(
-            since=first or last - timedelta(days=_DAYS - 1),
+            since=first or last - timedelta(days=usual.days - 1),
             until=last,
             today=today,
             endpoints=endpoint or (),

@@ -38,7 +38,9 @@ _BY_SUFFIX: dict[str, Format] = {
 }
 
 Since = Annotated[str, typer.Option(help="First day, YYYY-MM-DD (UTC).")]
-Until = Annotated[str, typer.Option(help="Last day, inclusive. Default: today (UTC).")]
+Until = Annotated[
+    str, typer.Option(help="Last day, inclusive. Default after --since: today (UTC).")
+]
 AnyFormat = Annotated[Format | None, typer.Option(help="Default: by --output, else table.")]
 Output = Annotated[Path | None, typer.Option(help="File to write; default: standard output.")]
 AnyProfile = Annotated[Profile, typer.Option(help="Kind of CSV.")]

@@ -54,6 +54,7 @@ class Paper(FPDF):
 
     INK = "#1C2733"
     FAINT = "#5B6875"
+    GROUND = "#FFFFFF"
     WARNING = "#A33A1C"
     HAIRLINE = "#DDE2E7"
     RULE = "#8793A0"

@@ -21,6 +21,9 @@ _FILLED = 0.86
 _WIDEST_BAR = 18.0
 """Millimetres: one month alone would be a wall."""
 
+_LINE, _HALO = 0.35, 1.0
+"""Millimetres of a line, and of the paper around one that lies on bars."""
+
 _MOST_DOTS = 80
 """On longer lines only points without neighbours are marked: the line shows all others."""
 
@@ -100,6 +103,8 @@ def draw_plot(page: Paper, plot: Plot, box: Box) -> None:
         else:
             _draw_lines(page, plot, inner, plot.colours)
         if plot.before is not None:
+            # It may lie on bars, whose colours it is too close to
+            _draw_lines(page, plot.before, inner, [Paper.GROUND], width=_HALO)
             page.set_dash_pattern(dash=1.1, gap=0.9)
             _draw_lines(page, plot.before, inner, [Paper.FAINT])
             page.set_dash_pattern()
@@ -162,9 +167,11 @@ def _bar_width(plot: Plot, box: Box) -> float:
     return min(box.width / max(len(plot.places), 1) * _FILLED, _WIDEST_BAR)
 
 
-def _draw_lines(page: Paper, plot: Plot, box: Box, colours: Sequence[str]) -> None:
+def _draw_lines(
+    page: Paper, plot: Plot, box: Box, colours: Sequence[str], *, width: float = _LINE
+) -> None:
     slot = box.width / max(len(plot.places), 1)
-    page.set_line_width(0.35)
+    page.set_line_width(width)
     for series, colour in enumerate(colours):
         page.set_draw_color(colour)
         page.set_fill_color(colour)
@@ -183,7 +190,7 @@ def _draw_lines(page: Paper, plot: Plot, box: Box, colours: Sequence[str]) -> No
                 page.line(box.left + slot / 2 - half, y, box.left + slot / 2 + half, y)
             elif len(points) == 1 or len(plot.places) <= _MOST_DOTS:
                 for x, y in points:
-                    page.circle(x, y, 0.5, style="F")
+                    page.circle(x, y, 0.33 + width / 2, style="F")
 
 
 # Lying

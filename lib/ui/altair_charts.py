@@ -20,14 +20,16 @@ from lib.charts import (
     Ranking,
     Stacks,
     hue,
-    is_fractional,
 )
-from lib.quantities import SIGNS, SIZES, is_currency, quantity, says_unit
+from lib.ui.chart_parts import amounts, legend, told, value
 
 _HEIGHT = 320
 
 _BEFORE = "#7d848f"
 """Of the line of what was before: seen on light and dark, and none of the series."""
+
+_GROUND = alt.ExprRef("background")
+"""What the page lies on, light or dark: Vega's own name for it."""
 
 _FULL, _CREDIT = "#2b7bd1", "#d9822b"
 """Of cells above and below zero; how much of it is seen tells the size, on light and dark alike."""
@@ -38,9 +40,6 @@ _PALEST = 0.08
 _HEADS = alt.Axis(orient="top", labelAngle=-40, labelLimit=100, labelOverlap=False)
 """Each column of cells has its label, above them as in a table."""
 
-_TOLD = "told"
-"""The column of values as text."""
-
 _TIME_UNITS = {
     "minute": alt.TimeUnitParams(unit="yearmonthdatehoursminutes", utc=True),
     "hour": alt.TimeUnitParams(unit="yearmonthdatehours", utc=True),
@@ -50,9 +49,6 @@ _TIME_UNITS = {
 
 _FEW, _WIDEST = 4, 72
 """So few bars have so many pixels each: one month alone would be a wall."""
-
-_LEGEND_COLUMN = 145
-"""Pixels of a label of a legend with its swatch."""
 
 _LABELS = {"month": 10, "week": 9, "day": 7, "hour": 6}
 """Labels that fit on an axis of buckets."""
@@ -121,7 +117,7 @@ def altair_chart(chart: Chart) -> Drawn:
 def _over_time(chart: OverTime) -> Drawn:
     order = list(chart.frame["series"].cat.categories)
     rank = {name: place for place, name in enumerate(order)}
-    data = _told(chart.frame, chart.unit).assign(
+    data = told(chart.frame, chart.unit).assign(
         series=chart.frame["series"].astype(str),
         rank=[rank[name] for name in chart.frame["series"]],
     )
@@ -134,13 +130,13 @@ def _over_time(chart: OverTime) -> Drawn:
         .mark_bar(size=_width(data["time"].nunique()), invalid="show")
         .encode(
             x=alt.X("time:O", timeUnit=unit, title=None, axis=axis),
-            y=alt.Y("value:Q", title=None, axis=_amounts(chart.unit)),
-            color=alt.Color("series:N", sort=order, title=None, legend=_legend(len(order))),
+            y=alt.Y("value:Q", title=None, axis=amounts(chart.unit)),
+            color=alt.Color("series:N", sort=order, title=None, legend=legend(len(order))),
             order=alt.Order("rank:Q"),
             tooltip=[
                 alt.Tooltip("time:T", timeUnit=unit, title=f"{chart.step.name} (UTC)"),
                 alt.Tooltip("series:N", title="of"),
-                _value(chart.unit),
+                value(chart.unit),
             ],
         )
         .properties(height=_HEIGHT)
@@ -152,20 +148,19 @@ def _over_time(chart: OverTime) -> Drawn:
 def _ranking(chart: Ranking) -> alt.Chart:
     tooltip = [
         alt.Tooltip("label:N", title="of"),
-        _value(chart.unit),
+        value(chart.unit),
     ]
     parts = {}
     if chart.is_split:
         order = [*dict.fromkeys(chart.frame["series"])]
-        legend = _legend(len(order))
-        parts["color"] = alt.Color("series:N", sort=order, title=None, legend=legend)
+        parts["color"] = alt.Color("series:N", sort=order, title=None, legend=legend(len(order)))
         tooltip.insert(1, alt.Tooltip("series:N", title="part"))
     labels = [*dict.fromkeys(chart.frame["label"])]
     drawn: alt.Chart = (
-        alt.Chart(_told(chart.frame, chart.unit))
+        alt.Chart(told(chart.frame, chart.unit))
         .mark_bar()
         .encode(
-            x=alt.X("value:Q", title=None, axis=_amounts(chart.unit)),
+            x=alt.X("value:Q", title=None, axis=amounts(chart.unit)),
             y=alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=240)),
             tooltip=tooltip,
             **parts,
@@ -178,7 +173,7 @@ def _ranking(chart: Ranking) -> alt.Chart:
 @altair_chart.register
 def _stacks(chart: Stacks) -> Drawn:
     rank = {name: place for place, name in enumerate(chart.series)}
-    data = _told(chart.frame, chart.unit).assign(
+    data = told(chart.frame, chart.unit).assign(
         rank=chart.frame["series"].map(rank).astype("int64")
     )
     domain = [0, chart.most] if chart.most > 0 else [0, 1]
@@ -191,7 +186,7 @@ def _stacks(chart: Stacks) -> Drawn:
                 "value:Q",
                 title=None,
                 scale=alt.Scale(domain=domain, nice=chart.most > 0),
-                axis=_amounts(chart.unit),
+                axis=amounts(chart.unit),
             ),
             color=_series_colours(chart.series),
             order=alt.Order("rank:Q"),
@@ -205,7 +200,7 @@ def _stacks(chart: Stacks) -> Drawn:
 @altair_chart.register
 def _levels(chart: Levels) -> Drawn:
     lines: alt.Chart = (
-        alt.Chart(_told(_broken_lines(chart.frame, chart.buckets.keys), chart.unit))
+        alt.Chart(told(_broken_lines(chart.frame, chart.buckets.keys), chart.unit))
         .mark_line(point=alt.OverlayMarkDef(size=16), strokeWidth=1.5)
         .encode(
             x=_bucket_axis(chart.buckets),
@@ -228,7 +223,7 @@ def _grid(chart: Grid) -> alt.Chart:
     sizes = chart.frame["value"].abs()
     # By the root: beside one large cell all others would look alike
     shade = _PALEST + (1 - _PALEST) * (sizes / (sizes.max() or 1)) ** 0.5
-    data = _told(chart.frame, chart.unit).assign(shade=shade.where(sizes > 0, 0).fillna(0))
+    data = told(chart.frame, chart.unit).assign(shade=shade.where(sizes > 0, 0).fillna(0))
     of_row, of_column = chart.of
     drawn: alt.Chart = (
         alt.Chart(data)
@@ -241,7 +236,7 @@ def _grid(chart: Grid) -> alt.Chart:
             tooltip=[
                 alt.Tooltip("label:N", title=of_row),
                 alt.Tooltip("series:N", title=of_column),
-                _value(chart.unit),
+                value(chart.unit),
             ],
         )
         # The last label leans over the edge
@@ -256,21 +251,20 @@ def _with_line(drawn: alt.Chart, chart: OverTime | Stacks | Levels, own: alt.Too
         return drawn
     # One table for both: a drawing has one, which Streamlit sends apart from it
     data = pd.concat(
-        [drawn.data.assign(is_before=False), _told(chart.before, chart.unit).assign(is_before=True)]
+        [drawn.data.assign(is_before=False), told(chart.before, chart.unit).assign(is_before=True)]
     )
     drawn.data = alt.Undefined
     encoding = drawn.encoding
-    line = (
-        _mark_before(len(chart.before))
-        .encode(
+    lines = [
+        mark.encode(
             x=encoding.x,
             y=encoding.y,
-            tooltip=[own, _value(chart.unit, before=True)],
-        )
-        .transform_filter("datum.is_before")
-    )
+            tooltip=[own, value(chart.unit, before=True)],
+        ).transform_filter("datum.is_before")
+        for mark in _marks_before(len(chart.before))
+    ]
     bars = drawn.transform_filter("!datum.is_before")
-    return alt.LayerChart(data=data.reset_index(drop=True), layer=[bars, line], height=_HEIGHT)
+    return alt.LayerChart(data=data.reset_index(drop=True), layer=[bars, *lines], height=_HEIGHT)
 
 
 def _width(bars: int) -> Any:
@@ -278,24 +272,28 @@ def _width(bars: int) -> Any:
     return _WIDEST if bars <= _FEW else alt.Undefined
 
 
-def _mark_before(steps: int) -> alt.Chart:
-    """A dashed line; of a single step, which has no line, a bar's width of one."""
-    line: alt.Chart = alt.Chart().mark_line(
-        color=_BEFORE,
-        strokeDash=[5, 4],
-        strokeWidth=1.5,
-        point=alt.OverlayMarkDef(size=40, color=_BEFORE),
-    )
-    stroke: alt.Chart = alt.Chart().mark_tick(
-        # Edged in white: it may lie on the bar
-        color=_BEFORE,
-        stroke="white",
-        strokeWidth=1,
-        thickness=5,
-        orient="horizontal",
-        size=_WIDEST,
-    )
-    return stroke if steps == 1 else line
+def _marks_before(steps: int) -> list[alt.Chart]:
+    """A dashed line on a halo; of a single step, which has no line, an edged bar's width of one.
+
+    Both may lie on bars, whose colours the line alone is too close to.
+    """
+    if steps == 1:
+        return [
+            alt.Chart().mark_tick(
+                color=_BEFORE,
+                stroke=_GROUND,
+                strokeWidth=1,
+                thickness=5,
+                orient="horizontal",
+                size=_WIDEST,
+            )
+        ]
+    halo = alt.OverlayMarkDef(size=90, color=_GROUND, opacity=1)
+    point = alt.OverlayMarkDef(size=40, color=_BEFORE)
+    return [
+        alt.Chart().mark_line(color=_GROUND, strokeWidth=5, point=halo),
+        alt.Chart().mark_line(color=_BEFORE, strokeDash=[5, 4], strokeWidth=2, point=point),
+    ]
 
 
 def _broken_lines(frame: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
@@ -333,63 +331,14 @@ def _series_colours(series: Sequence[str]) -> alt.Color:
     scale = alt.Scale(domain=[*series])
     if len(series) > MOST_COLOURS:
         scale = alt.Scale(domain=[*series], range=[*map(hue, range(len(series)))])
-    legend = _legend(len(series))
-    return alt.Color("series:N", sort=[*series], title=None, legend=legend, scale=scale)
+    return alt.Color(
+        "series:N", sort=[*series], title=None, legend=legend(len(series)), scale=scale
+    )
 
 
 def _bucket_tooltips(buckets: Buckets, unit: str) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("bucket:O", title=f"{buckets.unit} (UTC)"),
         alt.Tooltip("series:N", title="of"),
-        _value(unit),
+        value(unit),
     ]
-
-
-def _amounts(unit: str) -> alt.Axis:
-    """Short numbers with their unit: ``$400``, ``1.5k EUR``, ``48GB``, ``2bn``; zero is ``0``.
-
-    What is counted has no mark between 0 and 1, and its unit stands in the title of the chart.
-    """
-    number = f"datum.value * {SIZES.get(unit, 1)}"
-    short = f"abs({number}) < 1 ? format({number}, '~g') : format({number}, '~s')"
-    if unit in SIZES:
-        written = f"({short}) + 'B'"
-    else:
-        written = f"'{SIGNS.get(unit, '')}' + replace({short}, 'G', 'bn')"
-        written += f" + ' {unit}'" if is_currency(unit) and unit not in SIGNS else ""
-    return alt.Axis(
-        labelExpr=f"datum.value == 0 ? '0' : {written}",
-        tickCount=5,
-        tickMinStep=alt.Undefined if is_fractional(unit) else 1,
-    )
-
-
-def _value(unit: str, *, before: bool = False) -> alt.Tooltip:
-    """The value as cards and tables write it, where that says the unit; else under it."""
-    if says_unit(unit):
-        return alt.Tooltip(_TOLD, type="nominal", title="before" if before else "value")
-    title = f"{unit} before" if before else unit
-    return alt.Tooltip("value:Q", title=title, format=",.2f" if is_fractional(unit) else ",.0f")
-
-
-def _told(frame: pd.DataFrame, unit: str) -> pd.DataFrame:
-    """The frame with the text of each value that ``_value`` shows."""
-    if not says_unit(unit):
-        return frame
-    return frame.assign(**{_TOLD: [quantity(value, unit) for value in frame["value"]]})
-
-
-def _legend(series: int) -> alt.Legend | None:
-    if series <= 1:
-        return None
-    return alt.Legend(
-        orient="bottom",
-        # As many as there is room for: a legend that is wider than its chart is cut off
-        columns=alt.ExprRef(f"clamp(floor(width / {_LEGEND_COLUMN}), 1, 3)"),
-        labelLimit=120,
-        symbolLimit=series,  # without one of its own a legend ends after thirty
-        symbolType="square",
-        symbolSize=90,
-        offset=6,
-        rowPadding=3,
-    )

@@ -80,7 +80,9 @@ def ask(
         st.markdown(f":blue-badge[:material/science: Demo data] :small[{told}]")
     check_link(prefix, controls, people=page.visitor.may("personal"))
     problems, checked = st.container(), None
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(
+        horizontal=True, vertical_alignment="bottom", gap="xsmall", key=f"{prefix}_control_row"
+    ):
         try:
             question = row({control.key: control for control in controls})
         finally:  # an input that lists what it offers may fail, and be asked for again

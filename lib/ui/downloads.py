@@ -43,6 +43,8 @@ def show_downloads(report: Report, prefix: str) -> None:
         agreed = report.complete or st.checkbox(
             "Download although the report is incomplete", key=f"{prefix}_incomplete"
         )
+        if not agreed:
+            st.caption("The files wait for that: numbers are missing in them.")
         first = dict.fromkeys(filter(None, (report.money_table, report.main_table)))
         rows: tuple[tuple[str, str, str, Callable[[], bytes]], ...] = (
             *(
@@ -103,9 +105,10 @@ def show_table_csv(report: Report, table: Table, prefix: str) -> None:
         key=f"{prefix}_csv_{table.key}",
         on_click="ignore",
         disabled=not agreed,
-        help=None if agreed else "Agree to an incomplete file under Download first.",
         icon=":material/csv:",
     )
+    if not agreed:  # as text: nobody hovers over what is grey
+        st.caption("The report is incomplete: agree under Download first.", width="content")
 
 
 def _checked(

@@ -15,6 +15,15 @@ _STYLE = """
 .stMainBlockContainer .stMarkdown h2 { padding: 0.35rem 0; font-size: 1.05rem; }
 .stMainBlockContainer [data-testid="stColumn"] { min-width: min(22rem, 100%); }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.75rem 1rem 2rem; } }
+[class*="_stepped"] { flex-wrap: nowrap; }
+[class*="_stepped"] > :first-child { flex: 1 1 0; min-width: 0; }
+[class*="_stepped"] .stButton button { padding: 0; width: 2.25rem; }
+[class*="_stepped"] .stButton [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+@media (min-width: 1200px) {
+  [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> .stVerticalBlock) { flex: 1 1 8.5rem; max-width: 15.5rem; }
+  [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> [class*="_stepped"]) { flex: 1 1 14rem; }
+  [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> .stVerticalBlock .stDateInput) { flex: 1 1 15rem; }
+}
 [data-testid="stMetric"] { padding: 0; }
 [data-testid="stMetric"] > div { padding: 0.6rem 0.75rem; }
 [data-testid="stMetric"] .stMarkdownEllipsis, [data-testid="stMetric"] p { white-space: normal !important; }
@@ -22,7 +31,8 @@ _STYLE = """
 [data-testid="stDataFrameColumnMenu"] { display: none; }
 [data-testid="stStatusWidget"] button { display: none; }
 """
-"""Less room around a page and in a card, whose words wrap instead of ending in dots. What Streamlit
+"""Less room around a page and in a card, whose words wrap instead of ending in dots. Inputs of a row give
+way to each other before it breaks; a choice and its arrows never break, and of these only icons are seen. What Streamlit
 offers beside our own gives way: a table's search, which only jumps and knows one page, its menu of a
 heading, which sorts numbers as text and sums among rows, and a second Stop, which leaves a dead page."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import TypeVar
 
 import streamlit as st
@@ -10,6 +11,7 @@ from lib.comparisons import COMPARISONS, NONE
 from lib.errors import InputError
 from lib.periods import months_before
 from lib.presets import PRESETS
+from lib.ui.arrows import Step, arrows, stepped
 from lib.ui.controls import Control, Moving
 
 Q = TypeVar("Q")
@@ -54,7 +56,15 @@ def month(
         def take(value: str | None = None) -> None:
             st.session_state[kept] = st.session_state[f"{key}_choice"] if value is None else value
 
-        with st.container(width=200):
+        place = options.index(chosen)
+
+        def to(way: int) -> Step | None:
+            if not 0 <= place + way < len(options):
+                return None
+            there = options[place + way]
+            return Step(_title(there) or "Current", partial(take, there))
+
+        with stepped(prefix, 200):
             st.selectbox(
                 f"{_MONTH} (UTC)",
                 options,
@@ -63,19 +73,7 @@ def month(
                 on_change=take,
                 help="For servers that keep months. Current: what the server gives now.",
             )
-        place = options.index(chosen)
-        for label, way, icon in (("Previous", 1, "left"), ("Next", -1, "right")):
-            there = place + way
-            possible = 0 <= there < len(options)
-            st.button(
-                label,
-                icon=f":material/chevron_{icon}:",
-                key=f"{prefix}_{label.lower()}",
-                disabled=not possible,
-                help=(_title(options[there]) or "Current") if possible else None,
-                on_click=take,
-                args=(options[there] if possible else "",),
-            )
+            arrows(prefix, to(1), to(-1))
         st.query_params.pop(preset_key, None)
         _write(key, chosen)
         return chosen

@@ -7,6 +7,7 @@ and in the address; names are read from the days again.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import streamlit as st
@@ -15,16 +16,13 @@ from lib.comparisons import COMPARISONS, NONE, label_of
 from lib.errors import InputError
 from lib.periods import EARLIEST, Period, parse_day
 from lib.presets import PRESETS, preset_of, resolve, step, title, unit_of
+from lib.ui.arrows import Step, arrows, stepped
 from lib.ui.controls import Control, Moving
 
 Q = TypeVar("Q")
 
 _PERIOD, _COMPARED = "Period", "Compare with"
 _ALL, _SHOWN, _CUSTOM = "all-time", "shown", "custom"
-_ARROWS: tuple[tuple[str, Literal[-1, 1], str], ...] = (
-    ("Previous", -1, ":material/chevron_left:"),
-    ("Next", 1, ":material/chevron_right:"),
-)
 _OLD = {"true": "preceding", "false": NONE}
 """What links said before comparisons had names."""
 
@@ -136,8 +134,9 @@ class _Days:
     def draw(self) -> tuple[date, ...]:
         days = st.session_state.setdefault(self._kept, self._opened())
         name = self.name_of(days)
-        self._draw_names(name, days)
-        self._draw_arrows(name, days)
+        with stepped(self.prefix, 230):
+            self._draw_names(name, days)
+            self._draw_arrows(name, days)
         if name == _CUSTOM:
             self._draw_days(days)
         in_address = [day.isoformat() for day in days]
@@ -179,14 +178,14 @@ class _Days:
         labels[_CUSTOM] = "Custom days"
         key = f"{self.prefix}_named"
         st.session_state[key] = name
-        with st.container(width=230):
-            st.selectbox(
-                f"{_PERIOD} (UTC)",
-                list(labels),
-                format_func=lambda choice: labels.get(choice, choice),
-                key=key,
-                on_change=self._take_name,
-            )
+        st.selectbox(
+            f"{_PERIOD} (UTC)",
+            list(labels),
+            format_func=lambda choice: labels.get(choice, choice),
+            key=key,
+            on_change=self._take_name,
+            help="Whole days are over: the last of them is yesterday, in UTC.",
+        )
 
     def _take_name(self) -> None:
         name = st.session_state[f"{self.prefix}_named"]
@@ -209,20 +208,15 @@ class _Days:
     def _draw_arrows(self, name: str, days: Sequence[date]) -> None:
         ordered = days and days[0] <= days[-1]
         period = Period(days[0], days[-1]) if ordered else None
-        for label, way, icon in _ARROWS:
-            there = None
-            if period:
-                unit = PRESETS[name].unit if name in PRESETS else unit_of(period, self.today)
-                there = step(period, unit, way, self.today)
-            st.button(
-                label,
-                icon=icon,
-                key=f"{self.prefix}_{label.lower()}",
-                disabled=there is None,
-                help=str(there) if there else None,
-                on_click=show_days,
-                args=(self.prefix, there),
-            )
+        unit = PRESETS[name].unit if name in PRESETS else None
+
+        def to(way: Literal[-1, 1]) -> Step | None:
+            if period is None:
+                return None
+            there = step(period, unit or unit_of(period, self.today), way, self.today)
+            return Step(str(there), partial(show_days, self.prefix, there)) if there else None
+
+        arrows(self.prefix, to(-1), to(1))
 
     def _draw_days(self, days: tuple[date, ...]) -> None:
         key = f"{self.prefix}_custom"

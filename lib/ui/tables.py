@@ -172,10 +172,13 @@ def _draw(
 
     def clicked() -> None:
         selection = st.session_state[key]["selection"]
-        for chosen in selection["columns"]:
-            choose(columns[chosen])
+        for heading in selection["columns"]:
+            choose(columns[heading])
         for row in selection["rows"]:
-            follow(leads[row] if row < len(leads) else {})  # sums lead nowhere
+            chosen = leads[row] if row < len(leads) else {}
+            if not chosen:  # its box cannot be hidden
+                st.toast(_nowhere(seen, row), icon=":material/info:")
+            follow(chosen)
 
     st.dataframe(
         seen.arrow,
@@ -187,6 +190,15 @@ def _draw(
         height="content",
         alt=f"{alt} of {', '.join(column.label for column in seen.columns)}",
     )
+
+
+def _nowhere(seen: Seen, row: int) -> str:
+    """Why a row cannot be seen alone."""
+    if row < len(seen.ids):
+        return "This row leads nowhere: no filter means it alone, or one does already."
+    if row == len(seen.text) - 1:
+        return "TOTAL stands for all rows; it leads nowhere."
+    return "This row stands for all that match the filter; it leads nowhere."
 
 
 def _config(column: Column, view: View, labels: dict[str, str]) -> Any:

@@ -280,8 +280,13 @@ def test_a_line_of_what_was_before_lies_over_the_bars_and_tells_its_own_day() ->
     own = frame_of([(-86_400 * 3, "a", 5.0)])[["time", "value"]]
     folded = fold(frame_of([(0, "a", 1.0), (90_000, "b", 2.0)]), step, period)
     spec = spec_of(OverTime(folded, step, "tokens", ghost(own, step, period, before)))
-    bars, line = spec["layer"]
-    assert (bars["mark"]["type"], line["mark"]["type"]) == ("bar", "line")
+    bars, halo, line = spec["layer"]
+    assert [layer["mark"]["type"] for layer in (bars, halo, line)] == ["bar", "line", "line"]
+    # Else it would not be seen on bars: what is under it is wider, and of the page's own colour
+    assert halo["mark"]["color"] == halo["mark"]["point"]["color"] == {"expr": "background"}
+    assert halo["mark"]["strokeWidth"] > line["mark"]["strokeWidth"]
+    assert halo["mark"]["point"]["size"] > line["mark"]["point"]["size"]
+    assert halo["encoding"] == line["encoding"]
     assert [field["field"] for field in line["encoding"]["tooltip"]] == ["own", "value"]
     (rows,) = spec["datasets"].values()
     drawn = [row for row in rows if row["is_before"]]
@@ -298,7 +303,8 @@ def test_a_single_step_before_is_a_stroke_as_wide_as_a_bar() -> None:
     own = frame_of([(-86_400, "a", 5.0)])[["time", "value"]]
     line = ghost(own, step, period, period.preceding())
     spec = spec_of(OverTime(fold(frame_of([(0, "a", 1.0)]), step, period), step, "tokens", line))
-    assert spec["layer"][1]["mark"]["type"] == "tick"
+    _, stroke = spec["layer"]
+    assert (stroke["mark"]["type"], stroke["mark"]["stroke"]) == ("tick", {"expr": "background"})
 
 
 def test_the_layers_of_a_drawing_share_its_data() -> None:
@@ -309,4 +315,4 @@ def test_the_layers_of_a_drawing_share_its_data() -> None:
         OverTime(folded, step, "tokens", ghost(own, step, period, period.preceding()))
     )
     assert len(data) == 4
-    assert [layer.get("data") for layer in (spec, *spec["layer"])] == [None, None, None]
+    assert [layer.get("data") for layer in (spec, *spec["layer"])] == [None] * 4

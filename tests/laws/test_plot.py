@@ -226,6 +226,26 @@ def test_what_was_before_is_a_line_on_the_scale_of_the_bars() -> None:
     assert "dashed: before" in text_of(Stacks(frame, MONTHS, ("a",), "hours", 9.0, before))
 
 
+def test_what_was_before_is_seen_on_bars_by_the_paper_left_around_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[tuple[str, float]] = []
+    draw = FPDF.polyline
+
+    def noting(page: FPDF, *points: Any, **style: Any) -> None:
+        drawn.append((page.draw_color.serialize(), page.line_width))
+        draw(page, *points, **style)
+
+    monkeypatch.setattr(FPDF, "polyline", noting)
+    frame = pd.DataFrame({"bucket": [KEYS[0]], "series": ["a"], "value": [9.0]})
+    before = pd.DataFrame({"bucket": KEYS[:2], "own": ["2025-01", "2025-02"], "value": [5.0, 4.0]})
+    text_of(Stacks(frame, MONTHS, ("a",), "hours", 9.0, before))
+    (halo, around), (line, width) = drawn
+    assert halo == "1 g"
+    assert line != halo
+    assert around > 2 * width
+
+
 @pytest.mark.parametrize("months", [1, 2, 12])
 def test_a_few_bars_are_no_walls(months: int, monkeypatch: pytest.MonkeyPatch) -> None:
     bars = []

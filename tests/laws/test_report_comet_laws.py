@@ -136,6 +136,11 @@ def test_inactive_active_and_unknown_are_all_licensed_users(made, window):
     number = {use: sum(row["use"] == use for row in rows) for use in USES}
     assert len(rows) == sum(number.values())
     assert totals["unknown_use_users"] == number["unknown"]
+    (card,) = [figure.value for figure in report.figures if figure.key == "inactive_users"]
+    whole = report.table("reclaim").totals["reclaimable"]
+    assert whole == card == report.table("reclaim_by_workspace").totals["inactive"]
+    ones = [row["reclaimable"] for row in rows]
+    assert sum(ones) == whole if whole is not None else {*ones} <= {None}
     if totals["active_by"] is None:
         assert (totals["inactive_users"], totals["never_seen_users"]) == (None, None)
         assert number["unknown"] == totals["licensed_users"]

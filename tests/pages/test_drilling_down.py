@@ -33,6 +33,11 @@ def select(at: AppTest, row: int) -> AppTest:
     return at._run(states)
 
 
+def grid_of(at: AppTest) -> Any:
+    """The open table."""
+    return next(one for one in at.dataframe if "_grid_" in one.proto.id)
+
+
 def in_address(at: AppTest, key: str) -> list[str]:
     """The values of a parameter; one alone is no list there."""
     value = at.query_params[key]
@@ -80,11 +85,24 @@ def test_rows_of_openai_lead_into_each_other_and_every_step_of_the_path_leads_ba
     assert path(back) == []
 
 
-def test_a_row_of_sums_narrows_nothing(upstream: Starlette) -> None:
-    at = open_link("openai_usage", **OPENAI).run()
-    everybody = figures(at)
-    at = select(at, row_of(at, "project_name", "TOTAL"))
-    assert figures(at) == everybody
+def test_a_row_of_sums_narrows_nothing_says_so_and_is_not_selected_any_more(
+    upstream: Starlette,
+) -> None:
+    at = open_link("openai_usage", **OPENAI, oai_view_find_by_project="a").run()
+    everybody, rows = figures(at), len(grid_of(at).value)
+    for row, said in ((rows - 1, "TOTAL stands for all rows"), (rows - 2, "match the filter")):
+        before = grid_of(at).proto.id
+        at = select(at, row)
+        assert said in texts(at.toast)
+        assert grid_of(at).proto.id != before, "a new grid, without a selection"
+        assert figures(at) == everybody
+        assert path(at) == []
+
+
+def test_a_row_that_no_filter_means_says_so(upstream: Starlette) -> None:
+    at = open_link("openai_usage", **OPENAI, oai_view_table="By project").run()
+    at = select(at, row_of(at, "project_name", "Unallocated"))
+    assert "no filter means it alone" in texts(at.toast)
     assert path(at) == []
 
 

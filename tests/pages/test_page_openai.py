@@ -94,12 +94,16 @@ def test_an_unusable_setting_is_named_and_its_value_is_not_shown(
     assert "elsewhere" not in everything(at)
 
 
-def test_the_default_is_the_last_seven_days_including_today(upstream: Starlette) -> None:
+def test_the_default_is_the_last_seven_whole_days_so_that_no_day_runs(upstream: Starlette) -> None:
     at = open_page()
-    today = datetime.now(UTC).date()
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
     assert at.selectbox(key="oai_named").value == "last-7-days"
-    assert str(today - timedelta(days=6)) in texts(at.caption).replace("\\", "")
+    assert f"{yesterday - timedelta(days=6)} to {yesterday}" in texts(at.caption).replace("\\", "")
+    assert "running" not in texts(at.caption) + texts(at.markdown)
     assert at.selectbox(key="oai_compare").value == "preceding"
+    shown = figures(at)
+    assert shown["Billed cost"].startswith("$")
+    assert shown["Input tokens"] not in ("0", "—")
     assert at.metric[0].delta, "the first figure has a change"
 
 
@@ -141,7 +145,10 @@ def test_an_incomplete_report_is_downloaded_only_by_an_explicit_choice(
     upstream.state.faults.fail = {"completions": 403}
     at = open_page()
     assert {button.proto.disabled for button in at.get("download_button")} == {True}
+    why = ("The files wait for that", "agree under Download first")
+    assert all(reason in texts(at.caption) for reason in why), "beside them, not in a hover"
     at.checkbox(key="oai_incomplete").check().run()
+    assert not any(reason in texts(at.caption) for reason in why)
     assert {button.proto.disabled for button in at.get("download_button")} == {False}
 
 

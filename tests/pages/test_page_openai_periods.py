@@ -102,7 +102,7 @@ def test_what_changes_how_figures_are_read_stands_beside_them_once_and_in_every_
 ) -> None:
     at = open_page()
     report = at.session_state["oai_shown"].report
-    assert report.cautions, "today still runs"
+    assert report.cautions, "costs of the last days are provisional"
     assert {*report.cautions} < {*report.notes}
     beside, below = texts(at.caption), texts(at.markdown)
     for caution in report.cautions:

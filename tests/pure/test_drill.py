@@ -107,9 +107,9 @@ def test_only_bars_that_lead_somewhere_can_be_clicked_under_a_line_of_what_was_b
     before = pd.DataFrame({"bucket": stacks.buckets.keys, "own": "x", "value": 1.0})
     layered = Stacks(stacks.frame, stacks.buckets, stacks.series, stacks.unit, 9.0, before)
     _, spec = drawing(layered, frozenset({label}))
-    bars, line = spec["layer"]
+    bars, *lines = spec["layer"]
     assert bars["params"][0]["name"] == CLICKED
-    assert "params" not in line
+    assert not any("params" in line for line in lines)
     assert {*LABELS_IN} == {OverTime, Stacks, Ranking}
 
 

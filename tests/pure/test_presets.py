@@ -12,6 +12,7 @@ from lib.periods import EARLIEST, Period
 from lib.presets import PRESETS, Unit, nearest, preset_of, resolve, step, title, unit_of
 
 TODAY = date(2026, 11, 27)
+YESTERDAY = TODAY - timedelta(days=1)
 days = st.dates(date(2002, 1, 1), date(2035, 12, 31))
 presets = st.sampled_from(list(PRESETS))
 units: st.SearchStrategy[Unit] = st.sampled_from(["days", "month", "quarter", "year"])
@@ -22,9 +23,9 @@ units: st.SearchStrategy[Unit] = st.sampled_from(["days", "month", "quarter", "y
     [
         ("this-month", date(2026, 11, 1), TODAY),
         ("last-month", date(2026, 10, 1), date(2026, 10, 31)),
-        ("last-7-days", date(2026, 11, 21), TODAY),
-        ("last-30-days", date(2026, 10, 29), TODAY),
-        ("last-90-days", date(2026, 8, 30), TODAY),
+        ("last-7-days", date(2026, 11, 20), YESTERDAY),
+        ("last-30-days", date(2026, 10, 28), YESTERDAY),
+        ("last-90-days", date(2026, 8, 29), YESTERDAY),
         ("this-quarter", date(2026, 10, 1), TODAY),
         ("last-quarter", date(2026, 7, 1), date(2026, 9, 30)),
         ("this-year", date(2026, 1, 1), TODAY),
@@ -53,6 +54,21 @@ def test_no_preset_has_a_day_in_the_future_or_before_there_was_anything(
 ) -> None:
     period = resolve(name, today)
     assert EARLIEST <= period.start <= period.end <= today
+
+
+@given(presets, days)
+def test_days_are_whole_and_a_step_leads_from_them_to_as_many_and_back(
+    name: str, today: date
+) -> None:
+    if PRESETS[name].unit != "days":
+        return
+    period = resolve(name, today)
+    assert (period.days, period.end) == (PRESETS[name].days, today - timedelta(days=1))
+    assert step(period, "days", 1, today) is None
+    earlier = step(period, "days", -1, today)
+    assert earlier == period.preceding()
+    assert step(earlier, "days", 1, today) == period
+    assert name in [other for other in PRESETS if resolve(other, today) == period]
 
 
 @given(days)

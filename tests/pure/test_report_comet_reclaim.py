@@ -54,6 +54,18 @@ def test_those_longest_unseen_come_first_and_whoever_holds_no_licence_is_not_lis
     assert "within 60 days by last use" in report.table("reclaim").note
 
 
+def test_a_total_of_licences_to_reclaim_counts_who_is_in_several_workspaces_once():
+    report = build(document(PEOPLE, PLACES))
+    table = report.table("reclaim")
+    assert told(report, "reclaimable") == [("dan", 1), ("bob", 1), ("cyd", 1), ("eve", 0)]
+    assert table.totals == {"reclaimable": 3}, "days since last use have none"
+    assert "each user once" in table.note
+    elsewhere = sum(row["inactive"] for row in rows(report, "reclaim_by_workspace"))
+    assert elsewhere == 4, "bob is in two of them"
+    lines = to_terminal(report, width=None, colour=False).splitlines()
+    assert any("TOTAL" in line and "3" in line for line in lines)
+
+
 def test_figures_tell_inactive_licensed_users_of_all_licensed_ones():
     totals = build(document(PEOPLE, PLACES)).totals
     assert totals["licensed_users"] == 5

@@ -115,6 +115,17 @@ def test_json_stands_alone_on_stdout_and_the_demo_note_on_stderr() -> None:
     assert done.stderr == "Note: this report is made-up demo data.\n", "and no progress"
 
 
+def test_without_days_the_last_seven_whole_ones_are_told_and_since_alone_reaches_to_today() -> None:
+    today, asked = datetime.now(UTC).date(), ("--endpoint", "embeddings", "--format", "json")
+    whole, until_now = (
+        json.loads(run("openai", *days, *asked).stdout)["period"]
+        for days in ((), ("--since", YESTERDAY))
+    )
+    week_ago = today - timedelta(days=7)
+    assert (whole["start"], whole["end"]) == (week_ago.isoformat(), YESTERDAY)
+    assert (until_now["start"], until_now["end"]) == (YESTERDAY, today.isoformat())
+
+
 def test_a_period_and_what_it_is_compared_with_can_be_named() -> None:
     done = run(
         *("openai", "--period", "last-month", "--compare-with", "month-before"),

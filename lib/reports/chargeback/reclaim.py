@@ -1,6 +1,7 @@
 """Licences that nobody seems to use: who has not been seen, since when, and in which workspaces."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,6 +78,7 @@ def _people(side: Side, query: ChargebackQuery, places: pd.DataFrame) -> Table:
             "email": users["email"],
             "use": use,
             "account": np.where(marks["service"], SERVICE, PERSONAL),
+            "reclaimable": _reclaimable(side, use),
             "days_since_use": (epoch_ms(side.at) - seen) // DAY_MS,
             "last_seen": seen,
             "created_at": users["created_at"],
@@ -84,6 +86,7 @@ def _people(side: Side, query: ChargebackQuery, places: pd.DataFrame) -> Table:
             "workspaces": pd.Series([*map(_joined, listed.values())], users.index, "str"),
         }
     )
+    totals = {"reclaimable": licences(side)["inactive"]}
     rank = use.map({word: place for place, word in enumerate(_RECLAIMABLE)})
     order = np.lexsort([-frame["days_since_use"].fillna(-1).to_numpy("int64"), rank.to_numpy()])
     return Table(
@@ -91,9 +94,24 @@ def _people(side: Side, query: ChargebackQuery, places: pd.DataFrame) -> Table:
         "Reclaim",
         frame.take(order).reset_index(drop=True),
         _PEOPLE,
-        brief=("username", "email", "use", "account", "days_since_use", "workspaces"),
+        totals,
+        brief=(
+            "username",
+            "email",
+            "use",
+            "account",
+            "reclaimable",
+            "days_since_use",
+            "workspaces",
+        ),
         note=" ".join(_note(side, query)),
     )
+
+
+def _reclaimable(side: Side, use: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Of each user 1 or 0, so that they sum to the inactive ones; null where nobody knows."""
+    licences = use.isin((INACTIVE, NEVER)).astype("Int64")
+    return licences.mask(use.notna()) if "inactive" in _untold(side) else licences
 
 
 def _joined(names: list[str]) -> str | None:
@@ -107,7 +125,9 @@ def _note(side: Side, query: ChargebackQuery) -> Iterable[str]:
     else:
         yield (
             f"Licensed users not seen within {counted(query.active_days, 'days')} by "
-            f"{side.seen_by.label}. Never seen: every time of use that the server tells is 0; unknown: it tells none that counts."
+            f"{side.seen_by.label}. Never seen: every time of use that the server tells is 0; unknown: "
+            "it tells none that counts. TOTAL counts each user once, in however many workspaces, and "
+            "none of unknown use."
         )
     if not side.has("users", "suspended"):
         yield "The report does not say who is suspended: all that are not deleted count as licensed."
@@ -167,6 +187,12 @@ _PEOPLE = (
     Column("email", "E-mail", personal=True),
     Column("use", "Use", help="Inactive, never seen, or unknown."),
     Column("account", "Account", help="Of a person, or of a program."),
+    Column(
+        "reclaimable",
+        "Licences to reclaim",
+        "int",
+        help="1 of a user who is inactive or was never seen, 0 of one whose use is unknown.",
+    ),
     Column("days_since_use", "Days since last use", "int", help="Whole days up to the report."),
     Column("last_seen", "Last seen", "epoch_ms", help="UTC"),
     Column("created_at", "Created", "epoch_ms", help="UTC"),
