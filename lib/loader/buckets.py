@@ -120,7 +120,7 @@ class BucketLoad(Generic[S]):
 
         async def join(flight: asyncio.Task[dict[int, Bucket]]) -> None:
             try:
-                answer = self.progress.count(series.endpoint, self.caches.flights.join(flight))
+                answer = self.progress.count(self.caches.flights.join(flight))
                 buckets.update(await answer)
             except SourceError as error:
                 errors.append(error)

@@ -123,7 +123,7 @@ class _Load:
 
         key = (self.source.scope, CHARGEBACK, month)
         kept: tuple[Chargeback, datetime] = await self.progress.count(
-            report_name(month), self.caches.document(key, fetch)
+            self.caches.document(key, fetch)
         )
         return kept
 
@@ -143,9 +143,7 @@ class _Load:
 
         key = (self.source.scope, SERVICE_ACCOUNTS)
         try:
-            named, fetched = await self.progress.count(
-                "service accounts", self.caches.document(key, fetch)
-            )
+            named, fetched = await self.progress.count(self.caches.document(key, fetch))
         except (SourceDenied, SourceRefused, SourceReplyError) as error:
             return None, _told_by_names(f"{error.detail} ")
         except SourceError as error:

@@ -302,7 +302,7 @@ class _Load:
                 tasks = [group.create_task(self._part(project, archived=kind)) for kind in kinds]
             return [task.result() for task in tasks]
 
-        return await self.progress.count(project.target, both_lists())
+        return await self.progress.count(both_lists())
 
     async def _part(self, project: CometProject, *, archived: bool) -> ProjectPart:
         key = (self.source.scope, "comet:experiments", project, archived)

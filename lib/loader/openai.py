@@ -200,7 +200,7 @@ class _Load:
                 return fetched
 
             looked_up = self.caches.lookup((self.client.scope, "names", key), stamped)
-            names: Names = await self.progress.count("names", looked_up)
+            names: Names = await self.progress.count(looked_up)
             return names
 
         directory = await fetch_directory(self.client, cached)

@@ -12,23 +12,20 @@ class Progress:
     """How far a load is, written on the event loop and read by whoever draws it.
 
     Args:
-        done: requests answered; total: requests known so far; current: what answered last, for tests
-            and logs: it tells people nothing of what is still to come.
+        done: requests answered; total: requests known so far.
     """
 
     done: int = 0
     total: int = 0
-    current: str = ""
 
     def told(self, counted: str) -> str:
         """``3 of 9 requests answered``; before anything is known to come, that it begins."""
         return f"{self.done:,} of {self.total:,} {counted}" if self.total else "Asking …"
 
-    async def count(self, what: str, work: Awaitable[T]) -> T:
+    async def count(self, work: Awaitable[T]) -> T:
         """Awaits one request's worth of work and counts it."""
         self.total += 1
         try:
             return await work
         finally:
             self.done += 1
-            self.current = what

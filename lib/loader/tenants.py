@@ -200,8 +200,8 @@ class _Load:
             return error, None
         return kept
 
-    def _watch(self, done: int, total: int, what: str) -> None:
-        self.progress.done, self.progress.total, self.progress.current = done, total, what
+    def _watch(self, done: int, total: int) -> None:
+        self.progress.done, self.progress.total = done, total
 
 
 def _size(frame: pd.DataFrame) -> int:

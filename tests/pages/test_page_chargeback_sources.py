@@ -143,7 +143,7 @@ def test_a_rerun_and_another_window_ask_for_nothing_a_cleared_cache_does(
     assert asked(comet_upstream) == ["2026-10"]
     at.text_input(key="cmc_window").input("1y")
     at = press(at, REFRESH)
-    assert "New users (1y)" in figures(at)
+    assert "New users (365 days)" in figures(at)
     assert asked(comet_upstream) == ["2026-10"]
     at = press(press(at, "Clear cache"), REFRESH)
     assert asked(comet_upstream) == ["2026-10"] * 2

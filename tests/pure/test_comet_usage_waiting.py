@@ -79,9 +79,6 @@ async def test_progress_counts_projects(app: Starlette) -> None:
     progress = Progress()
     await load(app, progress=progress)
     assert progress.done == progress.total == len(app.state.org.projects)
-    assert progress.current in {
-        f"{one.workspace.name}/{one.name}" for one in app.state.org.projects
-    }
 
 
 @pytest.mark.parametrize("hanging", ["projects", "experiments", "columns", "metrics"])

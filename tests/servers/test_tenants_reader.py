@@ -221,15 +221,15 @@ async def test_no_more_questions_are_in_flight_than_allowed(client: Redis, limit
                 seen["now"] -= 1
 
     counting = Counting(connection_pool=client.connection_pool)
-    told: list[tuple[int, int, str]] = []
+    told: list[tuple[int, ...]] = []
     answer = await fetch_counters(
         counting, **WINDOW, max_parallel=limit, progress=lambda *now: told.append(now)
     )
     assert len(answer.counters) == 12_000
     assert seen["most"] == limit
     assert seen["keys"] == 1_000
-    assert [done for done, _, _ in told] == list(range(1, 13))
-    assert told[-1] == (12, 12, "12,000 counters")
+    assert [done for done, _ in told] == list(range(1, 13))
+    assert told[-1] == (12, 12)
 
 
 async def test_cancelling_stops_the_workers_and_leaves_the_client_usable(client: Redis) -> None:

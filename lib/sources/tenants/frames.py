@@ -48,7 +48,6 @@ class Collected:
     months: frozenset[str]
     tenants: frozenset[str]
     scanned: int = 0
-    counted: int = 0
     keys: KeyReader = field(init=False)
     _chunks: list[Chunk] = field(default_factory=list)
     _values: list[Numbers] = field(default_factory=list)
@@ -115,7 +114,6 @@ class Collected:
         chunk.keys = []  # as long as all else together, and not needed any more
         self._chunks.append(chunk)
         self._values.append(values)
-        self.counted += len(values)
 
 
 def _plain_numbers(values: Sequence[bytes | None]) -> Numbers | None:

@@ -18,7 +18,7 @@ from lib.sources.tenants.watched import watched
 __all__ = ["Client", "Counters", "Watch", "check_rights", "fetch_counters"]
 
 Client = Redis | RedisCluster
-Watch = Callable[[int, int, str], None]
+Watch = Callable[[int, int], None]
 
 CHUNK = 1_000
 """Keys of one MGET, and of one SCAN: the server is held up for less than a millisecond by each."""
@@ -58,7 +58,7 @@ async def fetch_counters(
         further: months to compare with, read in the same pass.
         tenants: ids; empty means all.
         max_parallel: questions for values in flight at the most.
-        progress: told chunks answered, chunks known so far, and what was read last.
+        progress: told chunks answered, and chunks known so far.
         place: where Redis is, for errors.
 
     Raises:
@@ -208,7 +208,7 @@ class _Reading:
             await self._look_again(chunk, missing)
         self._answered += 1
         if self.progress:
-            self.progress(self._answered, self._asked, f"{self.collected.counted:,} counters")
+            self.progress(self._answered, self._asked)
 
     async def _look_again(self, chunk: Chunk, missing: list[int]) -> None:
         """MGET says nothing about a key of another type: only TYPE tells it from an expired one."""
