@@ -21,8 +21,8 @@ _STYLE = """
 [class*="_stepped"] .stButton [data-testid="stMarkdownContainer"] { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @media (min-width: 1200px) {
   [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> .stVerticalBlock) { flex: 1 1 8.5rem; max-width: 15.5rem; }
-  [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> [class*="_stepped"]) { flex: 1 1 14rem; }
-  [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> .stVerticalBlock .stDateInput) { flex: 1 1 15rem; }
+  [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> [class*="_stepped"]) { flex: 1 1 14rem; max-width: 21rem; }
+  [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> .stVerticalBlock .stDateInput) { flex-basis: 15rem; }
 }
 [data-testid="stMetric"] { padding: 0; }
 [data-testid="stMetric"] > div { padding: 0.6rem 0.75rem; }
