@@ -20,6 +20,12 @@ MOST_COLOURS = MOST_SERIES + 1
 MOST_STEPS = 555
 """Steps on the time axis at the most: with nine series a chart stays under 5,000 points."""
 
+LEAST_STEPS, MOST_SPIKES = 7, 3
+"""Among fewer steps nothing stands out; if more than so many are that high, the others are low."""
+
+SPIKE, USUAL = 2.0, 5.0
+"""Times the median step at the least, and times as far from it as half of all steps are."""
+
 OTHER = "Other"
 _LONGEST_LABEL = 38
 
@@ -224,6 +230,42 @@ def _steps_of(times: "pd.Series[Any]", step: Step) -> tuple["np.ndarray[Any, Any
 
 def _steps(step: Step, period: Period) -> pd.PeriodIndex:
     return pd.period_range(str(period.start), f"{period.end} 23:59", freq=step.period)
+
+
+def spikes(chart: OverTime | Stacks) -> dict[Any, float]:
+    """The steps that stand out, in order, and how many times the median step each is.
+
+    The median is of the steps with anything. There are none where parts are below zero.
+    """
+    values = chart.frame["value"]
+    if (values < 0).any():
+        return {}
+    sums = values.groupby(chart.frame["time" if isinstance(chart, OverTime) else "bucket"]).sum()
+    used = sums[sums > 0]
+    usual = used.median()
+    far = (used >= SPIKE * usual) & (used - usual > USUAL * (used - usual).abs().median())
+    times = used[far] / usual
+    return times.to_dict() if len(used) >= LEAST_STEPS and len(times) <= MOST_SPIKES else {}
+
+
+def told_spikes(chart: Chart) -> str:
+    """``Spike: 2026-11-03, 2.4 times the median day.``; nothing where no step stands out."""
+    if not isinstance(chart, OverTime | Stacks):
+        return ""
+    of_step = spikes(chart)
+    if not of_step:
+        return ""
+    unit = chart.step.name if isinstance(chart, OverTime) else chart.buckets.unit
+    named = " and ".join(f"{_named(at, unit)}, {times:.1f} times" for at, times in of_step.items())
+    return f"Spike{'s' if len(of_step) > 1 else ''}: {named} the median {unit}."
+
+
+def _named(at: Any, unit: str) -> str:
+    """A step as sentences name it."""
+    if isinstance(at, str):
+        return at
+    forms = {"month": "%Y-%m", "day": "%Y-%m-%d"}
+    return f"{at:{forms.get(unit, '%Y-%m-%d %H:%M')}}"
 
 
 def is_fractional(unit: str) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lib.exports.pdf_paper import LEADING, POINT, Paper
-from lib.exports.pdf_plot import Box, draw_plot, least_height, plot_height
+from lib.exports.pdf_patterns import Box
+from lib.exports.pdf_plot import draw_plot, least_height, plot_height
 from lib.exports.plot import Plot, plot_of
 from lib.reports.report import ChartSpec
 
@@ -49,7 +50,7 @@ def draw_charts(page: Paper, charts: Sequence[ChartSpec], beside: int) -> None:
     for row in _rows(charts, beside):
         alone = _is_wide(row[0])
         width = page.epw if alone else (page.epw - GAP * (beside - 1)) / beside
-        sentences = [page.lines(chart.alt, width, size=CAPTION_SIZE) for chart in row]
+        sentences = [page.lines(chart.sentence, width, size=CAPTION_SIZE) for chart in row]
         words = TITLE_HEIGHT + 1 + max(map(len, sentences)) * CAPTION_LINE
         most = page.eph - words if alone else MAX_HEIGHT
         room = page.left_over - words

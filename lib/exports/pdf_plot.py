@@ -1,10 +1,12 @@
 """Draws charts in lines and rectangles: sharp at any size, and their words can be searched for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
+
 from lib.exports.pdf_paper import LEADING, POINT, Align, Paper
+from lib.exports.pdf_patterns import Box, draw_dot, fill
 from lib.exports.plot import Plot
 from lib.exports.ticks import tick_text
 
@@ -24,6 +26,9 @@ _WIDEST_BAR = 18.0
 _LINE, _HALO = 0.35, 1.0
 """Millimetres of a line, and of the paper around one that lies on bars."""
 
+_SPIKE = 1.4
+"""Millimetres of the mark above a bar that stands out."""
+
 _MOST_DOTS = 80
 """On longer lines only points without neighbours are marked: the line shows all others."""
 
@@ -39,24 +44,6 @@ _LONGEST_HEAD = 24.0
 _PALEST = 0.1
 _FULL, _CREDIT = (31, 95, 168), (217, 130, 43)
 """Of cells above and below zero, before they are mixed with white."""
-
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle on a page, in millimetres from its upper left corner."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-
-    @property
-    def right(self) -> float:
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> float:
-        return self.top + self.height
 
 
 def plot_height(page: Paper, plot: Plot, width: float) -> float:
@@ -100,6 +87,7 @@ def draw_plot(page: Paper, plot: Plot, box: Box) -> None:
         _draw_places(page, plot, inner)
         if plot.kind == "bars":
             _draw_bars(page, plot, inner)
+            _draw_spikes(page, plot, inner)
         else:
             _draw_lines(page, plot, inner, plot.colours)
         if plot.before is not None:
@@ -160,7 +148,19 @@ def _draw_bars(page: Paper, plot: Plot, box: Box) -> None:
             low, high = plot.share(part.low), plot.share(part.high)
             left = box.left + (part.place + 0.5) * slot - width / 2
             top = box.bottom - high * box.height
-            page.rect(left, top, width, (high - low) * box.height, style="F")
+            fill(page, Box(left, top, width, (high - low) * box.height), series)
+
+
+def _draw_spikes(page: Paper, plot: Plot, box: Box) -> None:
+    slot = box.width / max(len(plot.places), 1)
+    page.set_fill_color(Paper.FAINT)
+    for place in plot.spikes:
+        middle = box.left + (place + 0.5) * slot
+        tip = box.bottom - plot.share(float(np.nansum(plot.values[place]))) * box.height - 0.5
+        half = _SPIKE / 2
+        page.polygon(
+            [(middle, tip), (middle - half, tip - _SPIKE), (middle + half, tip - _SPIKE)], style="F"
+        )
 
 
 def _bar_width(plot: Plot, box: Box) -> float:
@@ -190,7 +190,7 @@ def _draw_lines(
                 page.line(box.left + slot / 2 - half, y, box.left + slot / 2 + half, y)
             elif len(points) == 1 or len(plot.places) <= _MOST_DOTS:
                 for x, y in points:
-                    page.circle(x, y, 0.33 + width / 2, style="F")
+                    draw_dot(page, x, y, 0.33 + width / 2, series)
 
 
 # Lying
@@ -221,7 +221,7 @@ def _draw_lying_bars(page: Paper, plot: Plot, box: Box) -> None:
         page.set_fill_color(colours[part.series])
         top = box.top + (part.place + (1 - _FILLED) / 2) * slot
         left = box.left + low * box.width
-        page.rect(left, top, (high - low) * box.width, slot * _FILLED, style="F")
+        fill(page, Box(left, top, (high - low) * box.width, slot * _FILLED), part.series)
 
 
 # Cells
@@ -287,7 +287,11 @@ def _draw_legend(page: Paper, plot: Plot, box: Box, columns: int) -> None:
         row, column = divmod(number, columns)
         left, top = box.left + column * width, box.top + row * LINE
         page.set_fill_color(colour)
-        page.rect(left, top + (LINE - _SWATCH) / 2, _SWATCH, _SWATCH, style="F")
+        swatch = Box(left, top + (LINE - _SWATCH) / 2, _SWATCH, _SWATCH)
+        if plot.kind == "lines":
+            draw_dot(page, swatch.left + _SWATCH / 2, swatch.top + _SWATCH / 2, 0.9, number)
+        else:
+            fill(page, swatch, number)
         room = width - _SWATCH - 2.4
         _text(page, left + _SWATCH + 1.2, top, name, width=room, colour=page.INK)
 

@@ -19,6 +19,7 @@ from lib.charts import (
     Stacks,
     hue,
     is_fractional,
+    spikes,
 )
 from lib.exports.ticks import ticks
 from lib.quantities import SIZES
@@ -55,6 +56,7 @@ class Plot:
         wide: made for a page's whole width.
         unit: of the values, where their marks say it.
         before: one line at the same places and on the same scale, of the period compared with.
+        spikes: places that stand out.
     """
 
     kind: Literal["bars", "lines", "rows", "cells"]
@@ -66,6 +68,7 @@ class Plot:
     wide: bool = False
     before: "Plot | None" = None
     unit: str = ""
+    spikes: Sequence[int] = ()
 
     @property
     def colours(self) -> list[str]:
@@ -116,7 +119,8 @@ def _over_time(chart: OverTime) -> Plot:
     places = [*times.strftime(chart.step.form)]
     tallest = 0.0 if chart.before is None else chart.before["value"].max()
     marks = _stack_marks(values, chart.unit, least=tallest)
-    plot = Plot("bars", places, series, values, marks, caption, unit=chart.unit)
+    high = times.get_indexer(pd.DatetimeIndex([*spikes(chart)])).tolist()
+    plot = Plot("bars", places, series, values, marks, caption, unit=chart.unit, spikes=high)
     if chart.before is None:
         return plot
     return _with_line(plot, times.get_indexer(pd.DatetimeIndex(chart.before["time"])), chart.before)
@@ -137,7 +141,8 @@ def _ranking(chart: Ranking) -> Plot:
 @plot_of.register
 def _stacks(chart: Stacks) -> Plot:
     marks = ticks(0.0, chart.most if chart.most > 0 else 1.0, whole=not is_fractional(chart.unit))
-    return _over_buckets(chart, "bars", marks)
+    high = [chart.buckets.keys.index(bucket) for bucket in spikes(chart)]
+    return replace(_over_buckets(chart, "bars", marks), spikes=high)
 
 
 @plot_of.register

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from lib.charts import Chart
+from lib.charts import Chart, told_spikes
 from lib.periods import Period
 from lib.quantities import Number
 from lib.reports.words import FilterWords
@@ -212,6 +212,11 @@ class ChartSpec:
     by: str = ""
     place: Literal["both", "screen", "paper", "detail"] = "both"
     stands_for: pd.DataFrame | None = None
+
+    @property
+    def sentence(self) -> str:
+        """``alt``, and what stands out."""
+        return " ".join(filter(None, (self.alt, told_spikes(self.chart))))
 
 
 @dataclass(frozen=True)

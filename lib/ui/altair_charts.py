@@ -20,13 +20,19 @@ from lib.charts import (
     Ranking,
     Stacks,
     hue,
+    spikes,
 )
-from lib.ui.chart_parts import amounts, legend, told, value
+from lib.ui.chart_parts import amounts, legend, of_whole, told, value, whole_tooltips
 
 _HEIGHT = 320
 
 _BEFORE = "#7d848f"
 """Of the line of what was before: seen on light and dark, and none of the series."""
+
+_SPIKE = alt.Chart().mark_point(
+    shape="triangle-down", filled=True, color=_BEFORE, opacity=1, size=60, yOffset=-8
+)
+"""Above a bar that stands out; the sentence below the chart says which and how far."""
 
 _GROUND = alt.ExprRef("background")
 """What the page lies on, light or dark: Vega's own name for it."""
@@ -125,7 +131,7 @@ def _over_time(chart: OverTime) -> Drawn:
     axis = alt.Axis(format=chart.step.form, labelOverlap=True, labelAngle=0)
     when = alt.Tooltip("own:T", timeUnit=unit, title=f"{chart.step.name} before (UTC)")
     bars: alt.Chart = (
-        alt.Chart(data)
+        alt.Chart(of_whole(data, "time", chart.unit))
         # Without that, steps of which nothing is known would leave the axis
         .mark_bar(size=_width(data["time"].nunique()), invalid="show")
         .encode(
@@ -137,11 +143,12 @@ def _over_time(chart: OverTime) -> Drawn:
                 alt.Tooltip("time:T", timeUnit=unit, title=f"{chart.step.name} (UTC)"),
                 alt.Tooltip("series:N", title="of"),
                 value(chart.unit),
+                *whole_tooltips(chart.step.name),
             ],
         )
         .properties(height=_HEIGHT)
     )
-    return _with_line(bars, chart, when)
+    return _layered(bars, chart, when)
 
 
 @altair_chart.register
@@ -178,7 +185,7 @@ def _stacks(chart: Stacks) -> Drawn:
     )
     domain = [0, chart.most] if chart.most > 0 else [0, 1]
     bars: alt.Chart = (
-        alt.Chart(data)
+        alt.Chart(of_whole(data, "bucket", chart.unit))
         .mark_bar(size=_width(len(chart.buckets.keys)))
         .encode(
             x=_bucket_axis(chart.buckets),
@@ -190,11 +197,14 @@ def _stacks(chart: Stacks) -> Drawn:
             ),
             color=_series_colours(chart.series),
             order=alt.Order("rank:Q"),
-            tooltip=_bucket_tooltips(chart.buckets, chart.unit),
+            tooltip=[
+                *_bucket_tooltips(chart.buckets, chart.unit),
+                *whole_tooltips(chart.buckets.unit),
+            ],
         )
         .properties(height=_HEIGHT)
     )
-    return _with_line(bars, chart, _own_bucket(chart.buckets))
+    return _layered(bars, chart, _own_bucket(chart.buckets))
 
 
 @altair_chart.register
@@ -215,7 +225,7 @@ def _levels(chart: Levels) -> Drawn:
         )
         .properties(height=_HEIGHT)
     )
-    return _with_line(lines, chart, _own_bucket(chart.buckets))
+    return _layered(lines, chart, _own_bucket(chart.buckets))
 
 
 @altair_chart.register
@@ -245,26 +255,31 @@ def _grid(chart: Grid) -> alt.Chart:
     return drawn
 
 
-def _with_line(drawn: alt.Chart, chart: OverTime | Stacks | Levels, own: alt.Tooltip) -> Drawn:
-    """What was before as a dashed line over the chart, each point with its own day."""
-    if chart.before is None:
+def _layered(drawn: alt.Chart, chart: OverTime | Stacks | Levels, own: alt.Tooltip) -> Drawn:
+    """The chart with what was before as a dashed line over it, each point with its own day, and with
+    marks above what stands out."""
+    # One table for all: a drawing has one, which Streamlit sends apart from it
+    tables = [drawn.data.assign(layer="parts")]
+    layers = [drawn]
+    x, y = drawn.encoding.x, drawn.encoding.y
+    if chart.before is not None:
+        tables.append(told(chart.before, chart.unit).assign(layer="before"))
+        tooltip = [own, value(chart.unit, before=True)]
+        layers += [
+            mark.encode(x=x, y=y, tooltip=tooltip).transform_filter("datum.layer == 'before'")
+            for mark in _marks_before(len(chart.before))
+        ]
+    if not isinstance(chart, Levels) and (of_step := spikes(chart)):
+        by = "time" if isinstance(chart, OverTime) else "bucket"
+        sums = chart.frame.groupby(by, as_index=False)["value"].sum()
+        high = sums[sums[by].isin([*of_step])]
+        tables.append(high.assign(layer="spike"))
+        layers.append(_SPIKE.encode(x=x, y=y).transform_filter("datum.layer == 'spike'"))
+    if len(layers) == 1:
         return drawn
-    # One table for both: a drawing has one, which Streamlit sends apart from it
-    data = pd.concat(
-        [drawn.data.assign(is_before=False), told(chart.before, chart.unit).assign(is_before=True)]
-    )
     drawn.data = alt.Undefined
-    encoding = drawn.encoding
-    lines = [
-        mark.encode(
-            x=encoding.x,
-            y=encoding.y,
-            tooltip=[own, value(chart.unit, before=True)],
-        ).transform_filter("datum.is_before")
-        for mark in _marks_before(len(chart.before))
-    ]
-    bars = drawn.transform_filter("!datum.is_before")
-    return alt.LayerChart(data=data.reset_index(drop=True), layer=[bars, *lines], height=_HEIGHT)
+    layers[0] = drawn.transform_filter("datum.layer == 'parts'")
+    return alt.LayerChart(data=pd.concat(tables, ignore_index=True), layer=layers, height=_HEIGHT)
 
 
 def _width(bars: int) -> Any:

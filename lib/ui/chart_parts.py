@@ -1,10 +1,12 @@
 """What drawings share: the axis of amounts, values as text in what the pointer is on, the legend."""
 
+import math
+
 import altair as alt
 import pandas as pd
 
 from lib.charts import is_fractional
-from lib.quantities import SIGNS, SIZES, is_currency, quantity, says_unit
+from lib.quantities import SIGNS, SIZES, counted, is_currency, percent, quantity, says_unit
 
 _TOLD = "told"
 """The column of values as text."""
@@ -45,6 +47,37 @@ def told(frame: pd.DataFrame, unit: str) -> pd.DataFrame:
     if not says_unit(unit):
         return frame
     return frame.assign(**{_TOLD: [quantity(amount, unit) for amount in frame["value"]]})
+
+
+def of_whole(frame: pd.DataFrame, by: str, unit: str) -> pd.DataFrame:
+    """The frame with the sum of each stack, and with the share of it that each part is, as text.
+
+    Where a part is below zero, or nothing is there, no part has a share.
+
+    Args:
+        by: the column that tells stacks apart.
+    """
+    of_stack = frame["value"].groupby(frame[by])
+    sums = of_stack.sum()
+    written = {at: counted(float(whole), unit) for at, whole in sums.items()}
+    whole = frame[by].map(sums).where(of_stack.transform("min") >= 0, 0)
+    shares = (100 * frame["value"] / whole.where(whole > 0)).tolist()
+    return frame.assign(
+        whole=frame[by].map(written),
+        share=["—" if math.isnan(share) else percent(share) for share in shares],
+    )
+
+
+def whole_tooltips(stack: str) -> list[alt.Tooltip]:
+    """What ``of_whole`` adds, where the pointer is on.
+
+    Args:
+        stack: what a stack is: ``day``.
+    """
+    return [
+        alt.Tooltip("share:N", title=f"share of the {stack}"),
+        alt.Tooltip("whole:N", title=f"all of the {stack}"),
+    ]
 
 
 def legend(series: int) -> alt.Legend | None:

@@ -22,8 +22,10 @@ _STYLE = """
 @media (min-width: 1200px) {
   [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> .stVerticalBlock) { flex: 1 1 8.5rem; max-width: 15.5rem; }
   [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> [class*="_stepped"]) { flex: 1 1 14rem; max-width: 21rem; }
+  [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> .stVerticalBlock .stMultiSelect) { max-width: 22rem; }
   [class*="_control_row"] > [data-testid="stLayoutWrapper"]:has(> .stVerticalBlock .stDateInput) { flex-basis: 15rem; }
 }
+[data-testid="stMultiSelectTagsContainer"] input { min-width: 45px; }
 [data-testid="stMetric"] { padding: 0; }
 [data-testid="stMetric"] > div { padding: 0.6rem 0.75rem; }
 [data-testid="stMetric"] .stMarkdownEllipsis, [data-testid="stMetric"] p { white-space: normal !important; }
@@ -32,7 +34,8 @@ _STYLE = """
 [data-testid="stStatusWidget"] button { display: none; }
 """
 """Less room around a page and in a card, whose words wrap instead of ending in dots. Inputs of a row give
-way to each other before it breaks; a choice and its arrows never break, and of these only icons are seen. What Streamlit
+way to each other before it breaks; a choice and its arrows never break, and of these only icons are seen. The room for typing beside what is
+chosen stays when the pointer goes elsewhere: else what is below would move away from under it. What Streamlit
 offers beside our own gives way: a table's search, which only jumps and knows one page, its menu of a
 heading, which sorts numbers as text and sums among rows, and a second Stop, which leaves a dead page."""
 

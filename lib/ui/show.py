@@ -98,7 +98,7 @@ def _show_chart_group(name: str, specs: tuple[ChartSpec, ...], drill: Drill) -> 
         chosen = _choose(name, [spec.by for spec in specs], drill.prefix) if several else ""
     spec = next((spec for spec in specs if spec.by == chosen), specs[0])
     _draw(spec, drill)
-    st.caption(literal(spec.alt))
+    st.caption(literal(spec.sentence))
 
 
 def _draw(spec: ChartSpec, drill: Drill) -> None:
@@ -106,7 +106,7 @@ def _draw(spec: ChartSpec, drill: Drill) -> None:
     data, drawn = drawing(spec.chart, frozenset(leads))
     own = {**deepcopy(drawn), "config": chart_labels()}  # Streamlit changes what it gets
     if not leads:
-        st.vega_lite_chart(data, own, width="stretch", alt=spec.alt)
+        st.vega_lite_chart(data, own, width="stretch", alt=spec.sentence)
         return
     key = f"{drill.prefix}_chart_{spec.key}_{drill.clicks}"
 
@@ -115,7 +115,13 @@ def _draw(spec: ChartSpec, drill: Drill) -> None:
             drill.follow(leads.get(next(iter(mark.values())), {}))
 
     st.vega_lite_chart(
-        data, own, width="stretch", alt=spec.alt, key=key, on_select=clicked, selection_mode=CLICKED
+        data,
+        own,
+        width="stretch",
+        alt=spec.sentence,
+        key=key,
+        on_select=clicked,
+        selection_mode=CLICKED,
     )
 
 

@@ -43,7 +43,7 @@ def test_a_page_is_answered_while_another_session_waits_for_all_counters(tmp_pat
         requests = second.get_by_test_id("stMetricValue").filter(has_text="7,000").first
         expect(requests).to_be_visible(timeout=MINUTE)
         assert not network.released.is_set()
-        expect(first.get_by_text("requests answered")).to_be_visible()
+        expect(first.get_by_text("Asking …")).to_be_visible()
         expect(first.get_by_text("Sources (")).to_have_count(0)
 
         portal.call(network.released.set)

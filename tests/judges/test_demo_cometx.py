@@ -155,7 +155,7 @@ def test_growth_report_shows_the_figures_of_the_stand_in(prefixed: Site, growth:
     share = round(100 * len(busy) / len(sent["workspaces"]), 1)
     assert figures["Active workspaces %"] == f"{share}%"
     assert figures["Total users"] == len(users)
-    assert figures["Active users (60 days)"] == len(active)
+    assert figures["Active users (60d)"] == len(active)
     assert figures["Active users %"] == f"{round(100 * len(active) / len(users), 1)}%"
     table = {row[0]: row[1:] for row in sections["unified"]["table"]["rows"]}
     assert table == {

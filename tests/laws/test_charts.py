@@ -289,13 +289,13 @@ def test_a_line_of_what_was_before_lies_over_the_bars_and_tells_its_own_day() ->
     assert halo["encoding"] == line["encoding"]
     assert [field["field"] for field in line["encoding"]["tooltip"]] == ["own", "value"]
     (rows,) = spec["datasets"].values()
-    drawn = [row for row in rows if row["is_before"]]
+    drawn = [row for row in rows if row["layer"] == "before"]
     assert [(row["time"][:10], row["own"][:10], row["value"]) for row in drawn] == [
         ("2025-11-21", "2025-11-18", 5.0),
         ("2025-11-22", "2025-11-19", None),
         ("2025-11-23", "2025-11-20", None),
     ]
-    assert {row["series"] for row in rows if not row["is_before"]} == {"a", "b"}
+    assert {row["series"] for row in rows if row["layer"] != "before"} == {"a", "b"}
 
 
 def test_a_single_step_before_is_a_stroke_as_wide_as_a_bar() -> None:
