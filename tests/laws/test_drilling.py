@@ -70,6 +70,7 @@ def assert_same(way: Way, alone: Report) -> None:
     ), way.chosen
 
 
+@pytest.mark.dear
 @examples(10)
 @given(
     st.dictionaries(

@@ -187,6 +187,7 @@ def test_any_name_is_drawn(names: list[str]) -> None:
     assert text_of(*charts).count("A chart") == len(charts)
 
 
+@pytest.mark.dear
 def test_the_largest_chart_stays_on_its_page() -> None:
     keys = tuple(f"2026-{at:04}" for at in range(120))
     series = tuple(f"a long workspace name/a long project name {at}" for at in range(100))

@@ -111,6 +111,7 @@ def test_the_totals_of_tables_are_those_of_their_records(made):
             assert (total if total is None else Decimal(total)) == found
 
 
+@pytest.mark.dear
 @slow
 @given(documents)
 def test_accounts_and_workspaces_split_the_report_without_loss(made):
