@@ -5,7 +5,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Else every process that a test starts, and every test run, compiles the same files again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup run hosted-demo check quick coverage test test-deep test-hosted test-behind-nginx test-crowd bench packages lock
+.PHONY: setup run hosted-demo check quick coverage test test-deep test-hosted bench packages lock
 
 # The entry for hosting imports everything before it opens the port: else the first visitor waits for that.
 run: .venv/.run
@@ -25,7 +25,7 @@ check: .venv/.dev
 
 # The inner loop: tests without server or browser that take less than a second, with a few examples of each law.
 quick: .venv/.dev
-	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws --numprocesses=2 --dist=worksteal -m "not dear" $(ARGS)
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws --dist=worksteal -m "not dear" $(ARGS)
 
 test:
 	$(MAKE) --no-print-directory -j2 packages check .venv/judges/.done
@@ -33,21 +33,15 @@ test:
 
 # Branches of lib that tests without servers and browsers take; counting doubles their time, so not in `make test`.
 coverage: .venv/.dev
-	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws --dist=worksteal -m "not dear" --numprocesses=2 --cov=lib --cov-branch $(ARGS)
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws --dist=worksteal -m "not dear" --cov=lib --cov-branch $(ARGS)
 
 # Twenty times the examples of each law, for the night.
 test-deep: .venv/.dev
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/pure tests/laws tests/servers $(ARGS)
 
 # The hosted dashboard behind nginx: links, faults, replicas; then many people at once, who take both cores.
-test-hosted:
-	$(MAKE) --no-print-directory test-behind-nginx
-	$(MAKE) --no-print-directory test-crowd
-
-test-behind-nginx: .venv/.dev packages
+test-hosted: .venv/.dev packages
 	$(BIN)/python -m pytest tests/hosting --ignore=tests/hosting/test_load.py $(ARGS)
-
-test-crowd: .venv/.dev packages
 	$(BIN)/python -m pytest tests/hosting/test_load.py --numprocesses=0 $(ARGS)
 
 bench: .venv/.dev
