@@ -1,6 +1,7 @@
 """What stays in memory for good, set apart from what sessions leave behind."""
 
 import gc
+import inspect
 import pkgutil
 from importlib import import_module
 
@@ -24,5 +25,8 @@ def preload_pages() -> None:
     for module in pkgutil.walk_packages(lib.__path__, "lib."):
         if module.name.startswith(_ROOMS) and not module.name.startswith(_PAPER):
             import_module(module.name)
+    # Streamlit looks at the stack when a page first draws, and the first look of a process asks all modules
+    # for their files
+    inspect.stack()
     gc.collect()
     gc.freeze()
