@@ -179,11 +179,11 @@ def fold(frame: pd.DataFrame, step: Step, period: Period) -> pd.DataFrame:
     order = [*names[largest]]
     if len(names) > len(order):
         order.append(OTHER)
-    of_name = np.full(len(names), len(order) - 1)
-    of_name[largest] = np.arange(len(largest))
+    series_of_name = np.full(len(names), len(order) - 1)
+    series_of_name[largest] = np.arange(len(largest))
     at_step, apart = _steps_of(frame["time"], step)
     starts = _steps(step, period).union(apart).start_time
-    places = starts.get_indexer(apart.start_time)[at_step], of_name[codes]
+    places = starts.get_indexer(apart.start_time)[at_step], series_of_name[codes]
     sums = np.zeros((len(starts), len(order)))
     np.add.at(sums, places, frame["value"])
     has = np.zeros(sums.shape, bool)
@@ -252,12 +252,14 @@ def told_spikes(chart: Chart) -> str:
     """``Spike: 2026-11-03, 2.4 times the median day.``; nothing where no step stands out."""
     if not isinstance(chart, OverTime | Stacks):
         return ""
-    of_step = spikes(chart)
-    if not of_step:
+    times_of_step = spikes(chart)
+    if not times_of_step:
         return ""
     unit = chart.step.name if isinstance(chart, OverTime) else chart.buckets.unit
-    named = " and ".join(f"{_named(at, unit)}, {times:.1f} times" for at, times in of_step.items())
-    return f"Spike{'s' if len(of_step) > 1 else ''}: {named} the median {unit}."
+    named = " and ".join(
+        f"{_named(at, unit)}, {times:.1f} times" for at, times in times_of_step.items()
+    )
+    return f"Spike{'s' if len(times_of_step) > 1 else ''}: {named} the median {unit}."
 
 
 def _named(at: Any, unit: str) -> str:

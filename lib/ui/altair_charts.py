@@ -269,10 +269,10 @@ def _layered(drawn: alt.Chart, chart: OverTime | Stacks | Levels, own: alt.Toolt
             mark.encode(x=x, y=y, tooltip=tooltip).transform_filter("datum.layer == 'before'")
             for mark in _marks_before(len(chart.before))
         ]
-    if not isinstance(chart, Levels) and (of_step := spikes(chart)):
+    if not isinstance(chart, Levels) and (times_of_step := spikes(chart)):
         by = "time" if isinstance(chart, OverTime) else "bucket"
         sums = chart.frame.groupby(by, as_index=False)["value"].sum()
-        high = sums[sums[by].isin([*of_step])]
+        high = sums[sums[by].isin([*times_of_step])]
         tables.append(high.assign(layer="spike"))
         layers.append(_SPIKE.encode(x=x, y=y).transform_filter("datum.layer == 'spike'"))
     if len(layers) == 1:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-_BOTH = 84
+_ARROWS_WIDTH = 84
 """Pixels of the arrows."""
 
 
@@ -33,7 +33,7 @@ def stepped(prefix: str, width: int) -> Any:
         horizontal=True,
         vertical_alignment="bottom",
         gap="xsmall",
-        width=width + _BOTH,
+        width=width + _ARROWS_WIDTH,
         key=f"{prefix}_stepped",
     )
 
