@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Nature = Literal["flow", "level"]
-"""A flow adds up over time; of a level the last value counts."""
+Nature = Literal["flow", "level", "counter", "moment"]
+"""A flow adds up over time; of a level the last value counts, as of a counter, whose growth is what was
+used; moments are not added up at all."""
 
 
 @dataclass(frozen=True)
