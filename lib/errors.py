@@ -8,6 +8,7 @@ _PLATFORMS = {
     "comet": "Comet",
     "redis": "Redis",
     "control-database": "Control database",
+    "ledger": "Ledger",
 }
 _SPELLED = {"api": "API"}
 

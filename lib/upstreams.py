@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -12,6 +13,7 @@ from lib.loader.api_source import ApiSource, account
 from lib.settings import Settings
 
 if TYPE_CHECKING:
+    from lib.ledger.store import Ledger
     from lib.loader.comet_source import CometSource
     from lib.loader.tenants import TenantSource
 
@@ -59,6 +61,7 @@ def _openai(
         fingerprint(base_url, key.get_secret_value()),
         lambda: connect_openai(base_url, key, transport=stand_in),
         demo=stand_in is not None,
+        host=urlsplit(base_url).hostname or "",
         account=account("openai", base_url, key=key.get_secret_value() if of_person else ""),
     )
 
@@ -80,6 +83,17 @@ def tenant_upstream(settings: Settings) -> "TenantSource":
     return TenantSource(
         "demo", host, account("tenants", host), url, in_process.connect_redis, demo=True
     )
+
+
+def ledger_upstream(settings: Settings) -> "Ledger":
+    """The configured ledger, or one of made-up data: the two never meet."""
+    from lib.ledger.store import ledger_of
+
+    if not settings.demo:
+        return ledger_of(settings)
+    from lib.demo.ledger import demo_ledger
+
+    return demo_ledger()
 
 
 def comet_upstream(

@@ -14,6 +14,7 @@ class ApiSource:
         scope: fingerprint of address and credential: sources with the same one share a client.
         account: whose data it is, and the same when the key is exchanged: what outlives a key belongs
             to it. No key of a cache begins with it: two credentials may see different things of it.
+        host: for display, and what the ledger calls its account.
         connect: makes the client; to be called on the event loop that will use it.
         demo: the data is made up.
     """
@@ -22,6 +23,7 @@ class ApiSource:
     connect: Callable[[], ApiClient] = field(repr=False, compare=False)
     demo: bool = False
     account: str = field(kw_only=True)
+    host: str = field(kw_only=True)
 
 
 def account(platform: str, address: str, *, key: str = "") -> str:

@@ -35,11 +35,6 @@ class CometSource(ApiSource):
     typed: bool = field(default=False, kw_only=True)
     typed_seconds: float = field(default=TYPED_CONNECT_SECONDS, kw_only=True)
 
-    @property
-    def host(self) -> str:
-        """For display."""
-        return self.address.host
-
 
 def may_type_host(settings: Settings) -> bool:
     """Whether visitors may name a host: only where the server is set to none."""
@@ -125,6 +120,7 @@ def comet_source(
         address=address,
         connect_to=connect_to,
         typed=typed,
+        host=address.host,
         account=account(NAME, address.origin, key=key.get_secret_value() if key else ""),
     )
 

@@ -22,6 +22,7 @@ from pydantic import (
 from lib.errors import SettingsError
 from lib.redaction import remember_server_secret, remember_url
 from lib.settings.keys import clean_base_url, clean_comet_key, clean_comet_url, clean_openai_key
+from lib.settings.ledger import LedgerSettings
 from lib.settings.sign_in import SignInSettings
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _OUR_HEADERS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
 
 
-class Settings(SignInSettings):
+class Settings(SignInSettings, LedgerSettings):
     """What the environment says. Field names are the variables' names in lower case.
 
     ``devenv.sh.example`` lists every variable with its meaning.

@@ -83,7 +83,10 @@ def test_a_client_that_makes_room_is_closed_once_it_is_old_and_idle(
 
     def source(scope: str) -> ApiSource:
         return ApiSource(
-            scope, lambda: ApiClient(scope, "https://api.example/v1", {}), account="organisation"
+            scope,
+            lambda: ApiClient(scope, "https://api.example/v1", {}),
+            account="organisation",
+            host="api.example",
         )
 
     idle = runtime.client(source("first"))

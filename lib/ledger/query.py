@@ -1,0 +1,239 @@
+"""Sums of what was kept, in SQL over the files of the captures that count."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from lib.errors import InputError
+from lib.ledger.database import unavailable
+from lib.ledger.store import Capture, Ledger
+from lib.ledger.warehouse import Warehouse
+from lib.periods import Period
+
+COLUMNS = {
+    "platform": "platform",
+    "account": "account",
+    "part": "part",
+    "sub_account": "sub_account",
+    "resource": "resource",
+    "principal": "principal",
+    "sku": "sku",
+    "metric": "metric",
+    "month": "month",
+    "day": "strftime(start, '%Y-%m-%d')",
+}
+"""What amounts may be told apart by, and how it is found in a row."""
+
+_TIMES = ("month", "day")
+_MEMORY = "500MB"
+
+
+@dataclass(frozen=True)
+class LedgerQuery:
+    """A checked question.
+
+    Args:
+        period: days, inclusive, UTC; an amount belongs to the day its time begins.
+        by: keys of ``COLUMNS``.
+        metrics, platforms: empty means all.
+        as_of: as the ledger stood before this moment.
+    """
+
+    period: Period
+    by: tuple[str, ...] = ("platform", "metric")
+    metrics: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    as_of: datetime | None = None
+
+    @property
+    def months(self) -> tuple[str, str]:
+        """The first and the last."""
+        return f"{self.period.start:%Y-%m}", f"{self.period.end:%Y-%m}"
+
+
+@dataclass(frozen=True)
+class Amount:
+    """One group's amount.
+
+    Args:
+        group: one value per column asked for, None where there is none.
+        quantity: None where it is not known.
+        complete: nothing of it is missing.
+    """
+
+    group: tuple[str | None, ...]
+    metric: str
+    nature: str
+    unit: str
+    quantity: Decimal | None
+    complete: bool
+
+
+@dataclass(frozen=True)
+class LedgerAnswer:
+    """Amounts, and what they rest on.
+
+    Args:
+        captures: of the months and platforms asked for.
+        gaps: platform, account and month that lie between captured ones, or before the last.
+    """
+
+    amounts: tuple[Amount, ...]
+    captures: tuple[Capture, ...]
+    gaps: tuple[tuple[str, str, str], ...] = field(default=())
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+        whole = all(capture.complete for capture in self.captures)
+        return whole and not self.gaps and all(amount.complete for amount in self.amounts)
+
+
+def check_ledger_query(
+    *,
+    since: date,
+    until: date,
+    by: Iterable[str] = (),
+    metrics: Iterable[str] = (),
+    platforms: Iterable[str] = (),
+    as_of: datetime | None = None,
+) -> LedgerQuery:
+    """A question that can be asked.
+
+    Raises:
+        InputError: names the parameter that is unusable.
+    """
+    if since > until:
+        raise InputError("since", f"{since} lies after {until}.", "Swap the two.")
+    columns = tuple(dict.fromkeys(by)) or ("platform", "metric")
+    for column in columns:
+        if column not in COLUMNS:
+            raise InputError("by", f"{column[:40]!r} is unknown.", f"Use {', '.join(COLUMNS)}.")
+    chosen = tuple(dict.fromkeys(metrics))
+    if "metric" not in columns and len(chosen) != 1:
+        raise InputError(
+            "by",
+            "amounts of different metrics are never one sum.",
+            "Add metric to --by, or choose one with --metric.",
+        )
+    return LedgerQuery(
+        Period(since, until), columns, chosen, tuple(dict.fromkeys(platforms)), as_of
+    )
+
+
+def ask(ledger: Ledger, query: LedgerQuery) -> LedgerAnswer:
+    """Exact sums per group: flows added up, of levels and counters the last value of the time.
+
+    An amount is unknown where a source that counts into it failed in any of the months; it is marked
+    where one of its rows is not known.
+
+    Raises:
+        InputError: a platform or metric that the ledger has nothing of.
+        SourceUnavailable: it cannot be read.
+    """
+    captures = [
+        capture
+        for capture in ledger.captures(as_of=query.as_of)
+        if query.months[0] <= capture.month <= query.months[1]
+        and (not query.platforms or capture.platform in query.platforms)
+    ]
+    with opened(ledger.warehouse, captures) as connection:
+        amounts = tuple(_amounts(connection, query, captures))
+    return LedgerAnswer(amounts, tuple(captures), tuple(gaps(captures)))
+
+
+@contextmanager
+def opened(
+    warehouse: Warehouse, captures: Sequence[Capture]
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in which ``measures`` are the rows of these captures."""
+    paths = [file.path for capture in captures for file in capture.files]
+    with unavailable("cannot be read"), duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit = '{_MEMORY}'")
+        connection.execute("SET TimeZone = 'UTC'")
+        try:
+            connection.register("measures", warehouse.relation(connection, paths))
+            yield connection
+        except duckdb.IOException as error:
+            raise OSError(None, _first_line(error)) from error
+
+
+def gaps(captures: Iterable[Capture]) -> Iterator[tuple[str, str, str]]:
+    """Platform, account and month that lie between captured ones and are not there."""
+    months: dict[tuple[str, str], set[str]] = {}
+    for capture in captures:
+        months.setdefault((capture.platform, capture.account), set()).add(capture.month)
+    for (platform, account), there in sorted(months.items()):
+        month = min(there)
+        while month < max(there):
+            if month not in there:
+                yield platform, account, month
+            month = next_month(month)
+
+
+def next_month(month: str) -> str:
+    """``2027-01`` after ``2026-12``."""
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year + number // 12:04}-{number % 12 + 1:02}"
+
+
+def _amounts(
+    connection: duckdb.DuckDBPyConnection, query: LedgerQuery, captures: Sequence[Capture]
+) -> Iterator[Amount]:
+    groups = [f"{COLUMNS[column]} AS by_{place}" for place, column in enumerate(query.by)]
+    names = [f"by_{place}" for place in range(len(query.by))]
+    times = [f"by_{place}" for place, column in enumerate(query.by) if column in _TIMES]
+    unknown = [
+        (capture.platform, capture.account, capture.month, metric)
+        for capture in captures
+        for metric in capture.unknown_metrics
+    ]
+    connection.execute(
+        "CREATE TABLE unknown (platform TEXT, account TEXT, month TEXT, metric TEXT)"
+    )
+    if unknown:
+        connection.executemany("INSERT INTO unknown VALUES (?, ?, ?, ?)", unknown)
+    # Levels and counters count at the last moment that any of them has, in each account and time
+    sql = f"""
+        WITH chosen AS (
+            SELECT *, {", ".join(groups)} FROM measures
+            WHERE start >= $since AND start < $until AND ($any_metric OR metric IN (SELECT unnest($metrics)))
+        ), last AS (
+            SELECT platform, account, metric, {"".join(f"{name}, " for name in times)}max(start) AS last
+            FROM chosen WHERE nature IN ('level', 'counter') GROUP BY ALL
+        ), counting AS (
+            SELECT c.*, u.metric IS NOT NULL AS is_unknown
+            FROM chosen c
+            LEFT JOIN last l ON l.platform = c.platform AND l.account = c.account AND l.metric = c.metric
+                {"".join(f"AND l.{name} IS NOT DISTINCT FROM c.{name} " for name in times)}
+            LEFT JOIN unknown u ON u.platform = c.platform AND u.account = c.account
+                AND u.month = c.month AND u.metric = c.metric
+            WHERE c.nature IN ('flow', 'moment') OR c.start = l.last
+        )
+        SELECT {", ".join(names)}, metric, nature, unit,
+            CASE WHEN bool_or(is_unknown) THEN NULL
+                WHEN nature = 'moment' THEN max(quantity) ELSE sum(quantity) END,
+            bool_and(quantity IS NOT NULL AND NOT is_unknown)
+        FROM counting GROUP BY {", ".join([*names, "counting.metric", "nature", "unit"])}
+        ORDER BY ALL
+    """  # noqa: S608  # columns of a table above
+    wanted = {
+        "since": query.period.start,
+        "until": date.fromordinal(query.period.end.toordinal() + 1),
+        "any_metric": not query.metrics,
+        "metrics": [*query.metrics],
+    }
+    rows: list[tuple[Any, ...]] = connection.execute(sql, wanted).fetchall()
+    for row in rows:
+        *group, metric, nature, unit, quantity, complete = row
+        yield Amount(tuple(group), metric, nature, unit, quantity, complete)
+
+
+def _first_line(error: Exception) -> str:
+    """What DuckDB says, without the paths it adds."""
+    return str(error).partition('"')[0].strip() or type(error).__name__

@@ -1,0 +1,246 @@
+"""The ledger: what is captured of which month, and the names that were seen."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import delete as delete_from
+
+from lib.ledger.database import Database, unavailable
+from lib.ledger.tables import CAPTURES, FORGOTTEN, NAMES
+from lib.ledger.warehouse import DataFile, Month, Warehouse
+from lib.settings.ledger import LedgerSettings
+from lib.usage.measure import Name
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One state of what a platform said of a month; see ``tables.CAPTURES``."""
+
+    id: int
+    platform: str
+    account: str
+    month: str
+    captured_at: datetime
+    confirmed_at: datetime
+    complete: bool
+    provisional_until: datetime
+    rows: int
+    sha256: str
+    snapshot: int
+    sequence: int
+    files: tuple[DataFile, ...]
+    unknown_metrics: frozenset[str]
+    failed: frozenset[str]
+    facts: Mapping[str, Any]
+    lost: str | None
+
+    @property
+    def key(self) -> Month:
+        return Month(self.platform, self.account, self.month)
+
+    def is_final(self) -> bool:
+        """Whether it is whole, and was confirmed when the month changed no more."""
+        return self.complete and self.confirmed_at >= self.provisional_until
+
+
+class Ledger:
+    """One ledger, which is made when something is first written to it.
+
+    Args:
+        url: of the database, see ``Database``.
+        warehouse: a folder, or ``s3://bucket/path``.
+    """
+
+    def __init__(self, url: str, warehouse: str) -> None:
+        self.database = Database(url)
+        self.warehouse = Warehouse(warehouse, self.database)
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever written to it."""
+        if not self.database.exists:
+            return False
+        with unavailable("cannot be read"):
+            return bool(self.database.version)
+
+    def captures(self, *, as_of: datetime | None = None) -> list[Capture]:
+        """What stands for each month, by platform, account and month.
+
+        Args:
+            as_of: as it stood before this moment; None means now.
+        """
+        if not self.exists:
+            return []
+        with unavailable("cannot be read"), self.database.engine.connect() as connection:
+            return standing(connection, as_of=as_of)
+
+    def names(self, platform: str, account: str) -> dict[tuple[str, str], str]:
+        """Kind and id to the last known name."""
+        if not self.exists:
+            return {}
+        of_account = (NAMES.c.platform == platform) & (NAMES.c.account == account)
+        wanted = select(NAMES.c.kind, NAMES.c.id, NAMES.c.name).where(of_account)
+        with unavailable("cannot be read"), self.database.engine.connect() as connection:
+            rows = connection.execute(wanted.order_by(NAMES.c.last_seen, NAMES.c.first_seen))
+            return {(kind, identity): name for kind, identity, name in rows}
+
+
+def ledger_of(settings: LedgerSettings) -> Ledger:
+    """The ledger that is configured."""
+    return Ledger(settings.ledger_url.get_secret_value(), settings.ledger_warehouse)
+
+
+def every_capture(ledger: Ledger) -> list[Capture]:
+    """All that was ever captured, what was replaced included; oldest first."""
+    with unavailable("cannot be read"), ledger.database.engine.connect() as connection:
+        rows = connection.execute(select(CAPTURES).order_by(CAPTURES.c.id))
+        return [_capture(row) for row in rows]
+
+
+def standing(
+    connection: Connection, key: Month | None = None, *, as_of: datetime | None = None
+) -> list[Capture]:
+    """The capture that counts for each month: the last one that was committed to the table.
+
+    Args:
+        key: of this month only.
+    """
+    table = CAPTURES
+    place = (
+        func.row_number()
+        .over(
+            partition_by=(table.c.platform, table.c.account, table.c.month),
+            order_by=(table.c.sequence.desc(), table.c.id.desc()),
+        )
+        .label("place")
+    )
+    ranked = select(table, place)
+    if as_of is not None:
+        ranked = ranked.where(table.c.captured_at < as_of)
+    for column, value in (key._asdict() if key else {}).items():
+        ranked = ranked.where(table.c[column] == value)
+    newest = ranked.subquery()
+    wanted = select(*(newest.c[column.name] for column in table.c)).where(newest.c.place == 1)
+    rows = connection.execute(wanted.order_by("platform", "account", "month"))
+    return [_capture(row) for row in rows]
+
+
+def _capture(row: Row[Any]) -> Capture:
+    facts = dict(row._mapping)  # SQLAlchemy's own name for its mapping
+    return Capture(
+        **facts
+        | {
+            "files": tuple(DataFile(**file) for file in facts["files"]),
+            "unknown_metrics": frozenset(facts["unknown_metrics"]),
+            "failed": frozenset(facts["failed"]),
+        }
+    )
+
+
+def add_capture(connection: Connection, capture: Mapping[str, Any]) -> int:
+    """Notes a capture, from then on the one that counts; its number."""
+    plain = {
+        **capture,
+        "files": [asdict(file) for file in capture["files"]],
+        "unknown_metrics": sorted(capture["unknown_metrics"]),
+        "failed": sorted(capture["failed"]),
+    }
+    key = connection.execute(insert(CAPTURES).values(plain)).inserted_primary_key
+    assert key is not None  # of one row there always is one
+    return int(key[0])
+
+
+def change_capture(connection: Connection, number: int, **changes: Any) -> None:
+    """Notes what has become known of a capture."""
+    connection.execute(update(CAPTURES).where(CAPTURES.c.id == number).values(**changes))
+
+
+def last_named(connection: Connection) -> tuple[int, frozenset[int]]:
+    """The snapshot of the last commit that a capture names, 0 for none; and all that captures name."""
+    rows = connection.execute(
+        select(CAPTURES.c.snapshot).order_by(CAPTURES.c.sequence, CAPTURES.c.id)
+    )
+    snapshots = [row.snapshot for row in rows]
+    return (snapshots[-1] if snapshots else 0), frozenset(snapshots)
+
+
+def add_names(
+    connection: Connection, platform: str, account: str, names: Iterable[Name], seen: datetime
+) -> None:
+    """Notes that these names were seen; not those of persons who are forgotten."""
+    of_account = (NAMES.c.platform == platform) & (NAMES.c.account == account)
+    forgotten = {
+        row.id
+        for row in connection.execute(
+            select(FORGOTTEN.c.id).where(
+                FORGOTTEN.c.platform == platform, FORGOTTEN.c.account == account
+            )
+        )
+    }
+    known = {
+        Name(row.kind, row.id, row.name): (row.first_seen, row.last_seen)
+        for row in connection.execute(select(NAMES).where(of_account))
+    }
+    fresh = {name for name in names if name.id not in forgotten}
+    keys = {"platform": platform, "account": account}
+    new = [
+        keys | name._asdict() | {"first_seen": seen, "last_seen": seen}
+        for name in sorted(fresh - {*known})
+    ]
+    if new:
+        connection.execute(insert(NAMES), new)
+    again = [
+        {
+            "of_kind": name.kind,
+            "of_id": name.id,
+            "of_name": name.name,
+            "first": min(known[name][0], seen),
+            "last": max(known[name][1], seen),
+        }
+        for name in sorted(fresh & {*known})
+        if not known[name][0] <= seen <= known[name][1]
+    ]
+    if again:
+        same = (
+            of_account
+            & (NAMES.c.kind == bindparam("of_kind"))
+            & (NAMES.c.id == bindparam("of_id"))
+            & (NAMES.c.name == bindparam("of_name"))
+        )
+        seen_again: dict[str, Any] = {
+            "first_seen": bindparam("first"),
+            "last_seen": bindparam("last"),
+        }
+        connection.execute(update(NAMES).where(same).values(seen_again), again)
+
+
+def forget_person(ledger: Ledger, identity: str, moment: datetime) -> int:
+    """Erases every name of an id, for good; how many there were. Amounts stay, under the id.
+
+    Raises:
+        SourceUnavailable: the ledger cannot be written.
+    """
+    with ledger.database.writing() as connection, connection.begin():
+        of_person = NAMES.c.id == identity
+        places = {
+            (row.platform, row.account)
+            for table in (NAMES, CAPTURES)
+            for row in connection.execute(select(table.c.platform, table.c.account).distinct())
+        }
+        erased = connection.execute(delete_from(NAMES).where(of_person)).rowcount
+        known = {
+            (row.platform, row.account)
+            for row in connection.execute(
+                select(FORGOTTEN.c.platform, FORGOTTEN.c.account).where(FORGOTTEN.c.id == identity)
+            )
+        }
+        rows = [
+            {"platform": platform, "account": account, "id": identity, "forgotten_at": moment}
+            for platform, account in sorted(places - known)
+        ]
+        if rows:
+            connection.execute(insert(FORGOTTEN), rows)
+        return erased

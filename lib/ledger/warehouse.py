@@ -1,0 +1,311 @@
+"""Where the rows are: Parquet files of one Iceberg table, in a folder or in S3."""
+
+import hashlib
+import os
+import warnings
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
+from pyarrow import fs
+
+from lib.ledger.database import Database, make_folder
+from lib.settings.ledger import S3
+from lib.usage.measure import SCHEMA
+
+if TYPE_CHECKING:
+    import duckdb
+    from pyiceberg.table import Table
+
+warnings.filterwarnings("ignore", "Delete operation did not match any records")  # a new month
+
+TABLE = ("usage", "measures")
+"""Namespace and name, as other engines see it."""
+
+PARTITION = ("platform", "account", "month")
+
+_CATALOG = "ledger"
+_PROPERTIES = {
+    "format-version": "2",
+    # Every commit writes the metadata anew; a hundred of them are enough to go back to
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "100",
+    "write.parquet.compression-codec": "zstd",
+    # Files are found by their partition; lower and upper bounds would only repeat ids
+    "write.metadata.metrics.default": "none",
+}
+_AWS = {
+    "s3.endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "s3.region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    "s3.access-key-id": ("AWS_ACCESS_KEY_ID",),
+    "s3.secret-access-key": ("AWS_SECRET_ACCESS_KEY",),
+    "s3.session-token": ("AWS_SESSION_TOKEN",),
+}
+
+
+class Month(NamedTuple):
+    """What is captured at once."""
+
+    platform: str
+    account: str
+    month: str
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of rows.
+
+    Args:
+        path: below the warehouse.
+        sha256: of its bytes.
+    """
+
+    path: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """One commit to the table: its snapshot, its place among them, and the month's files."""
+
+    snapshot: int
+    sequence: int
+    files: tuple[DataFile, ...]
+
+
+_NOTHING = Written(0, 0, ())
+
+
+class Warehouse:
+    """The Iceberg table and its files.
+
+    Args:
+        place: a folder, or ``s3://bucket/path``.
+        database: that holds the catalog.
+    """
+
+    def __init__(self, place: str, database: Database) -> None:
+        self.place, self._database = place, database
+
+    @property
+    def in_s3(self) -> bool:
+        return self.place.startswith(S3)
+
+    @property
+    def location(self) -> str:
+        """As a URL."""
+        return self.place if self.in_s3 else f"file://{self.place}"  # pyiceberg decodes nothing
+
+    @cached_property
+    def files(self) -> fs.FileSystem:
+        """Where ``path`` of a file is found, from the warehouse on."""
+        if not self.in_s3:
+            return fs.SubTreeFileSystem(self.place, fs.LocalFileSystem())
+        given = _aws()
+        options = {
+            "endpoint_override": given.get("s3.endpoint"),
+            "region": given.get("s3.region"),
+            "access_key": given.get("s3.access-key-id"),
+            "secret_key": given.get("s3.secret-access-key"),
+            "session_token": given.get("s3.session-token"),
+        }
+        known = {key: value for key, value in options.items() if value}
+        return fs.SubTreeFileSystem(self.place.removeprefix(S3), fs.S3FileSystem(**known))
+
+    def table(self) -> "Table":
+        """The table as it is now, made where there is none. Imports pyiceberg, which takes a second."""
+        from pyiceberg.catalog.sql import SqlCatalog  # noqa: PLC0415
+        from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError  # noqa: PLC0415
+
+        catalog = SqlCatalog(_CATALOG, **self._catalog_properties())
+        catalog.engine.dispose()  # its own connections would stay open
+        catalog.engine = self._database.engine
+        try:
+            return catalog.load_table(TABLE)
+        except NoSuchTableError:
+            if not self.in_s3:
+                make_folder(Path(self.place))
+            catalog.create_namespace_if_not_exists(TABLE[0])
+        try:
+            return catalog.create_table(
+                TABLE, _schema(), partition_spec=_partition(), properties=_PROPERTIES
+            )
+        except TableAlreadyExistsError:  # by another process, just now
+            return catalog.load_table(TABLE)
+
+    def overwrite(self, month: Month, rows: pa.Table, properties: dict[str, str]) -> Written:
+        """Puts rows in the place of all that the table has of a month.
+
+        Args:
+            properties: of the snapshot, for other engines to read.
+        """
+        from pyiceberg.expressions import And, EqualTo  # noqa: PLC0415
+
+        table = self.table()
+        of_month = And(*(EqualTo(term=key, value=value) for key, value in month._asdict().items()))
+        table.overwrite(rows, of_month, snapshot_properties=properties)
+        snapshot = table.current_snapshot()
+        if snapshot is None or not rows.num_rows:
+            return (
+                Written(snapshot.snapshot_id, snapshot.sequence_number or 0, ())
+                if snapshot
+                else _NOTHING
+            )
+        manifests = [
+            manifest
+            for manifest in snapshot.manifests(table.io)
+            if manifest.added_snapshot_id == snapshot.snapshot_id
+        ]
+        entries = [
+            entry.data_file
+            for manifest in manifests
+            for entry in manifest.fetch_manifest_entry(table.io)
+            if entry.snapshot_id == snapshot.snapshot_id and entry.status == 1
+        ]
+        files = tuple(
+            DataFile(path := self.below(file.file_path), file.record_count, self.sha256(path))
+            for file in entries
+        )
+        self._onto_disk(
+            [file.path for file in files],
+            [
+                table.metadata_location,
+                snapshot.manifest_list,
+                *(manifest.manifest_path for manifest in manifests),
+            ],
+        )
+        return Written(snapshot.snapshot_id, snapshot.sequence_number or 0, files)
+
+    def roll_back(self, snapshot: int, named: Container[int]) -> bool:
+        """Takes back what was committed and never named, by a capture that was killed; whether there was any.
+
+        Args:
+            snapshot: the last one that was named; 0 where none was.
+            named: all that were.
+        """
+        table = self.table()
+        current = table.current_snapshot()
+        if current is None or current.snapshot_id in named:
+            return False
+        if snapshot:
+            table.manage_snapshots().set_current_snapshot(snapshot).commit()
+        else:
+            table.delete()
+        return True
+
+    def data_files(self) -> list[str]:
+        """Paths of all files of rows that lie below the warehouse, named by anybody or not."""
+        folder = fs.FileSelector(f"{'/'.join(TABLE)}/data", allow_not_found=True, recursive=True)
+        found = self.files.get_file_info(folder)
+        return sorted(info.path for info in found if info.type is fs.FileType.File)
+
+    def current_files(self) -> set[str]:
+        """Paths of the files that the table has now, as other engines see it."""
+        snapshot = self.table().current_snapshot()
+        if snapshot is None:
+            return set()
+        return {self.below(task.file.file_path) for task in self.table().scan().plan_files()}
+
+    def below(self, url: str) -> str:
+        """The path of a file below the warehouse."""
+        return url.removeprefix(self.location).removeprefix(self.place).lstrip("/")
+
+    def sha256(self, path: str) -> str:
+        """Of a file's bytes."""
+        digest = hashlib.sha256()
+        with self.files.open_input_stream(path) as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def rows(self, files: Iterable[DataFile]) -> pa.Table:
+        """All rows of some files."""
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        tables = [
+            pq.read_table(file.path, filesystem=self.files, partitioning=None).cast(SCHEMA)
+            for file in files
+        ]
+        return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+
+    def relation(self, connection: "duckdb.DuckDBPyConnection", paths: Sequence[str]) -> Any:
+        """The rows of files, for DuckDB to read what it needs of them.
+
+        In S3 through pyarrow: DuckDB's own way there is an extension that it would have to download.
+        """
+        if not paths:
+            return SCHEMA.empty_table()
+        if self.in_s3:
+            import pyarrow.dataset as ds  # noqa: PLC0415
+
+            return ds.dataset([*paths], schema=SCHEMA, filesystem=self.files, format="parquet")
+        whole = [str(Path(self.place, path)) for path in paths]
+        return connection.read_parquet(whole, hive_partitioning=False)
+
+    def _catalog_properties(self) -> dict[str, str]:
+        return {
+            "uri": self._database.driver_url,
+            "warehouse": self.location,
+            "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
+            **(_aws() if self.in_s3 else {}),
+        }
+
+    def _onto_disk(self, files: Iterable[str], urls: Iterable[str]) -> None:
+        """Waits until files and their names are on the disk: the database must not know more than it."""
+        if self.in_s3:
+            return
+        paths = {Path(self.place, file) for file in files}
+        paths |= {Path(self.place, self.below(url)) for url in urls}
+        for path in sorted(paths | {path.parent for path in paths}):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _aws() -> dict[str, str]:
+    """What the usual variables say of S3; what they leave out, pyarrow finds by itself."""
+    found = {
+        key: next((os.environ[name] for name in names if os.environ.get(name)), "")
+        for key, names in _AWS.items()
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+def _schema() -> Any:
+    from pyiceberg.schema import Schema  # noqa: PLC0415
+    from pyiceberg.types import (  # noqa: PLC0415
+        DecimalType,
+        NestedField,
+        StringType,
+        TimestamptzType,
+    )
+
+    def kind(of: pa.DataType) -> Any:
+        if pa.types.is_decimal(of):
+            return DecimalType(of.precision, of.scale)
+        return TimestamptzType() if pa.types.is_timestamp(of) else StringType()
+
+    return Schema(
+        *(
+            NestedField(place, field.name, kind(field.type), required=not field.nullable)
+            for place, field in enumerate(SCHEMA, start=1)
+        )
+    )
+
+
+def _partition() -> Any:
+    from pyiceberg.partitioning import PartitionField, PartitionSpec  # noqa: PLC0415
+    from pyiceberg.transforms import IdentityTransform  # noqa: PLC0415
+
+    return PartitionSpec(
+        *(
+            PartitionField(SCHEMA.get_field_index(key) + 1, 1_000 + place, IdentityTransform(), key)
+            for place, key in enumerate(PARTITION)
+        )
+    )
