@@ -89,6 +89,8 @@ def keep(ledger: Ledger, said: Said) -> Outcome:
         with connection.begin():
             before = next(iter(standing(connection, said.key)), None)
             last, named = last_named(connection)
+        # What a capture committed that was killed before it named its snapshot never happened
+        ledger.warehouse.roll_back(last, named)
         if before is not None and (reason := _reason_to_stay(before, said)):
             return _stays(connection, before, said, reason)
         measures, lost = said.measures, ""
@@ -98,8 +100,6 @@ def keep(ledger: Ledger, said: Said) -> Outcome:
         digest = sha256_of(rows)
         if before is not None and (digest, said.failed) == (before.sha256, before.failed):
             return _confirmed(connection, before, said, lost)
-        # What a capture committed that was killed before it named its snapshot never happened
-        ledger.warehouse.roll_back(last, named)
         properties = {"captured-at": said.asked_at.isoformat(), "content-sha256": digest}
         written = ledger.warehouse.overwrite(said.key, rows, properties)
         entered = _enter(connection, said, written, rows=rows.num_rows, digest=digest, lost=lost)

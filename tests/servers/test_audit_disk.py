@@ -1,10 +1,6 @@
 """The disk of the audit trail is full: nothing happens without its line, and no line is broken once there is room."""
 
 import json
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,19 +12,7 @@ from lib.errors import SettingsError
 ROOM = 64 * 1_024
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid() or shutil.which("mount") is None:
-        pytest.skip("only root may mount a small disk")
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", place], check=False
-    )
-    if mounted.returncode:
-        pytest.skip("this machine mounts no small disk")
-    yield place
-    subprocess.run(["umount", place], check=True)
+pytest_plugins = ["tests.support.small_disk"]
 
 
 def test_a_full_disk_refuses_every_act_and_leaves_whole_lines_of_those_that_happened(

@@ -1,0 +1,211 @@
+"""Captures that are killed, cut off or come at once: nothing lost, nothing twice, nothing half."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lib.errors import SourceUnavailable
+from lib.ledger.store import Ledger
+from lib.ledger.verify import verify
+from tests.support.kept import OCTOBER, amounts_in_table, amounts_of, in_folder, put
+from tests.support.servers import serve
+
+pytest_plugins = [
+    "tests.support.ledgers",
+    "tests.support.postgres_server",
+    "tests.support.small_disk",
+]
+
+BEFORE = {("alpha", "input_tokens"): 9}
+AFTER = {("alpha", "input_tokens"): 10, ("beta", "input_tokens"): 1}
+MOST_STEPS = 200
+
+
+@pytest.fixture(scope="module")
+def processes() -> Any:
+    """New processes, of one that has imported everything and has no threads."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, "pyiceberg.catalog.sql", "pyiceberg.io.pyarrow"])
+    return context
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A folder where it costs nothing to wait for the disk, where there is one."""
+    place = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with TemporaryDirectory(dir=place) as folder:
+        yield Path(folder)
+
+
+def capture_with(step: Callable[[], None], folder: Path) -> None:
+    """Captures ``AFTER``, and calls ``step`` around all that touches disk or database."""
+    import pyiceberg.io.pyarrow as files
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    ledger = in_folder(folder)
+    engine = ledger.database.engine
+    event.listen(engine, "before_cursor_execute", lambda *_: step())
+    event.listen(engine, "commit", lambda *_: step())
+    for owner, name in (
+        (files, "write_file"),
+        (files.PyArrowFile, "create"),
+        (SqlCatalog, "commit_table"),
+        (os, "fsync"),
+    ):
+        setattr(owner, name, _stepped(getattr(owner, name), step))
+    put(ledger, AFTER, hours=1)
+
+
+def _stepped(work: Callable[..., Any], step: Callable[[], None]) -> Callable[..., Any]:
+    def stepped(*words: Any, **named: Any) -> Any:
+        step()
+        made = work(*words, **named)
+        step()
+        return made
+
+    return stepped
+
+
+def killed_at(number: int, folder: Path) -> None:
+    """As ``capture_with``; this process is killed at one step."""
+    steps = iter(range(MOST_STEPS))
+
+    def step() -> None:
+        if next(steps) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    capture_with(step, folder)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the first capture", "a later one"])
+def test_killed_at_any_step_half_a_capture_is_invisible_and_the_next_completes_it(
+    processes: Any, in_memory: Path, *, first: bool
+) -> None:
+    for number in range(MOST_STEPS):
+        folder = in_memory / str(number)
+        ledger = in_folder(folder)
+        if not first:
+            put(ledger, BEFORE)
+        child = processes.Process(target=killed_at, args=(number, folder))
+        child.start()
+        child.join()
+        told = amounts_of(ledger) if ledger.captures() else None
+        assert told in (None if first else BEFORE, AFTER), f"half a capture after step {number}"
+        if not first:
+            put(in_folder(folder), BEFORE, hours=2)  # others read the table as it counts, at once
+            assert amounts_of(ledger) == amounts_in_table(ledger) == BEFORE
+        put(in_folder(folder), AFTER, hours=3)
+        assert amounts_of(ledger) == amounts_in_table(ledger) == AFTER
+        assert {finding.kind for finding in verify(ledger)} <= {"orphan"}
+        if child.exitcode == 0:
+            assert number > 20, "the capture took fewer steps than it has"
+            return
+        assert child.exitcode == -signal.SIGKILL
+    pytest.fail("the capture has more steps than were tried")
+
+
+def enter_many(folder: Path, months: list[str], value: int) -> None:
+    """Captures one month after the other."""
+    for month in months:
+        put(in_folder(folder), {("alpha", "input_tokens"): value}, OCTOBER._replace(month=month))
+
+
+def test_two_processes_that_capture_at_once_lose_nothing_and_enter_nothing_twice(
+    processes: Any, tmp_path: Path
+) -> None:
+    months = [f"2026-{month:02}" for month in range(1, 11)]
+    children = [
+        processes.Process(target=enter_many, args=(tmp_path, order, value))
+        for value, order in ((1, months), (2, months[::-1]))
+    ]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0, 0]
+    ledger = in_folder(tmp_path)
+    assert [capture.month for capture in ledger.captures()] == months
+    for month in months:
+        key = OCTOBER._replace(month=month)
+        assert amounts_of(ledger, key) == amounts_in_table(ledger, key)
+    assert verify(ledger) == []
+
+
+@pytest.mark.parametrize("small_disk", [2_000_000], indirect=True)
+def test_a_disk_that_is_full_is_told_and_what_was_kept_still_counts(small_disk: Path) -> None:
+    ledger, ballast = in_folder(small_disk), small_disk / "ballast"
+    put(ledger, BEFORE)
+    for hour, left in enumerate((0, 8_192, 16_384, 24_576, 32_768), start=1):
+        free = os.statvfs(small_disk)
+        ballast.write_bytes(b"x" * (free.f_bavail * free.f_frsize - left))
+        with pytest.raises(SourceUnavailable, match=r"Ledger: it cannot be (opened|written)"):
+            put(ledger, AFTER, hours=hour)
+        ballast.unlink()
+        assert amounts_of(ledger) == BEFORE
+    put(ledger, AFTER, hours=9)
+    assert amounts_of(ledger) == amounts_in_table(ledger) == AFTER
+
+
+def test_a_postgresql_that_restarts_between_table_and_capture_loses_nothing(
+    own_database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(own_database.url(), str(tmp_path / "files"))
+    put(ledger, BEFORE)
+    overwrite = ledger.warehouse.overwrite
+
+    def cut_off(*words: Any) -> Any:
+        written = overwrite(*words)
+        # As a restart does it: every connection is gone, and with it the right to write
+        own_database.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            " AND datname IS NOT NULL"
+        )
+        return written
+
+    monkeypatch.setattr(ledger.warehouse, "overwrite", cut_off)
+    with pytest.raises(SourceUnavailable, match="the database gave"):
+        put(ledger, AFTER, hours=1)
+    monkeypatch.undo()
+    assert amounts_of(ledger) == BEFORE
+    put(ledger, AFTER, hours=2)
+    assert amounts_of(ledger) == amounts_in_table(ledger) == AFTER
+
+
+def test_an_s3_that_answers_503_is_told_and_what_was_kept_still_counts(
+    database: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(database.url(), bucket)
+    put(ledger, BEFORE)
+    with monkeypatch.context() as down, serve(_busy()) as url:
+        down.setenv("AWS_ENDPOINT_URL", url)
+        with pytest.raises(SourceUnavailable, match="Ledger: it cannot be"):
+            put(Ledger(database.url(), bucket), AFTER, hours=1)
+    assert amounts_of(ledger) == BEFORE
+    put(ledger, AFTER, hours=2)
+    assert amounts_of(ledger) == amounts_in_table(ledger) == AFTER
+
+
+def _busy() -> Starlette:
+    async def busy(_request: Any) -> Response:
+        return Response("<Error><Code>SlowDown</Code></Error>", 503, media_type="text/xml")
+
+    every = ["GET", "HEAD", "PUT", "POST", "DELETE"]
+    return Starlette(routes=[Route("/{path:path}", busy, methods=every)])
+
+
+def test_no_error_names_the_database_s_password(tmp_path: Path) -> None:
+    secret = "correct-horse-battery"  # made up
+    ledger = Ledger(f"postgresql://someone:{secret}@127.0.0.1:9/ledger", str(tmp_path))
+    with pytest.raises(SourceUnavailable) as failed:
+        ledger.captures()
+    assert secret not in str(failed.value)
