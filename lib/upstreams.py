@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from lib.api_client import fingerprint
 from lib.errors import SettingsError
 from lib.loader.api_source import ApiSource, account
 from lib.settings import Settings
+from lib.settings.ledger import LedgerSettings
 
 if TYPE_CHECKING:
     from lib.ledger.store import Ledger
@@ -45,7 +46,10 @@ def openai_upstream(
             f"Set it in devenv.sh or the environment{otherwise}; "
             "DASHBOARD_DEMO=on shows demo data instead.",
         )
-    return _openai(settings.openai_base_url, chosen, of_person=key is not None)
+    kept = None if key is not None else kept_ledger(settings)
+    return replace(
+        _openai(settings.openai_base_url, chosen, of_person=key is not None), ledger=kept
+    )
 
 
 def _openai(
@@ -75,7 +79,7 @@ def tenant_upstream(settings: Settings) -> "TenantSource":
     from lib.loader.tenants import TenantSource, tenant_source
 
     if not settings.demo:
-        return tenant_source(settings)
+        return replace(tenant_source(settings), ledger=kept_ledger(settings))
     from lib.demo import in_process
 
     url = in_process.control_database_url()
@@ -94,6 +98,30 @@ def ledger_upstream(settings: Settings) -> "Ledger":
     from lib.demo.ledger import demo_ledger
 
     return demo_ledger()
+
+
+def other_ledger(settings: Settings, url: str, warehouse: str) -> "Ledger":
+    """A ledger at another place than the configured one, with the same access to S3.
+
+    Raises:
+        SettingsError: the place cannot be one.
+    """
+    from lib.ledger.store import ledger_of
+
+    place = {"ledger_url": SecretStr(url), "ledger_warehouse": warehouse}
+    try:
+        checked = LedgerSettings.model_validate(settings.model_dump() | place)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]["msg"]
+        raise SettingsError("--from-url", f"{problem.removeprefix('Value error, ')}.") from None
+    return ledger_of(checked)
+
+
+def kept_ledger(settings: Settings) -> "Ledger | None":
+    """The ledger to read from; None where nothing was ever captured, which costs no import to know."""
+    if settings.demo or (settings.ledger_file is not None and not settings.ledger_file.exists()):
+        return None
+    return ledger_upstream(settings)
 
 
 def comet_upstream(
@@ -116,7 +144,9 @@ def comet_upstream(
     from lib.loader.comet_source import comet_source
 
     if key is not None or host or not settings.demo:
-        return comet_source(settings, host, key, by_operator=by_operator, otherwise=otherwise)
+        source = comet_source(settings, host, key, by_operator=by_operator, otherwise=otherwise)
+        chosen = key is not None or host
+        return source if chosen else replace(source, ledger=kept_ledger(settings))
     from lib.demo import in_process
 
     made_up = settings.model_copy(

@@ -20,7 +20,12 @@ with open_page("openai_usage") as page:
         page,
         asked,
         fetch=lambda progress: load_openai(
-            client, runtime.caches, query, now=datetime.now(UTC), progress=progress
+            client,
+            runtime.caches,
+            query,
+            now=datetime.now(UTC),
+            progress=progress,
+            ledger=asked.source.ledger,
         ),
         build=lambda answer: build_openai_usage(
             answer, query, now=datetime.now(UTC), demo=asked.source.demo

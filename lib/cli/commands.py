@@ -22,6 +22,7 @@ _COMMANDS = {
     "tenants": ("tenants", "tenants"),
     "chargeback": ("chargeback", "chargeback_command"),
     "comet-usage": ("comet_usage", "comet_usage_command"),
+    "ledger": ("ledger", "ledger"),
     "sign-outs": ("sign_outs", "sign_outs"),
 }
 _CHECKS = {"openai": "openai_checks", "tenants": "tenant_checks", "chargeback": "comet_checks"}

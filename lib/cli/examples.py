@@ -22,6 +22,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "vision language/summariser --units week --output usage.pdf",
         "vision --since 2026-01-01 --utilisation peak --table by_project --output usage.csv",
     ),
+    "ledger capture": ("", "--month 2026-10 --platform openai"),
+    "ledger status": ("", "--format json"),
+    "ledger query": (
+        "--since 2026-01 --by month,platform --metric billed_cost",
+        "--since 2026-10 --until 2026-10 --by sub_account,metric --format csv --output october.csv",
+    ),
+    "ledger verify": ("",),
+    "ledger forget-person": ("user-abc123",),
+    "ledger export": ("ledger-2026-11-30.tar",),
+    "ledger import": (
+        "ledger-2026-11-30.tar",
+        "--from-url sqlite:///data/ledger/catalog.db --from-warehouse data/ledger/warehouse",
+    ),
     "check": ("", "--ready"),
     "sign-outs end": ("ann@company.com",),
 }

@@ -85,7 +85,12 @@ async def _load(settings: Settings, query: OpenAIQuery, progress: Progress) -> R
     source = openai_upstream(settings)
     async with aclosing(source.connect()) as client:
         answer = await load_openai(
-            client, Caches(), query, now=datetime.now(UTC), progress=progress
+            client,
+            Caches(),
+            query,
+            now=datetime.now(UTC),
+            progress=progress,
+            ledger=source.ledger,
         )
     return build_openai_usage(answer, query, now=datetime.now(UTC), demo=source.demo)
 

@@ -78,11 +78,13 @@ def write_report(
     profile: Profile = "excel",
     table: str = "",
     detail: bool = False,
+    as_json: "Callable[[Report], bytes] | None" = None,
 ) -> None:
     """Loads a report, writes it, and ends with the exit code that tells how complete it is.
 
     Args:
         load: checks what was asked for, then asks for it; counts its requests.
+        as_json: another form of JSON than every report has.
     """
     form = _format_of(format, output)  # before anything is asked for
     if detail and form != "pdf":
@@ -92,7 +94,10 @@ def write_report(
         printer.start()  # it gets ready while the sources are asked
 
     def made(settings: Settings) -> tuple[bytes, Standing]:
-        loaded = _with_progress(lambda progress: load(settings, progress))
+        loaded = run_with_progress(lambda progress: load(settings, progress))
+        if form == "json" and as_json is not None:
+            assert not isinstance(loaded, DeferredReport)  # those have the usual form
+            return as_json(loaded), standing(loaded)
         return _rendered(loaded, form, output, profile, table, detail)
 
     data, stands = or_exit(made)
@@ -131,7 +136,7 @@ def check_folder(output: Path) -> None:
         raise typer.Exit(MISUSED)
 
 
-def _with_progress(work: Callable[[Progress], Awaitable[T]]) -> T:
+def run_with_progress(work: Callable[[Progress], Awaitable[T]]) -> T:
     """Runs the work; draws its progress on stderr when that is a terminal."""
     made: list[T] = []  # what ``run`` returned would be written out as text when the loop ends
 

@@ -52,11 +52,12 @@ class Ledger:
     Args:
         url: of the database, see ``Database``.
         warehouse: a folder, or ``s3://bucket/path``.
+        s3: see ``Warehouse``.
     """
 
-    def __init__(self, url: str, warehouse: str) -> None:
+    def __init__(self, url: str, warehouse: str, s3: Mapping[str, str] | None = None) -> None:
         self.database = Database(url)
-        self.warehouse = Warehouse(warehouse, self.database)
+        self.warehouse = Warehouse(warehouse, self.database, s3 or {})
 
     @property
     def exists(self) -> bool:
@@ -90,7 +91,8 @@ class Ledger:
 
 def ledger_of(settings: LedgerSettings) -> Ledger:
     """The ledger that is configured."""
-    return Ledger(settings.ledger_url.get_secret_value(), settings.ledger_warehouse)
+    url = settings.ledger_url.get_secret_value()
+    return Ledger(url, settings.ledger_warehouse, settings.s3)
 
 
 def every_capture(ledger: Ledger) -> list[Capture]:
@@ -129,10 +131,14 @@ def standing(
 
 
 def _capture(row: Row[Any]) -> Capture:
-    facts = dict(row._mapping)  # SQLAlchemy's own name for its mapping
+    return capture_of(dict(row._mapping))  # SQLAlchemy's own name for its mapping
+
+
+def capture_of(facts: Mapping[str, Any]) -> Capture:
+    """A capture from plain values, by the names of its columns."""
     return Capture(
-        **facts
-        | {
+        **{
+            **facts,
             "files": tuple(DataFile(**file) for file in facts["files"]),
             "unknown_metrics": frozenset(facts["unknown_metrics"]),
             "failed": frozenset(facts["failed"]),

@@ -3,8 +3,9 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,13 +37,6 @@ _PROPERTIES = {
     "write.parquet.compression-codec": "zstd",
     # Files are found by their partition; lower and upper bounds would only repeat ids
     "write.metadata.metrics.default": "none",
-}
-_AWS = {
-    "s3.endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
-    "s3.region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
-    "s3.access-key-id": ("AWS_ACCESS_KEY_ID",),
-    "s3.secret-access-key": ("AWS_SECRET_ACCESS_KEY",),
-    "s3.session-token": ("AWS_SESSION_TOKEN",),
 }
 
 
@@ -86,10 +80,12 @@ class Warehouse:
     Args:
         place: a folder, or ``s3://bucket/path``.
         database: that holds the catalog.
+        s3: ``endpoint``, ``region``, ``access-key-id``, ``secret-access-key``, ``session-token``; what
+            is left out, pyarrow finds by itself.
     """
 
-    def __init__(self, place: str, database: Database) -> None:
-        self.place, self._database = place, database
+    def __init__(self, place: str, database: Database, s3: Mapping[str, str]) -> None:
+        self.place, self._database, self._s3 = place, database, s3
 
     @property
     def in_s3(self) -> bool:
@@ -105,13 +101,12 @@ class Warehouse:
         """Where ``path`` of a file is found, from the warehouse on."""
         if not self.in_s3:
             return fs.SubTreeFileSystem(self.place, fs.LocalFileSystem())
-        given = _aws()
         options = {
-            "endpoint_override": given.get("s3.endpoint"),
-            "region": given.get("s3.region"),
-            "access_key": given.get("s3.access-key-id"),
-            "secret_key": given.get("s3.secret-access-key"),
-            "session_token": given.get("s3.session-token"),
+            "endpoint_override": self._s3.get("endpoint"),
+            "region": self._s3.get("region"),
+            "access_key": self._s3.get("access-key-id"),
+            "secret_key": self._s3.get("secret-access-key"),
+            "session_token": self._s3.get("session-token"),
         }
         known = {key: value for key, value in options.items() if value}
         return fs.SubTreeFileSystem(self.place.removeprefix(S3), fs.S3FileSystem(**known))
@@ -210,6 +205,25 @@ class Warehouse:
             return set()
         return {self.below(task.file.file_path) for task in self.table().scan().plan_files()}
 
+    def expire(self, before: datetime) -> None:
+        """Forgets snapshots of an earlier time; those that a tag or branch names stay."""
+        table = self.table()
+        table.maintenance.expire_snapshots().older_than(before.replace(tzinfo=None)).commit()
+
+    def files_of_all_snapshots(self) -> set[str]:
+        """Paths of the files of rows that any snapshot has."""
+        table = self.table()
+        manifests = {
+            manifest.manifest_path: manifest
+            for snapshot in table.snapshots()
+            for manifest in snapshot.manifests(table.io)
+        }
+        return {
+            self.below(entry.data_file.file_path)
+            for manifest in manifests.values()
+            for entry in manifest.fetch_manifest_entry(table.io)
+        }
+
     def below(self, url: str) -> str:
         """The path of a file below the warehouse."""
         return url.removeprefix(self.location).removeprefix(self.place).lstrip("/")
@@ -251,7 +265,7 @@ class Warehouse:
             "uri": self._database.driver_url,
             "warehouse": self.location,
             "py-io-impl": "pyiceberg.io.pyarrow.PyArrowFileIO",
-            **(_aws() if self.in_s3 else {}),
+            **({f"s3.{key}": value for key, value in self._s3.items()} if self.in_s3 else {}),
         }
 
     def _onto_disk(self, files: Iterable[str], urls: Iterable[str]) -> None:
@@ -266,15 +280,6 @@ class Warehouse:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-
-
-def _aws() -> dict[str, str]:
-    """What the usual variables say of S3; what they leave out, pyarrow finds by itself."""
-    found = {
-        key: next((os.environ[name] for name in names if os.environ.get(name)), "")
-        for key, names in _AWS.items()
-    }
-    return {key: value for key, value in found.items() if value}
 
 
 def _schema() -> Any:

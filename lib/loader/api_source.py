@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lib.api_client import ApiClient, fingerprint
+
+if TYPE_CHECKING:
+    from lib.ledger.store import Ledger
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,7 @@ class ApiSource:
         account: whose data it is, and the same when the key is exchanged: what outlives a key belongs
             to it. No key of a cache begins with it: two credentials may see different things of it.
         host: for display, and what the ledger calls its account.
+        ledger: that keeps what this organisation said; none of a key or host that a person chose.
         connect: makes the client; to be called on the event loop that will use it.
         demo: the data is made up.
     """
@@ -24,6 +29,7 @@ class ApiSource:
     demo: bool = False
     account: str = field(kw_only=True)
     host: str = field(kw_only=True)
+    ledger: "Ledger | None" = field(default=None, kw_only=True, repr=False, compare=False)
 
 
 def account(platform: str, address: str, *, key: str = "") -> str:

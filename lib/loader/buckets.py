@@ -54,6 +54,10 @@ Fetch = Callable[[S, int, int], Awaitable[Iterable[FetchedBucket]]]
 """Asks for the buckets of [start, end), at most ``limit`` of them; raises a SourceError."""
 
 
+Kept = Callable[[S, list[int]], Awaitable[dict[int, Bucket]]]
+"""Final buckets, of those that start then, which need not be asked for."""
+
+
 @dataclass(frozen=True)
 class SeriesAnswer(Generic[S]):
     """The buckets of one series, what failed, and which bucket starts nobody answered for."""
@@ -89,6 +93,7 @@ class BucketLoad(Generic[S]):
 
     Args:
         scope: fingerprint of address and credential; nobody else is given these buckets.
+        kept: what is asked before the upstream, if there is anything.
     """
 
     scope: str
@@ -96,17 +101,20 @@ class BucketLoad(Generic[S]):
     now: datetime
     progress: Progress
     fetch: Fetch[S]
+    kept: Kept[S] | None = None
 
     async def series(self, series: S, period: Period) -> SeriesAnswer[S]:
         """All buckets of a period up to the one that runs. A window that fails costs its buckets only."""
         starts = bucket_starts(
             period.start_epoch, _end(period, series.step, self.now), series.width
         )
-        buckets: dict[int, Bucket] = {}
+        buckets = await self._from_kept(series, starts)
         flights: dict[asyncio.Task[dict[int, Bucket]], None] = {}
         gaps: list[int] = []
         for start in starts:
             key = self._key(series, start)
+            if start in buckets:
+                continue
             if bucket := self.caches.usable_bucket(key, self.now):
                 buckets[start] = bucket
             elif flight := self.caches.flights.current(key):
@@ -137,6 +145,24 @@ class BucketLoad(Generic[S]):
             errors,
             [start for start in starts if start not in buckets],
         )
+
+    async def _from_kept(self, series: S, starts: Iterable[int]) -> dict[int, Bucket]:
+        """What need not be asked for because it was kept, and is in no cache."""
+        if self.kept is None:
+            return {}
+        keys = {start: self._key(series, start) for start in starts}
+        gaps = [start for start, key in keys.items() if not self._is_known(key)]
+        if not gaps:
+            return {}
+        generation = self.caches.generation
+        buckets = await self.kept(series, gaps)
+        for start, bucket in buckets.items():
+            self.caches.keep_bucket(keys[start], bucket, generation)
+        return buckets
+
+    def _is_known(self, key: Hashable) -> bool:
+        usable = self.caches.usable_bucket(key, self.now) is not None
+        return usable or self.caches.flights.current(key) is not None
 
     def _key(self, series: S, start: int) -> Hashable:
         return self.scope, series, start

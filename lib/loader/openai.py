@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import httpx
 import pandas as pd
@@ -25,6 +26,10 @@ from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import COSTS, COSTS_BY_USER, COSTS_WIDTH, DELETED, ENDPOINTS, Kind
 from lib.sources.openai.usage import Series, fetch_window, refused_dimension
 from lib.status import SourceStatus
+
+if TYPE_CHECKING:
+    from lib.ledger.store import Ledger
+    from lib.loader.openai_kept import KeptDays
 
 _KINDS: dict[str, Kind] = {"project_id": "project", "user_id": "user", "api_key_id": "api_key"}
 
@@ -50,17 +55,23 @@ async def load_openai(
     *,
     now: datetime,
     progress: Progress | None = None,
+    ledger: "Ledger | None" = None,
 ) -> OpenAIAnswer:
     """Usage, costs and names of a period, and of the one it is compared with.
 
     Everything is asked at once; the client bounds what is in flight. A source that fails is listed
     in ``statuses`` beside the data of the others.
 
+    Args:
+        ledger: that keeps this organisation's days: those that change no more are not asked for, and
+            names that OpenAI no longer lists are known.
+
     Raises:
         SourceError: every source failed.
         InputError: a filter names what OpenAI neither lists nor has usage of.
     """
-    load = _Load(client, caches, now, progress or Progress())
+    kept = _kept_days(ledger, client.host, caches)
+    load = _Load(client, caches, now, progress or Progress(), kept)
     names = asyncio.create_task(load.directory())  # one for both periods
     before = (
         asyncio.create_task(load.compared(query, query.before, names)) if query.before else None
@@ -93,6 +104,7 @@ class _Load:
     caches: Caches
     now: datetime
     progress: Progress
+    kept: "KeptDays | None" = None
 
     async def period(
         self, query: OpenAIQuery, period: Period, names: asyncio.Task[Directory]
@@ -157,7 +169,14 @@ class _Load:
         return tuple(days)
 
     async def _series(self, series: Series, period: Period) -> SeriesAnswer[Series]:
-        load = BucketLoad(self.client.scope, self.caches, self.now, self.progress, self._window)
+        load = BucketLoad(
+            self.client.scope,
+            self.caches,
+            self.now,
+            self.progress,
+            self._window,
+            self.kept.buckets if self.kept else None,
+        )
         return await load.series(series, period)
 
     async def _window(self, series: Series, start: int, end: int) -> list[FetchedBucket]:
@@ -204,6 +223,9 @@ class _Load:
             return names
 
         directory = await fetch_directory(self.client, cached)
+        if self.kept is not None:
+            for entry, name in (await self.kept.names()).items():
+                self.caches.last_names.setdefault((self.client.scope, *entry), name)
         if generation == self.caches.generation:
             for entry, name in directory.names.items():
                 self.caches.last_names[self.client.scope, *entry] = name
@@ -231,6 +253,14 @@ class _Load:
                     elif last:
                         names[kind, key] = last
         return names
+
+
+def _kept_days(ledger: "Ledger | None", account: str, caches: Caches) -> "KeptDays | None":
+    if ledger is None:
+        return None
+    from lib.loader.openai_kept import KeptDays  # noqa: PLC0415  # only where there is a ledger
+
+    return KeptDays(ledger, account, caches)
 
 
 def _usage_series(query: OpenAIQuery, name: str) -> Series:

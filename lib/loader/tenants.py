@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from pydantic import SecretStr
@@ -24,6 +24,9 @@ from lib.sources.tenants.keys import months_between
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.reader import Counters, fetch_counters
 from lib.status import SourceStatus
+
+if TYPE_CHECKING:
+    from lib.ledger.store import Ledger
 
 REDIS = "redis"
 DEFAULT_ENDPOINT = "localhost:6379"
@@ -45,6 +48,7 @@ class TenantSource:
         account: whose data it is, and the same when a password is exchanged.
         control_url: of the control database, or None.
         demo: the data is made up.
+        ledger: that keeps counters after Redis has dropped them.
     """
 
     scope: str
@@ -53,6 +57,7 @@ class TenantSource:
     control_url: str | None = field(repr=False)
     connect: Connect = field(repr=False, compare=False)
     demo: bool = False
+    ledger: "Ledger | None" = field(default=None, repr=False, compare=False)
 
 
 def tenant_source(settings: Settings) -> TenantSource:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, SecretStr, field_validator
 
-from lib.redaction import remember_url
+from lib.redaction import remember_server_secret, remember_url
 
 ROOT = Path(__file__).parents[2]
 DEFAULT_FOLDER = ROOT / "data" / "ledger"
@@ -17,6 +17,11 @@ class LedgerSettings(BaseModel):
 
     ledger_url: SecretStr = SecretStr(f"{SQLITE}{DEFAULT_FOLDER / 'catalog.db'}")
     ledger_warehouse: str = str(DEFAULT_FOLDER / "warehouse")
+    aws_endpoint_url: str = ""
+    aws_region: str = ""
+    aws_access_key_id: SecretStr = SecretStr("")
+    aws_secret_access_key: SecretStr = SecretStr("")
+    aws_session_token: SecretStr = SecretStr("")
 
     @field_validator("ledger_url", mode="after")
     @classmethod
@@ -47,6 +52,33 @@ class LedgerSettings(BaseModel):
         if "://" in place:
             raise ValueError("is neither a folder nor s3://bucket/path")
         return str(_absolute(place))
+
+    @field_validator(
+        "aws_access_key_id", "aws_secret_access_key", "aws_session_token", mode="after"
+    )
+    @classmethod
+    def _remember_keys(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            remember_server_secret(value.get_secret_value())
+        return value
+
+    @property
+    def s3(self) -> dict[str, str]:
+        """What the usual variables say of S3; what they leave out, its client finds by itself."""
+        said = {
+            "endpoint": self.aws_endpoint_url,
+            "region": self.aws_region,
+            "access-key-id": self.aws_access_key_id.get_secret_value(),
+            "secret-access-key": self.aws_secret_access_key.get_secret_value(),
+            "session-token": self.aws_session_token.get_secret_value(),
+        }
+        return {key: value for key, value in said.items() if value}
+
+    @property
+    def ledger_file(self) -> Path | None:
+        """The file of the database; None where it is PostgreSQL."""
+        url = self.ledger_url.get_secret_value()
+        return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
 
 
 def _absolute(path: str) -> Path:

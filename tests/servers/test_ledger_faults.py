@@ -18,6 +18,7 @@ from lib.errors import SourceUnavailable
 from lib.ledger.store import Ledger
 from lib.ledger.verify import verify
 from tests.support.kept import OCTOBER, amounts_in_table, amounts_of, in_folder, put
+from tests.support.ledgers import s3_options
 from tests.support.servers import serve
 
 pytest_plugins = [
@@ -182,14 +183,12 @@ def test_a_postgresql_that_restarts_between_table_and_capture_loses_nothing(
 
 
 def test_an_s3_that_answers_503_is_told_and_what_was_kept_still_counts(
-    database: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+    database: Any, bucket: str, s3_server: str
 ) -> None:
-    ledger = Ledger(database.url(), bucket)
+    ledger = Ledger(database.url(), bucket, s3_options(s3_server))
     put(ledger, BEFORE)
-    with monkeypatch.context() as down, serve(_busy()) as url:
-        down.setenv("AWS_ENDPOINT_URL", url)
-        with pytest.raises(SourceUnavailable, match="Ledger: it cannot be"):
-            put(Ledger(database.url(), bucket), AFTER, hours=1)
+    with serve(_busy()) as url, pytest.raises(SourceUnavailable, match="Ledger: it cannot be"):
+        put(Ledger(database.url(), bucket, s3_options(url)), AFTER, hours=1)
     assert amounts_of(ledger) == BEFORE
     put(ledger, AFTER, hours=2)
     assert amounts_of(ledger) == amounts_in_table(ledger) == AFTER

@@ -35,7 +35,8 @@ def any_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledge
     if request.param == "postgres":
         yield Ledger(database.url(), str(tmp_path / "files"))
     else:
-        yield Ledger(database.url(), request.getfixturevalue("bucket"))
+        in_s3 = request.getfixturevalue("bucket")
+        yield Ledger(database.url(), in_s3, s3_options(request.getfixturevalue("s3_server")))
 
 
 @pytest.fixture(scope="session")
@@ -54,37 +55,24 @@ def s3_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A fresh bucket, and the usual variables set to the server."""
-    for name, value in s3_environment(s3_server).items():
-        monkeypatch.setenv(name, value)
+def bucket(s3_server: str) -> str:
+    """A fresh bucket."""
     name = f"ledger-{secrets.token_hex(4)}"
-    host = s3_server.removeprefix("http://")
     there = fs.S3FileSystem(
-        access_key="test", secret_key="test", endpoint_override=host, scheme="http", region="eu-1"
-    )
-    options = fs.S3FileSystem(
         access_key="test",
         secret_key="test",
-        endpoint_override=host,
-        scheme="http",
+        endpoint_override=s3_server,
         region="eu-1",
         allow_bucket_creation=True,
     )
-    options.create_dir(name)
-    assert there.get_file_info(name).type is fs.FileType.Directory
+    there.create_dir(name)
     return f"s3://{name}/kept"
 
 
-def s3_environment(server: str) -> dict[str, str]:
-    """The usual variables for a server."""
-    return {
-        "AWS_ENDPOINT_URL": server,
-        "AWS_REGION": "eu-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+def s3_options(server: str) -> dict[str, str]:
+    """How a ledger reaches a server."""
+    keys = {"access-key-id": "test", "secret-access-key": "test"}
+    return {"endpoint": server, "region": "eu-1", **keys}
 
 
 def _wait_for(port: int) -> None:

@@ -1,0 +1,1 @@
+"""Asks the platforms for months, and enters what they say into the ledger."""

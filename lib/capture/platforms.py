@@ -1,0 +1,259 @@
+"""Each platform's way from months to what it said of them: a row a platform."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lib.cache import FINAL_AFTER, Caches
+from lib.capture.months import end_of, first_day, last_day
+from lib.errors import SourceError, SourceReplyError
+from lib.ledger.keeping import Said
+from lib.ledger.warehouse import Month
+from lib.loader.chargeback import load_chargeback
+from lib.loader.experiments import load_comet_usage, load_workspaces
+from lib.loader.openai import load_openai
+from lib.loader.progress import Progress
+from lib.loader.tenants import load_tenants
+from lib.periods import Period
+from lib.settings import Settings
+from lib.sources.comet.chargeback import measures as chargeback_measures
+from lib.sources.comet.chargeback.query import ChargebackQuery
+from lib.sources.comet.experiments import measures as experiments_measures
+from lib.sources.comet.experiments.query import CometUsageQuery
+from lib.sources.openai import measures as openai_measures
+from lib.sources.openai.query import OpenAIQuery
+from lib.sources.openai.tables import COSTS, COSTS_BY_USER, DIMENSIONS, ENDPOINTS
+from lib.sources.tenants import measures as tenants_measures
+from lib.sources.tenants.query import TenantQuery
+from lib.status import SourceStatus
+from lib.upstreams import comet_upstream, openai_upstream, tenant_upstream
+
+OWN_PERIOD = timedelta(days=31)
+"""How long a tenant's own billing period, begun on a month's last day, runs on."""
+
+RUNS = timedelta(days=31)
+"""How long an experiment is waited for: its run time is known when it has ended."""
+
+
+@dataclass
+class Asking:
+    """One round of questions to one platform.
+
+    Args:
+        months: to ask for, in order.
+        now: when it is; no answer is older.
+    """
+
+    settings: Settings
+    months: Sequence[str]
+    now: datetime
+    caches: Caches = field(default_factory=Caches)
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def today(self) -> date:
+        return self.now.date()
+
+
+Answers = AsyncIterator[Said | tuple[str, SourceError]]
+"""What was said of each month; a month with its error where there was no answer."""
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One platform that can be captured.
+
+    Args:
+        name: as the commands call it, and the measures.
+        account: whose data the settings give.
+        is_configured: whether the settings name it.
+        ask: gives the answers to a round of questions.
+    """
+
+    name: str
+    account: Callable[[Settings], str]
+    is_configured: Callable[[Settings], bool]
+    ask: Callable[[Asking], Answers]
+
+
+async def _openai(asking: Asking) -> Answers:
+    source = openai_upstream(asking.settings)
+    async with aclosing(source.connect()) as client:
+        for month in asking.months:
+            query = OpenAIQuery(_days(month, asking.today), group_by=tuple(DIMENSIONS))
+            try:
+                answer = await load_openai(
+                    client, asking.caches, query, now=asking.now, progress=asking.progress
+                )
+            except SourceError as error:
+                yield month, error
+                continue
+            yield Said(
+                Month(openai_measures.PLATFORM, answer.host, month),
+                asking.now,
+                end_of(month) + FINAL_AFTER,
+                openai_measures.measures_of(answer),
+                tuple(openai_measures.names_of(answer)),
+                _failed(answer.statuses, {*ENDPOINTS, COSTS, COSTS_BY_USER}),
+                openai_measures.unknown_metrics(answer),
+                openai_measures.facts_of(answer, month),
+            )
+
+
+async def _tenants(asking: Asking) -> Answers:
+    """All months in one look: Redis is asked for keys, not for months."""
+    source = tenant_upstream(asking.settings)
+    first, last = asking.months[0], asking.months[-1]
+    query = TenantQuery(Period(first_day(first), min(last_day(last), asking.today)))
+    try:
+        async with aclosing(await source.connect(4)) as client:
+            answer = await load_tenants(
+                source, client, query, caches=asking.caches, progress=asking.progress
+            )
+    except SourceError as error:
+        for month in asking.months:
+            yield month, error
+        return
+    every = tenants_measures.measures_of(answer)
+    for month in asking.months:
+        yield Said(
+            Month(tenants_measures.PLATFORM, answer.host, month),
+            asking.now,
+            end_of(month) + OWN_PERIOD + FINAL_AFTER,
+            _of_month(every, month),
+            (),
+            _failed(answer.statuses, {""}),
+            tenants_measures.unknown_metrics(answer),
+            tenants_measures.facts_of(answer, month),
+            loses_rows=True,
+        )
+
+
+async def _chargeback(asking: Asking) -> Answers:
+    """This month's report, and earlier ones from servers that keep them: newest first, until one does not."""
+    source = comet_upstream(asking.settings)
+    async with aclosing(source.connect()) as client:
+        for month in reversed(asking.months):
+            is_current = month == f"{asking.today:%Y-%m}"
+            query = ChargebackQuery(None if is_current else month)
+            try:
+                answer = await load_chargeback(
+                    source,
+                    client,
+                    query,
+                    caches=asking.caches,
+                    progress=asking.progress,
+                    now=asking.now,
+                )
+                if not is_current and answer.report.month != month:
+                    raise SourceReplyError(
+                        "comet:chargeback",
+                        f"the server keeps no report of {month}.",
+                        "It can be captured in its own month only.",
+                    )
+            except SourceError as error:
+                yield month, error
+                if not is_current:
+                    return
+                continue
+            yield Said(
+                Month(chargeback_measures.PLATFORM, answer.host, month),
+                asking.now,
+                end_of(month) + FINAL_AFTER,
+                chargeback_measures.measures_of(answer, month),
+                tuple(chargeback_measures.names_of(answer)),
+                _failed(answer.statuses, {"chargeback"}),
+                chargeback_measures.unknown_metrics(answer),
+                chargeback_measures.facts_of(answer),
+            )
+
+
+async def _experiments(asking: Asking) -> Answers:
+    """All months in one look: a server gives experiments whole, of all time."""
+    source = comet_upstream(asking.settings)
+    try:
+        async with aclosing(source.connect()) as client:
+            targets = await load_workspaces(source, client, caches=asking.caches)
+            answer = await load_comet_usage(
+                source,
+                client,
+                CometUsageQuery(targets, archived=True),
+                caches=asking.caches,
+                progress=asking.progress,
+                now=asking.now,
+            )
+    except SourceError as error:
+        for month in asking.months:
+            yield month, error
+        return
+    every = experiments_measures.measures_of(answer, asking.now)
+    facts = experiments_measures.facts_of(answer, asking.now)
+    for month in asking.months:
+        yield Said(
+            Month(experiments_measures.PLATFORM, answer.host, month),
+            asking.now,
+            end_of(month) + RUNS,
+            _of_month(every, month),
+            tuple(experiments_measures.names_of(answer)),
+            _failed(answer.statuses, None),
+            experiments_measures.unknown_metrics(answer),
+            facts,
+        )
+
+
+def _days(month: str, today: date) -> Period:
+    """The days of a month that have begun."""
+    return Period(first_day(month), min(last_day(month), today))
+
+
+def _of_month(measures: pa.Table, month: str) -> pa.Table:
+    return measures.filter(pc.equal(measures["month"], month))
+
+
+def _failed(statuses: Iterable[SourceStatus], parts: set[str] | None) -> frozenset[str]:
+    """The parts with amounts that gave no answer, or not all of it.
+
+    Args:
+        parts: those with amounts; None means all.
+    """
+    return frozenset(
+        status.part or status.source
+        for status in statuses
+        if status.status in ("failed", "partial") and (parts is None or status.part in parts)
+    )
+
+
+PLATFORMS: Mapping[str, Platform] = {
+    platform.name: platform
+    for platform in (
+        Platform(
+            openai_measures.PLATFORM,
+            lambda settings: openai_upstream(settings).host,
+            lambda settings: settings.openai_admin_key is not None,
+            _openai,
+        ),
+        Platform(
+            tenants_measures.PLATFORM,
+            lambda settings: tenant_upstream(settings).host,
+            lambda settings: settings.redis_primary_endpoint is not None,
+            _tenants,
+        ),
+        Platform(
+            chargeback_measures.PLATFORM,
+            lambda settings: comet_upstream(settings).host,
+            lambda settings: settings.comet_api_key is not None,
+            _chargeback,
+        ),
+        Platform(
+            experiments_measures.PLATFORM,
+            lambda settings: comet_upstream(settings).host,
+            lambda settings: settings.comet_api_key is not None,
+            _experiments,
+        ),
+    )
+}
+"""In the order in which they are captured."""

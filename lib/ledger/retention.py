@@ -1,0 +1,65 @@
+"""What is kept how long: what counts, for ever; what was replaced, for 400 days; what nobody names, for a day."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from pyarrow import fs
+from sqlalchemy import delete
+
+from lib.ledger.database import unavailable
+from lib.ledger.store import Capture, Ledger, every_capture, last_named
+from lib.ledger.tables import CAPTURES
+from lib.ledger.warehouse import Month
+
+REPLACED = timedelta(days=400)
+"""After it was replaced: so long ``--as-of`` reaches back everywhere."""
+
+UNNAMED = timedelta(days=1)
+"""Of a file: a capture that still runs has not named its own yet."""
+
+
+def tidy(ledger: Ledger, now: datetime) -> int:
+    """Removes what was replaced long ago, and files that no capture names; how many files.
+
+    What a tag of the table names is kept, whatever its age.
+
+    Raises:
+        SourceUnavailable: the ledger cannot be written.
+    """
+    if not ledger.exists:
+        return 0
+    with ledger.database.writing() as connection, unavailable("cannot be written"):
+        every = every_capture(ledger)
+        old = [*_replaced_before(every, now - REPLACED)]
+        with connection.begin():
+            connection.execute(delete(CAPTURES).where(CAPTURES.c.id.in_(old)))
+            last, named = last_named(connection)
+        if not named:
+            return 0
+        ledger.warehouse.roll_back(last, named)
+        ledger.warehouse.expire(now - REPLACED)
+        held = {file.path for capture in every if capture.id not in old for file in capture.files}
+        held |= ledger.warehouse.files_of_all_snapshots()
+        return _remove(ledger, held, now)
+
+
+def _replaced_before(every: Iterable[Capture], moment: datetime) -> Iterator[int]:
+    """Numbers of the captures whose successors are older than that."""
+    last: dict[Month, Capture] = {}
+    for capture in sorted(every, key=lambda capture: (capture.sequence, capture.id)):
+        replaced = last.get(capture.key)
+        if replaced is not None and capture.captured_at < moment:
+            yield replaced.id
+        last[capture.key] = capture
+
+
+def _remove(ledger: Ledger, held: set[str], now: datetime) -> int:
+    files = ledger.warehouse.files
+    removed = 0
+    for path in ledger.warehouse.data_files():
+        info = files.get_file_info(path)
+        if path in held or info.type is not fs.FileType.File or info.mtime > now - UNNAMED:
+            continue
+        files.delete_file(path)
+        removed += 1
+    return removed
