@@ -164,12 +164,12 @@ def quantity(value: Any) -> Decimal | None:
     if value is None:
         return None
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    if not number.is_finite() or abs(number) >= _TOO_LARGE:
+    if not number.is_finite() or number.copy_abs() >= _TOO_LARGE:  # abs() would round it
         return None
     with localcontext() as context:
         context.prec = 60
         held = number.quantize(_STEP, ROUND_HALF_EVEN)
-    return held if abs(held) < _TOO_LARGE else None  # nines may have become one more digit
+    return held if held.copy_abs() < _TOO_LARGE else None  # nines may have become one more digit
 
 
 def is_inexact(value: Any) -> bool:
@@ -198,7 +198,7 @@ def packed(frame: pd.DataFrame) -> "pd.Series[Any]":
     texts = [
         json.dumps(row, sort_keys=True, ensure_ascii=False) if row else None for row in distinct
     ]
-    return pd.Series(np.array(texts, dtype=object)[place], frame.index)
+    return pd.Series(np.array(texts, dtype=object)[place], frame.index, dtype=object)
 
 
 def places(frame: pd.DataFrame) -> Places:
