@@ -23,7 +23,15 @@ from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import costs_frame, usage_frame
 from lib.sources.openai.names import Directory, Names, fetch_directory
 from lib.sources.openai.query import OpenAIQuery
-from lib.sources.openai.tables import COSTS, COSTS_BY_USER, COSTS_WIDTH, DELETED, ENDPOINTS, Kind
+from lib.sources.openai.tables import (
+    COSTS,
+    COSTS_BY_USER,
+    COSTS_WIDTH,
+    DELETED,
+    ENDPOINTS,
+    UNKNOWN,
+    Kind,
+)
 from lib.sources.openai.usage import Series, fetch_window, refused_dimension
 from lib.status import SourceStatus
 
@@ -248,8 +256,7 @@ class _Load:
                     if (kind, key) in directory.names:
                         names[kind, key] = directory.names[kind, key]
                     elif kind in directory.answered:
-                        mark = last + DELETED if last else f"{key} (deleted or unknown)"
-                        names[kind, key] = mark
+                        names[kind, key] = last + DELETED if last else key + UNKNOWN
                     elif last:
                         names[kind, key] = last
         return names

@@ -22,6 +22,9 @@ _STEP = Decimal(1).scaleb(-DECIMALS)
 _TOO_LARGE = Decimal(10) ** (38 - DECIMALS)
 _TIME = pa.timestamp("us", "UTC")
 
+Places = np.ndarray[Any, np.dtype[np.int64]]
+"""A row's number for each of others."""
+
 SCHEMA = pa.schema(
     [
         pa.field("platform", pa.string(), nullable=False),
@@ -76,16 +79,19 @@ class Counted:
     Args:
         column: in the frame; whole numbers, booleans, floats or Decimal.
         metric, unit, nature: as in the measures.
-        unit_column: the frame's column that tells each row's unit, instead of ``unit``.
+        unit_column: the frame's column that tells each row's unit, instead of ``unit``. A unit
+            without a value is a measure that is not known.
         nulls: a missing value is a measure that is not known, not none.
+        metric_column: the frame's column that tells each row's metric, instead of ``metric``.
     """
 
     column: str
-    metric: str
+    metric: str = ""
     unit: str = ""
     nature: Nature = "flow"
     unit_column: str = ""
     nulls: bool = False
+    metric_column: str = ""
 
 
 def measures(
@@ -107,26 +113,20 @@ def measures(
     for count in counted:
         if count.column not in frame:
             continue
-        cells = frame[count.column]
-        known = np.full(len(cells), True) if count.nulls else cells.notna().to_numpy()
+        known = _counts(frame, count)
         if not known.any():
             continue
         rows = pa.array(np.flatnonzero(known))
         size = len(rows)
-        units = (
-            pc.fill_null(_texts(frame[count.unit_column]).take(rows), "")
-            if count.unit_column
-            else pa.repeat(count.unit, size)
-        )
         columns: dict[str, Any] = {
             "platform": pa.repeat(platform, size),
             "account": pa.repeat(account, size),
             "month": months.take(rows),
             **{key: array.take(rows) for key, array in (times | keys).items()},
-            "metric": pa.repeat(count.metric, size),
+            "metric": _told(frame, count.metric_column, count.metric, rows),
             "nature": pa.repeat(count.nature, size),
-            "quantity": quantities(cells[known]),
-            "unit": units,
+            "quantity": quantities(frame.loc[known, count.column]),
+            "unit": _told(frame, count.unit_column, count.unit, rows),
         }
         parts.append(
             pa.table(
@@ -135,6 +135,21 @@ def measures(
             )
         )
     return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
+
+
+def _counts(frame: pd.DataFrame, count: Counted) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    """The rows that give a measure."""
+    if count.nulls:
+        return np.full(len(frame), True)
+    known = frame[count.column].notna()
+    return (known | frame[count.unit_column].notna() if count.unit_column else known).to_numpy()
+
+
+def _told(frame: pd.DataFrame, column: str, always: str, rows: pa.Array) -> pa.Array:
+    """The texts of a column, or always the same where none is named."""
+    if not column:
+        return pa.repeat(always, len(rows))
+    return pc.fill_null(_texts(frame[column]).take(rows), "")
 
 
 def quantities(cells: "pd.Series[Any]") -> pa.Array:
@@ -149,11 +164,12 @@ def quantity(value: Any) -> Decimal | None:
     if value is None:
         return None
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    if not number.is_finite() or abs(number) >= _TOO_LARGE:
+    if not number.is_finite() or number.copy_abs() >= _TOO_LARGE:  # abs() would round it
         return None
     with localcontext() as context:
         context.prec = 60
-        return number.quantize(_STEP, ROUND_HALF_EVEN)
+        held = number.quantize(_STEP, ROUND_HALF_EVEN)
+    return held if held.copy_abs() < _TOO_LARGE else None  # nines may have become one more digit
 
 
 def is_inexact(value: Any) -> bool:
@@ -173,10 +189,7 @@ def packed(frame: pd.DataFrame) -> "pd.Series[Any]":
     """
     if not len(frame.columns):
         return pd.Series([None] * len(frame), frame.index, dtype=object)
-    place = np.zeros(len(frame), dtype=np.int64)
-    for column in frame:
-        codes, known = pd.factorize(frame[column])
-        _, place = np.unique(place * (len(known) + 1) + codes + 1, return_inverse=True)
+    place = places(frame)
     firsts = np.unique(place, return_index=True)[1]
     distinct = [
         {key: value for key, value in row.items() if value is not None}
@@ -185,7 +198,16 @@ def packed(frame: pd.DataFrame) -> "pd.Series[Any]":
     texts = [
         json.dumps(row, sort_keys=True, ensure_ascii=False) if row else None for row in distinct
     ]
-    return pd.Series(np.array(texts, dtype=object)[place], frame.index)
+    return pd.Series(np.array(texts, dtype=object)[place], frame.index, dtype=object)
+
+
+def places(frame: pd.DataFrame) -> Places:
+    """A number for each row, the same for rows that are alike, counted up from 0 by first sight."""
+    place = np.zeros(len(frame), dtype=np.int64)
+    for column in frame:
+        codes, known = pd.factorize(frame[column])
+        place, _ = pd.factorize(place * (len(known) + 1) + codes + 1)
+    return place
 
 
 def unpacked(texts: Iterable[str | None]) -> list[dict[str, Any]]:

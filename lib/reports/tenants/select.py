@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lib.sources.tenants.answer import TenantAnswer
+from lib.sources.tenants.keys import READABLE_MONTH
 from lib.sources.tenants.query import TenantQuery
 from lib.sources.tenants.tables import METRICS, PREFIX
 from lib.usage.exact import addable
@@ -17,7 +18,6 @@ from lib.usage.exact import addable
 MOST_OWN_PERIODS = 2
 """A month holds the starts of two billing periods at the most; more are daily rows written back."""
 
-_READABLE_MONTH = r"^([0-9]{4}-(?:0[1-9]|1[0-2]))(?:-[0-9]{2})?$"
 _GROUP = ["tenant_id", "metric", "month"]
 
 
@@ -76,7 +76,7 @@ def select(answer: TenantAnswer, query: TenantQuery) -> TenantSelection:
     # A key that cannot be read says nothing of whose it is, and an empty name is nobody's
     anomalies = answer.anomalies.mask(answer.anomalies == "")
     anomalies = anomalies.assign(
-        month=anomalies["period"].astype("str").str.extract(_READABLE_MONTH, expand=False)
+        month=anomalies["period"].astype("str").str.extract(READABLE_MONTH, expand=False)
     )
     month = anomalies["month"]
     anomalies = anomalies[month.isna() | month.between(query.first_month, query.last_month)]

@@ -12,10 +12,14 @@ from lib.cache import Bucket
 from lib.periods import from_epoch
 from lib.sources.openai.tables import COSTS_GROUP_BY, DIMENSIONS, METRICS
 
-_DTYPES = {
+DTYPES = {
     **{key: "boolean" if dim.boolean else "str" for key, dim in DIMENSIONS.items()},
     **dict.fromkeys(("amount", "quantity"), "object"),
 }
+"""Of columns that are no metric and have a known form."""
+
+COSTS_COLUMNS = (*COSTS_GROUP_BY, "amount", "currency", "quantity", "quantity_unit")
+"""What a frame of costs has, be it null throughout."""
 
 
 def usage_frame(answers: Iterable[tuple[str, list[Bucket]]]) -> pd.DataFrame:
@@ -33,8 +37,7 @@ def usage_frame(answers: Iterable[tuple[str, list[Bucket]]]) -> pd.DataFrame:
 
 def costs_frame(buckets: Iterable[Bucket]) -> pd.DataFrame:
     """One row per day and grouping; see ``OpenAIAnswer.costs``."""
-    always = (*COSTS_GROUP_BY, "amount", "currency", "quantity", "quantity_unit")
-    return _frame([bucket for bucket in buckets if bucket.rows], always)
+    return _frame([bucket for bucket in buckets if bucket.rows], COSTS_COLUMNS)
 
 
 def _frame(buckets: list[Bucket], always: tuple[str, ...]) -> pd.DataFrame:
@@ -80,7 +83,7 @@ def _column(name: str, buckets: list[Bucket]) -> "pd.Series[Any]":
     for bucket in buckets:
         column = bucket.columns.get(name)
         values += column if column is not None else [None] * bucket.rows
-    dtype = _DTYPES.get(name)
+    dtype = DTYPES.get(name)
     if dtype is None:  # undocumented: whole numbers stay numbers, anything else is text
         kinds = set(map(type, values)) - {type(None)}
         dtype = "Int64" if kinds == {int} else "str"

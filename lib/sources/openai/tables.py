@@ -16,6 +16,9 @@ ARCHIVED, SERVICE_ACCOUNT, DELETED = " (archived)", " (service account)", " (del
 NAME_MARKS = (ARCHIVED, SERVICE_ACCOUNT, DELETED)
 """What stands behind the names of things that are not what they seem."""
 
+UNKNOWN = " (deleted or unknown)"
+"""What stands behind an id that had no name when it was looked up."""
+
 _COMMON = ("project_id", "user_id", "api_key_id", "model")
 _COMPLETIONS = (*_COMMON, "batch", "service_tier", "api_source")
 _INPUT, _OUTPUT = "input_tokens", "output_tokens"

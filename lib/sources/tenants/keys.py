@@ -9,6 +9,9 @@ from lib.sources.tenants.tables import PREFIX
 LARGEST = 2**63 - 1
 """INCRBY writes no larger number, and a frame holds none."""
 
+READABLE_MONTH = r"^([0-9]{4}-(?:0[1-9]|1[0-2]))(?:-[0-9]{2})?$"
+"""Finds the month of a period's text, even if its day is none of the calendar."""
+
 _PREFIX = PREFIX.encode()
 _PERIOD = re.compile(rb"(\d{4})-(\d\d)(?:-(\d\d))?")
 _INTEGER = re.compile(rb"-?\d+")
