@@ -25,6 +25,7 @@ from lib.sources.comet.chargeback.query import ChargebackQuery
 from lib.sources.comet.experiments import measures as experiments_measures
 from lib.sources.comet.experiments.query import CometUsageQuery
 from lib.sources.openai import measures as openai_measures
+from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import COSTS, COSTS_BY_USER, DIMENSIONS, ENDPOINTS
 from lib.sources.tenants import measures as tenants_measures
@@ -92,16 +93,21 @@ async def _openai(asking: Asking) -> Answers:
             except SourceError as error:
                 yield month, error
                 continue
-            yield Said(
-                Month(openai_measures.PLATFORM, answer.host, month),
-                asking.now,
-                end_of(month) + FINAL_AFTER,
-                openai_measures.measures_of(answer),
-                tuple(openai_measures.names_of(answer)),
-                _failed(answer.statuses, {*ENDPOINTS, COSTS, COSTS_BY_USER}),
-                openai_measures.unknown_metrics(answer),
-                openai_measures.facts_of(answer, month),
-            )
+            yield openai_said(answer, month, asking.now)
+
+
+def openai_said(answer: OpenAIAnswer, month: str, now: datetime) -> Said:
+    """What OpenAI said of a month, by every dimension it knows."""
+    return Said(
+        Month(openai_measures.PLATFORM, answer.host, month),
+        now,
+        end_of(month) + FINAL_AFTER,
+        openai_measures.measures_of(answer),
+        tuple(openai_measures.names_of(answer)),
+        _failed(answer.statuses, {*ENDPOINTS, COSTS, COSTS_BY_USER}),
+        openai_measures.unknown_metrics(answer),
+        openai_measures.facts_of(answer, month),
+    )
 
 
 async def _tenants(asking: Asking) -> Answers:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -132,8 +132,7 @@ async def load_tenants(
     finally:
         listing.cancel()
     listed = None if isinstance(tenants, DashboardError) else tenants
-    _check_known(query, counters, listed)
-    return TenantAnswer(
+    answer = TenantAnswer(
         counters.counters,
         counters.anomalies,
         listed,
@@ -145,6 +144,22 @@ async def load_tenants(
         source.host,
         counters.months,
     )
+    if source.ledger is not None:
+        answer = await _with_kept(answer, source.ledger, query)
+    _check_known(query, answer)
+    return answer
+
+
+async def _with_kept(answer: TenantAnswer, ledger: "Ledger", query: TenantQuery) -> TenantAnswer:
+    """The answer with what the ledger keeps; without, and said so, where that cannot be read."""
+    from lib.loader.tenants_kept import LEDGER, with_kept  # noqa: PLC0415  # where there is one
+
+    try:
+        return await asyncio.to_thread(with_kept, answer, ledger, query, datetime.now(UTC))
+    except SourceError as error:
+        detail = f"{error.detail} Counters that Redis no longer has are missing."
+        failed = SourceStatus(LEDGER, "counters", "failed", None, None, detail, error.remedy)
+        return replace(answer, statuses=(*answer.statuses, failed))
 
 
 @dataclass(frozen=True)
@@ -226,8 +241,9 @@ def _listing_status(
     return SourceStatus(CONTROL, "", "ok", asked_at, len(tenants))
 
 
-def _check_known(query: TenantQuery, counters: Counters, listed: pd.DataFrame | None) -> None:
-    known = {*counters.counters["tenant_id"].unique(), *counters.anomalies["tenant_id"].dropna()}
+def _check_known(query: TenantQuery, answer: TenantAnswer) -> None:
+    listed = answer.tenants
+    known = {*answer.counters["tenant_id"].unique(), *answer.anomalies["tenant_id"].dropna()}
     if listed is not None:
         known |= {*listed["tenant_id"]}
     for tenant in query.tenants:
