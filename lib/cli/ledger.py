@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +13,8 @@ from lib.capture.rounds import NAMES, MonthResult, capture_round, chosen_platfor
 from lib.cli.examples import examples
 from lib.cli.output import FAILED, known, or_exit, run_with_progress, write_report
 from lib.errors import InputError
-from lib.ledger.query import COLUMNS, ask, check_ledger_query
+from lib.ledger.history import capture_statuses, month_records
+from lib.ledger.query import COLUMNS, ask, check_ledger_query, gaps
 from lib.ledger.retention import tidy
 from lib.ledger.store import Capture, forget_person
 from lib.ledger.transfer import OfLedger, export, opened_export, take_in
@@ -24,7 +24,7 @@ from lib.periods import parse_day
 from lib.redaction import redact
 from lib.reports.ledger.amounts import build_amounts
 from lib.reports.ledger.months import build_months
-from lib.reports.report import Report, SourceStatus
+from lib.reports.report import Report
 from lib.settings import Settings
 from lib.upstreams import ledger_upstream, other_ledger
 
@@ -97,24 +97,14 @@ def status_command(format: LedgerFormat = None, output: OutputFile = None) -> No
 
     async def load(settings: Settings, _progress: Progress) -> Report:
         captures = ledger_upstream(settings).captures()
-        rows = [
-            {
-                **{name: getattr(capture, name) for name in _SHOWN},
-                "lacks": ", ".join(sorted(capture.failed)) or None,
-            }
-            for capture in captures
-        ]
         return build_months(
-            rows, sources=_sources(captures, ()), now=datetime.now(UTC), demo=settings.demo
+            month_records(captures),
+            sources=capture_statuses(captures, gaps(captures)),
+            now=datetime.now(UTC),
+            demo=settings.demo,
         )
 
     write_report(load, format, output)
-
-
-_SHOWN = (
-    *("platform", "account", "month", "rows", "complete"),
-    *("captured_at", "confirmed_at", "provisional_until", "lost"),
-)
 
 
 @ledger.command("query", epilog=examples("ledger query"))
@@ -158,7 +148,7 @@ def query_command(
             query.by,
             period=query.period,
             filters={"by": [*query.by], "metric": [*query.metrics], "as_of": as_of or None},
-            sources=_sources(answer.captures, answer.gaps),
+            sources=capture_statuses(answer.captures, answer.gaps),
             now=now,
             demo=settings.demo,
         )
@@ -268,36 +258,6 @@ def import_command(
         )
     if outside:
         raise typer.Exit(FAILED)
-
-
-def _sources(
-    captures: Iterable[Capture], gaps: Iterable[tuple[str, str, str]]
-) -> list[SourceStatus]:
-    """How complete what is kept of each platform is."""
-    by_account: dict[tuple[str, str], list[Capture]] = {}
-    for capture in captures:
-        by_account.setdefault((capture.platform, capture.account), []).append(capture)
-    missing = [*gaps]
-    statuses = []
-    for (platform, account), months in by_account.items():
-        without = [month for *key, month in missing if (*key,) == (platform, account)]
-        lacking = [capture.month for capture in months if not capture.complete]
-        said = [
-            *([f"Nothing was captured of {', '.join(without)}."] if without else []),
-            *([f"Incomplete: {', '.join(lacking)}."] if lacking else []),
-        ]
-        statuses.append(
-            SourceStatus(
-                "ledger",
-                f"{platform} {account}",
-                "partial" if said else "ok",
-                min(capture.confirmed_at for capture in months),
-                sum(capture.rows for capture in months),
-                " ".join(said) or None,
-                "Run ai-usage ledger capture." if said else None,
-            )
-        )
-    return statuses
 
 
 def _day(option: str, text: str, *, last: bool) -> date:

@@ -39,9 +39,8 @@ def build_months(
         rows: with the keys of ``COLUMNS``.
         sources: one per platform and account.
     """
-    frame = pd.DataFrame([*rows], columns=[column.key for column in COLUMNS]).astype(
-        {"rows": "Int64", "complete": "boolean"}
-    )
+    table = months_table(rows)
+    frame = table.frame
     return Report(
         kind=KIND,
         title="What the ledger holds",
@@ -52,10 +51,19 @@ def build_months(
         totals={"rows": int(frame["rows"].sum()), "months": len(frame)},
         figures=(),
         charts=(),
-        tables=(Table("months", "Months", frame, COLUMNS, brief=_BRIEF),),
+        tables=(table,),
         notes=tuple(notes),
         demo=demo,
         main_table="months",
         is_unused=frame.empty,
         state_at=now,
     )
+
+
+def months_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """One row per capture that counts."""
+    keys = [column.key for column in COLUMNS]
+    frame = pd.DataFrame([*rows], columns=keys).astype({"rows": "Int64", "complete": "boolean"})
+    for key in ("captured_at", "confirmed_at", "provisional_until"):
+        frame[key] = pd.to_datetime(frame[key], utc=True)
+    return Table("months", "Months", frame, COLUMNS, brief=_BRIEF)

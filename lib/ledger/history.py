@@ -1,0 +1,100 @@
+"""All that is kept, month by month, in frames."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from lib.ledger.query import LedgerQuery, ask
+from lib.ledger.store import Capture, Ledger
+from lib.periods import EARLIEST, Period
+from lib.status import SourceStatus
+
+SHOWN = (
+    *("platform", "account", "month", "rows", "complete"),
+    *("captured_at", "confirmed_at", "provisional_until", "lost"),
+)
+
+_BY = ("platform", "account", "metric", "month")
+
+
+@dataclass(frozen=True)
+class HistoryAnswer:
+    """What is kept.
+
+    Args:
+        amounts: ``platform``, ``account``, ``metric``, ``unit``, ``nature``, ``month`` text,
+            ``quantity`` Decimal or None, ``complete`` bool.
+        months: a record per capture that counts, see ``month_records``.
+        sources: one per platform and account.
+    """
+
+    amounts: pd.DataFrame
+    months: list[dict[str, Any]]
+    sources: tuple[SourceStatus, ...]
+
+
+def load_history(ledger: Ledger, platform: str, today: date) -> HistoryAnswer:
+    """Everything of one platform, or of all.
+
+    Raises:
+        SourceUnavailable: the ledger cannot be read.
+    """
+    wanted = (platform,) if platform else ()
+    answer = ask(ledger, LedgerQuery(Period(EARLIEST, today), _BY, platforms=wanted))
+    rows = [
+        (platform, account, metric, amount.unit, amount.nature, month, *known)
+        for amount in answer.amounts
+        for platform, account, metric, month in [amount.group]
+        for known in [(amount.quantity, amount.complete)]
+    ]
+    columns = ["platform", "account", "metric", "unit", "nature", "month", "quantity", "complete"]
+    return HistoryAnswer(
+        pd.DataFrame(rows, columns=columns, dtype=object),
+        month_records(answer.captures),
+        tuple(capture_statuses(answer.captures, answer.gaps)),
+    )
+
+
+def month_records(captures: Iterable[Capture]) -> list[dict[str, Any]]:
+    """A record per capture: the fields of ``SHOWN``, and ``lacks``, the parts without an answer."""
+    return [
+        {
+            **{name: getattr(capture, name) for name in SHOWN},
+            "lacks": ", ".join(sorted(capture.failed)) or None,
+        }
+        for capture in captures
+    ]
+
+
+def capture_statuses(
+    captures: Iterable[Capture], gaps: Iterable[tuple[str, str, str]]
+) -> list[SourceStatus]:
+    """How complete what is kept of each platform and account is."""
+    by_account: dict[tuple[str, str], list[Capture]] = {}
+    for capture in captures:
+        by_account.setdefault((capture.platform, capture.account), []).append(capture)
+    missing = [*gaps]
+    statuses = []
+    for (platform, account), months in by_account.items():
+        without = [month for *key, month in missing if (*key,) == (platform, account)]
+        lacking = [capture.month for capture in months if not capture.complete]
+        said = [
+            *([f"Nothing was captured of {', '.join(without)}."] if without else []),
+            *([f"Incomplete: {', '.join(lacking)}."] if lacking else []),
+        ]
+        statuses.append(
+            SourceStatus(
+                "ledger",
+                f"{platform} {account}",
+                "partial" if said else "ok",
+                min(capture.confirmed_at for capture in months),
+                sum(capture.rows for capture in months),
+                " ".join(said) or None,
+                "Run ai-usage ledger capture." if said else None,
+                moves=any(not capture.is_final() for capture in months),
+            )
+        )
+    return statuses

@@ -1,0 +1,222 @@
+"""What the ledger keeps of every platform over all time, as a Report."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from lib.charts import STEPS, OverTime, choose_step, fold
+from lib.periods import Period, months_before, span
+from lib.quantities import counted, decimal_of, is_currency
+from lib.reports.ledger.months import months_table
+from lib.reports.ledger.platforms import is_whole, metric_label, platform_label
+from lib.reports.ledger.words import FILTER_WORDS
+from lib.reports.report import ChartSpec, Column, Figure, Report, SourceStatus, Table
+from lib.usage.exact import exactly
+
+KIND = "usage-history"
+
+_GROWING = ("level", "counter")
+_GROUP = ["platform", "account", "metric", "unit"]
+
+
+@dataclass(frozen=True)
+class HistoryQuery:
+    """A question about what is kept.
+
+    Args:
+        platform: only this one; empty means all.
+    """
+
+    platform: str = ""
+
+    def described(self) -> dict[str, object]:
+        """The filters as they stand in every rendering of the report."""
+        return {"platform": self.platform or None}
+
+
+AMOUNTS = ("platform", "account", "metric", "unit", "nature", "month", "quantity", "complete")
+"""Columns of the amounts of a history: text, quantity Decimal or None, complete bool."""
+
+
+def build_history(
+    amounts: pd.DataFrame,
+    months: Iterable[Mapping[str, Any]],
+    query: HistoryQuery,
+    *,
+    sources: Iterable[SourceStatus],
+    now: datetime,
+    demo: bool = False,
+) -> Report:
+    """Months and amounts of what was captured, with the growth of what is cumulative.
+
+    Args:
+        amounts: with ``AMOUNTS``; one row per platform, account, metric, unit and month.
+        months: a record per capture that counts, as ``build_months`` takes them.
+        sources: one per platform and account.
+    """
+    states = months_table(months)
+    with_growth = _grown(amounts)
+    period = _period(states.frame["month"])
+    resets = with_growth[with_growth["reset"]]
+    return Report(
+        kind=KIND,
+        title="History of usage (ledger)",
+        period=period,
+        filters=query.described(),
+        filter_words=FILTER_WORDS,
+        generated_at=now,
+        sources=tuple(sources),
+        totals=_totals(states.frame),
+        figures=tuple(_figures(states.frame)),
+        charts=tuple(_charts(with_growth, period)) if period else (),
+        tables=(states, _amounts_table(with_growth)),
+        notes=(*_reset_notes(resets),),
+        demo=demo,
+        main_table="amounts",
+        is_unused=states.frame.empty,
+    )
+
+
+def _grown(amounts: pd.DataFrame) -> pd.DataFrame:
+    """The amounts with ``growth``, by how much what is cumulative rose since the month before, and
+    ``reset``, whether it began anew: then nobody knows the growth.
+
+    Months without a capture in between leave it unknown, too.
+    """
+    frame = amounts.sort_values([*_GROUP, "month"], ignore_index=True)
+    growth: list[Any] = [None] * len(frame)
+    reset = [False] * len(frame)
+    before: dict[tuple[Any, ...], tuple[str, Any]] = {}
+    for place, row in enumerate(frame.to_dict("records")):
+        key, quantity = tuple(row[name] for name in _GROUP), row["quantity"]
+        month, earlier = before.get(key, ("", None))
+        before[key] = row["month"], quantity
+        follows = month == _month_before(row["month"]) and row["nature"] in _GROWING
+        if not follows or None in (quantity, earlier):
+            continue
+        if row["nature"] == "counter" and quantity < earlier:
+            reset[place] = True
+            continue
+        with exactly():
+            growth[place] = quantity - earlier
+    return frame.assign(growth=pd.Series(growth, frame.index, dtype=object), reset=reset)
+
+
+def _month_before(month: str) -> str:
+    return f"{months_before(date.fromisoformat(f'{month}-01'), 1):%Y-%m}"
+
+
+def _period(months: "pd.Series[Any]") -> Period | None:
+    """From the first day of the first month to the last of the last."""
+    if months.empty:
+        return None
+    first = date.fromisoformat(f"{months.min()}-01")
+    after = months_before(date.fromisoformat(f"{months.max()}-01"), -1)
+    return Period(first, after - timedelta(days=1))
+
+
+def _totals(states: pd.DataFrame) -> dict[str, int]:
+    return {
+        "months": int(states["month"].nunique()),
+        "platforms": int(states["platform"].nunique()),
+        "rows": int(states["rows"].sum()),
+        "incomplete": int((~states["complete"].astype(bool)).sum()),
+    }
+
+
+def _figures(states: pd.DataFrame) -> Iterator[Figure]:
+    totals = _totals(states)
+    known = states["month"].dropna()
+    label = f"Months, {span(known.min(), known.max())}" if len(known) else "Months"
+    yield Figure("months", label, totals["months"], "months")
+    yield Figure("platforms", "Platforms", totals["platforms"], "platforms")
+    yield Figure("rows", "Measures kept", totals["rows"], "measures")
+    yield Figure(
+        "incomplete",
+        "Incomplete captures",
+        totals["incomplete"],
+        "captures",
+        "Of a platform and month; what is missing stands in the table Months.",
+    )
+
+
+def _charts(amounts: pd.DataFrame, period: Period) -> Iterator[ChartSpec]:
+    """A chart per platform and headline metric, by month."""
+    step = choose_step(STEPS[-1].seconds, max(period.days, 400))
+    for platform, of_platform in amounts.groupby("platform", sort=False):
+        for (metric, of_unit), rows in of_platform.groupby(["metric", "unit"], sort=False):
+            unit = str(of_unit)
+            known = rows[rows["quantity"].notna()]
+            if known.empty or not is_whole(str(platform), str(metric)):
+                continue
+            label = metric_label(str(platform), str(metric))
+            by = f"{label} ({unit})" if is_currency(unit) else label
+            tidy = pd.DataFrame(
+                {
+                    "time": pd.to_datetime(known["month"], format="%Y-%m", utc=True),
+                    "series": label,
+                    "value": known["quantity"].astype("float64"),
+                }
+            )
+            yield ChartSpec(
+                f"{platform}_{metric}_{unit}".replace("-", "_").lower(),
+                f"{platform_label(str(platform))}: {by}",
+                OverTime(fold(tidy, step, period), step, unit),
+                _sentence(f"{platform_label(str(platform))}, {by} per month", known, unit),
+                group=platform_label(str(platform)),
+                by=by,
+            )
+
+
+def _sentence(title: str, known: pd.DataFrame, unit: str) -> str:
+    months = known["month"].tolist()
+    first, last = (counted(decimal_of(known["quantity"].iloc[at]), unit) for at in (0, -1))
+    if len(months) == 1:
+        return f"{title}: {first} in {months[0]}."
+    return f"{title}: {first} in {months[0]}, {last} in {months[-1]}."
+
+
+def _amounts_table(amounts: pd.DataFrame) -> Table:
+    shown = amounts.assign(
+        platform_label=[platform_label(name) for name in amounts["platform"]],
+        metric_label=[
+            metric_label(platform, metric)
+            for platform, metric in zip(amounts["platform"], amounts["metric"], strict=True)
+        ],
+    )
+    columns = (
+        Column("platform", "Platform id", told_by="platform_label"),
+        Column("platform_label", "Platform"),
+        Column("account", "Account"),
+        Column("metric", "Metric id", told_by="metric_label"),
+        Column("metric_label", "Metric"),
+        Column("month", "Month"),
+        Column("quantity", "Quantity", "decimal", counts=True),
+        Column("unit", "Unit"),
+        Column(
+            "nature", "Nature", help="Flows add up; of levels and counters the last value counts."
+        ),
+        Column(
+            "growth",
+            "Growth",
+            "decimal",
+            counts=True,
+            help="Of levels and counters, since the month before.",
+        ),
+        Column("reset", "Began anew", "bool"),
+        Column("complete", "Complete", "bool"),
+    )
+    frame = shown[[column.key for column in columns]].reset_index(drop=True)
+    brief = ("platform_label", "metric_label", "month", "quantity", "unit", "growth")
+    return Table("amounts", "Amounts per month", frame, columns, brief=brief)
+
+
+def _reset_notes(resets: pd.DataFrame) -> Iterator[str]:
+    for row in resets.itertuples(index=False):
+        yield (
+            f"{platform_label(str(row.platform))}, {metric_label(str(row.platform), str(row.metric))}: in "
+            f"{row.month} it was smaller than in the month before, so it began anew; its growth is unknown."
+        )

@@ -1,0 +1,38 @@
+"""What each platform's measures are called, for people."""
+
+from collections.abc import Mapping
+
+from lib.sources.comet.chargeback import measures as chargeback
+from lib.sources.comet.experiments import measures as experiments
+from lib.sources.openai import measures as openai
+from lib.sources.tenants import measures as tenants
+from lib.usage.metrics import Metric
+
+METRICS: Mapping[str, Mapping[str, Metric]] = {
+    part.PLATFORM: part.LEDGER_METRICS for part in (openai, tenants, chargeback, experiments)
+}
+"""Platform to its metrics by their key."""
+
+LABELS: Mapping[str, str] = {
+    openai.PLATFORM: "OpenAI",
+    tenants.PLATFORM: "Tenants",
+    chargeback.PLATFORM: "Comet chargeback",
+    experiments.PLATFORM: "Comet usage",
+}
+
+
+def platform_label(platform: str) -> str:
+    """What people call a platform."""
+    return LABELS.get(platform, platform)
+
+
+def metric_label(platform: str, metric: str) -> str:
+    """What people call a metric; one that is not documented goes by its name."""
+    known = METRICS.get(platform, {}).get(metric)
+    return known.label if known else metric
+
+
+def is_whole(platform: str, metric: str) -> bool:
+    """Whether a metric is no part of another one, and so a headline."""
+    known = METRICS.get(platform, {}).get(metric)
+    return known is not None and not known.inside and known.nature != "moment"
