@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pandas.arrays import IntegerArray
 
 from lib.usage.exact import exactly
-from lib.usage.measure import KEYS, Places, unpacked
+from lib.usage.measure import KEYS, SCHEMA, Places, unpacked
 
 _OF_ROWS = ("start", "end", *KEYS)
 
@@ -28,6 +28,11 @@ class Cells(NamedTuple):
     place: Places
     quantities: Any
     units: Any
+
+
+def in_form(measures: pa.Table) -> pa.Table:
+    """Measures of ``SCHEMA``, whatever other texts, times and order of columns a reader gave them."""
+    return measures.select(SCHEMA.names).cast(SCHEMA)
 
 
 def rows_of(measures: pa.Table) -> tuple[pd.DataFrame, Places]:

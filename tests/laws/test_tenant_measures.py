@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import example, given
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from lib.periods import Period, months_before
@@ -39,6 +39,12 @@ bad_counters = st.lists(
     max_size=4,
 )
 
+law = settings(
+    examples(40),
+    # A report takes long enough that shrinking a failure would take minutes.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
+
 
 def period_of(month: str) -> Period:
     first = date.fromisoformat(f"{month}-01")
@@ -59,7 +65,7 @@ def split(rows: list[Row], key: str) -> dict[Any, Any]:
     return {of: added([row for row in rows if row[key] == of]) for of in (row[key] for row in rows)}
 
 
-@examples(40)
+@law
 @given(worlds, lists, bad_counters, st.sampled_from(MONTHS))
 def test_measures_add_up_to_every_total_and_tenant_and_unknown_stays_unknown(
     counters: Counters, listed: list[str] | None, bad: list[Row], month: str
@@ -87,7 +93,7 @@ def test_measures_add_up_to_every_total_and_tenant_and_unknown_stays_unknown(
         assert searches[of] == value
 
 
-@examples(40)
+@law
 @given(worlds, lists, bad_counters)
 @example({("", "requests", "2026-08"): 1, ("", "requests", "2026-08-01"): 2}, None, [])
 @example({(name, "requests", "2026-08-31"): 1 for name in tenant_answers.TENANTS}, [], [])
@@ -107,7 +113,7 @@ def test_each_month_comes_back_from_the_ledger_as_the_same_report(
         ]
 
 
-@examples(40)
+@law
 @given(worlds)
 def test_all_counters_come_back_each_with_its_tenant_metric_and_period(counters: Counters) -> None:
     whole = answer(counters)

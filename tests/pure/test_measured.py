@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.usage.measure import QUANTITY, Counted, measures, packed, places, quantity, unpacked
-from lib.usage.measured import rows_of, shortest
+from lib.usage.measured import in_form, rows_of, shortest
 from tests.support.ledger import kept
 from tests.support.profiles import examples
 
@@ -93,3 +93,16 @@ def test_measures_find_the_rows_they_are_of(rows: list[tuple[str | None, str | N
         for key in ("sub_account", "sku"):
             cell = back[key].iloc[row]
             assert (None if pd.isna(cell) else cell) == measure[key]
+
+
+def test_measures_have_their_form_again_whoever_read_them() -> None:
+    found = measures("p", "a", frame_of(value=[1, 2]), [Counted("value", "x")])
+    looser = pa.schema(
+        [
+            pa.field(field.name, pa.large_string() if field.type == pa.string() else field.type)
+            for field in found.schema
+        ]
+    )
+    other = found.cast(looser).select(found.schema.names[::-1])
+    assert other.schema != found.schema
+    assert in_form(other) == found

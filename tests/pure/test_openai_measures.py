@@ -7,7 +7,9 @@ from typing import Any
 
 import pyarrow.compute as pc
 import pytest
+from starlette.applications import Starlette
 
+from lib.reports.openai.build import build_openai_usage
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import costs_frame
 from lib.sources.openai.measures import (
@@ -19,11 +21,11 @@ from lib.sources.openai.measures import (
     names_of,
     unknown_metrics,
 )
-from lib.sources.openai.tables import COSTS_BY_USER, ENDPOINTS, METRICS
+from lib.sources.openai.tables import COSTS_BY_USER, DIMENSIONS, ENDPOINTS, METRICS, NAME_MARKS
 from lib.status import SourceStatus
 from lib.usage.measure import Name
-from tests.support.ledger import Row, written
-from tests.support.replies import DAY, MONDAY, NOW, cost, kept
+from tests.support.ledger import Row, assert_same, written
+from tests.support.replies import DAY, MONDAY, NOW, ask, cost, kept, load
 from tests.support.replies import answer_of as answered
 
 MONTH, DECEMBER = "2026-11", MONDAY + 20 * DAY
@@ -264,3 +266,12 @@ def test_a_month_comes_back_without_what_is_of_another() -> None:
     assert "batch" not in december.usage
     assert (november.notes, len(december.notes)) == ((), 1)
     assert (november.names, december.names) == ({}, dict(answer.names))
+
+
+async def test_what_was_really_asked_comes_back_as_the_same_report(stand_in: Starlette) -> None:
+    query = ask(group_by=DIMENSIONS)
+    answer = await load(stand_in, query)
+    assert any(name.endswith(tuple(NAME_MARKS)) for name in answer.names.values())
+    read = back(answer)
+    assert_same(*(build_openai_usage(one, query, now=NOW) for one in (read, answer)))
+    assert read.names == answer.names

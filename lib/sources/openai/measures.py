@@ -37,7 +37,15 @@ from lib.usage.measure import (
     places,
     quantity,
 )
-from lib.usage.measured import by_metric, decimals, dimensions, rows_of, units, whole_numbers
+from lib.usage.measured import (
+    by_metric,
+    decimals,
+    dimensions,
+    in_form,
+    rows_of,
+    units,
+    whole_numbers,
+)
 from lib.usage.metrics import Metric
 
 PLATFORM = NAME
@@ -156,9 +164,9 @@ def facts_of(answer: OpenAIAnswer, month: str) -> dict[str, Any]:
 
 def answer_of(measures: pa.Table, names: Iterable[Name], facts: Mapping[str, Any]) -> OpenAIAnswer:
     """The answer of a month, from its measures, names and facts."""
-    columns = facts["columns"]
+    columns, own = facts["columns"], in_form(measures)
     frames = {
-        form.field: _frame(measures, form, columns[form.field])
+        form.field: _frame(own, form, columns[form.field])
         for form in _FORMS
         if columns[form.field] is not None
     }

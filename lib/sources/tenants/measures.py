@@ -14,7 +14,7 @@ from lib.sources.tenants.tables import METRICS
 from lib.status import plain_status, status_of
 from lib.usage.exact import values_of
 from lib.usage.measure import Counted, Name, measures, packed, unpacked
-from lib.usage.measured import coded
+from lib.usage.measured import coded, in_form
 from lib.usage.metrics import Metric
 
 PLATFORM = "tenants"
@@ -67,7 +67,8 @@ def answer_of(
     facts: Mapping[str, Any],
 ) -> TenantAnswer:
     """The answer of a month, from its measures and facts."""
-    counters = _counters(measures.filter(pc.equal(measures["part"], _COUNTERS)))
+    own = in_form(measures)
+    counters = _counters(own.filter(pc.equal(own["part"], _COUNTERS)))
     tenants = facts["tenants"]
     return TenantAnswer(
         counters,
