@@ -1,8 +1,9 @@
 """How each source answered, beside the data of those that did."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from lib.errors import source_label
 
@@ -43,3 +44,17 @@ class SourceStatus:
     def label(self) -> str:
         """``OpenAI completions``, as people name it."""
         return source_label(self.name)
+
+
+def told(status: SourceStatus) -> dict[str, Any]:
+    """A status as plain data, which JSON can hold."""
+    as_of = None if status.as_of is None else status.as_of.isoformat()
+    return asdict(status) | {"as_of": as_of}
+
+
+def status_of(plain: Mapping[str, Any]) -> SourceStatus:
+    """The status that ``told`` has told."""
+    as_of = plain["as_of"]
+    return SourceStatus(
+        **{**plain, "as_of": None if as_of is None else datetime.fromisoformat(as_of)}
+    )
