@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lib.periods import Period
-from lib.sources.comet.chargeback.accounts import is_service
+from lib.sources.comet.chargeback.accounts import is_service, standing
 from lib.sources.comet.chargeback.answer import EPOCH, Chargeback
 from lib.sources.comet.chargeback.query import ChargebackQuery
 from lib.sources.comet.server.moments import MILLISECONDS
@@ -207,9 +207,7 @@ def _marks(
     seen_by: Measure | None,
     at: datetime,
 ) -> pd.DataFrame:
-    suspended = users["suspended"].astype("boolean").fillna(False).astype(bool)
-    deleted = (users["deletedAt"].astype("Int64") > 0).fillna(False).astype(bool)
-    licensed = ~suspended & ~deleted
+    held = standing(users)
     created = users["created_at"].astype("Int64")
     created = created.where(possible(created))
     active = pd.Series(pd.NA, users.index, "boolean")
@@ -217,12 +215,10 @@ def _marks(
     if seen_by is not None:
         seen = _latest(users, seen_by.columns)
         seen = seen.where(possible(seen))
-        active = (within(seen, at, query.active_days) & licensed).astype("boolean")
+        active = (within(seen, at, query.active_days) & held["licensed"]).astype("boolean")
     return pd.DataFrame(
         {
-            "suspended": suspended,
-            "deleted": deleted,
-            "licensed": licensed,
+            **held,
             "service": is_service(users, service_accounts).fillna(False).astype(bool),
             "active": active,
             "created": created,

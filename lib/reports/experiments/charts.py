@@ -21,9 +21,10 @@ from lib.charts import (
 )
 from lib.periods import CALENDAR_UNITS, CalendarUnit, bucket_key, bucket_range, span
 from lib.reports.experiments.figures import Earlier
-from lib.reports.experiments.select import ChosenRows, Floats, Ints, bucket_places, span_of
+from lib.reports.experiments.select import ChosenRows, bucket_places, span_of
 from lib.reports.report import ChartSpec
 from lib.sources.comet.experiments.query import CometUsageQuery
+from lib.sources.comet.experiments.rules import Floats, Ints
 
 NO_USER = "no user named"
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from lib.periods import Period, bucket_key, from_epoch, span
 from lib.reports.compared import change_of
-from lib.reports.experiments.select import IDLE_PERCENT, ChosenRows, bucket_places, sum_up
+from lib.reports.experiments.select import ChosenRows, bucket_places, sum_up
 from lib.reports.experiments.tables import IDLE_HELP
 from lib.reports.report import Delta, Figure, Number
 from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import CometUsageQuery
+from lib.sources.comet.experiments.rules import IDLE_PERCENT
 from lib.sources.comet.experiments.tables import GPU
 from lib.usage.exact import percent_of
 

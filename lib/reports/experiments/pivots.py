@@ -7,10 +7,11 @@ import numpy as np
 
 from lib.periods import CALENDAR_UNITS, CalendarUnit, bucket_key, bucket_range
 from lib.reports.experiments.charts import NO_USER
-from lib.reports.experiments.select import HOUR_MS, ChosenRows, Ints, bucket_places, span_of
+from lib.reports.experiments.select import HOUR_MS, ChosenRows, bucket_places, span_of
 from lib.reports.pivots import Amount, Cells, Heads, Id, Pivot, Rows, pivot
 from lib.reports.report import Column
 from lib.sources.comet.experiments.query import CometUsageQuery
+from lib.sources.comet.experiments.rules import Ints
 
 MOST_BUCKETS = 31
 """Columns of time at the most; of more there are coarser ones, months in the end."""

@@ -2,29 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from lib.periods import (
-    EARLIEST,
-    CalendarUnit,
-    bucket_numbers,
-    check_buckets,
-    epoch,
-)
+from lib.periods import CalendarUnit, bucket_numbers, check_buckets
 from lib.sources.comet.experiments.answer import CometUsageAnswer
-from lib.sources.comet.experiments.entities import CLOCK_SKEW_MS
 from lib.sources.comet.experiments.gpu import GPU_RULES
 from lib.sources.comet.experiments.query import CometUsageQuery
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from lib.sources.comet.experiments.rules import (
+    Bools,
+    Floats,
+    Ints,
+    bools,
+    floats,
+    gpu_times,
+    idle_times,
+    ints,
+    is_dated,
+    latest_ms,
+    run_times,
+)
 
 FLOWS = (
     *("experiments", "run_time_seconds", "experiments_with_run_time", "gpu_hours"),
@@ -34,9 +35,6 @@ FLOWS = (
 
 SHARES = ("gpu_utilisation", "gpu_memory_utilisation")
 """Averages over the experiments that have a value; null where none has one."""
-
-IDLE_PERCENT = 5.0
-"""An experiment whose GPUs are used less than this, on the mean of their samples, is idle."""
 
 HOUR_MS = 3_600_000
 
@@ -142,11 +140,10 @@ class ChosenRows:
 def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> ChosenRows:
     """The experiments that start in the period, archived ones only when asked for."""
     frame = answer.experiments
-    start = _ints(frame["start_ms"])
-    earliest = epoch(EARLIEST) * 1_000
-    latest = int(now.astimezone(UTC).timestamp() * 1_000) + CLOCK_SKEW_MS
-    dated = (start >= earliest) & (start < latest)
-    archived = _bools(frame["archived"])
+    start = ints(frame["start_ms"])
+    latest = latest_ms(now)
+    dated = is_dated(start, latest)
+    archived = bools(frame["archived"])
     wanted = np.full(len(frame), True) if query.archived else ~archived
     inside = dated
     if query.period is not None:
@@ -154,7 +151,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> C
         inside = dated & (start >= since) & (start < until)
     kept = inside & wanted
     start = start[kept]
-    run_ms, skipped = _run_times(frame, kept, start, latest)
+    run_ms, skipped = run_times(frame, kept, start, latest)
     projects, project = _projects(answer, wanted)
     workspaces = [*dict.fromkeys(projects["workspace"].tolist())]
     place = {name: number for number, name in enumerate(workspaces)}
@@ -163,10 +160,10 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> C
     # A category may be unused, so that users are those that some experiment has
     user, users = pd.factorize(pd.Categorical(frame["user"])[kept])
     measured = {
-        key: _floats(frame[key])[kept]
+        key: floats(frame[key])[kept]
         for key in ("gpu_mean", "gpu_peak", "memory_mean", "memory_peak")
     }
-    gpu_ms = np.rint(_floats(frame["gpu_seconds"])[kept] * 1_000)
+    gpu_ms = gpu_times(frame["gpu_seconds"])[kept]
     rules = frame["gpu_rule"].astype("category")[kept].value_counts()
     return ChosenRows(
         start_ms=start,
@@ -177,7 +174,7 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> C
         gpu=measured[f"gpu_{query.utilisation}"],
         memory=measured[f"memory_{query.utilisation}"],
         gpu_ms=gpu_ms,
-        idle_ms=_idle(gpu_ms, measured["gpu_mean"]),
+        idle_ms=idle_times(gpu_ms, measured["gpu_mean"]),
         gpus=_gpus(frame, kept),
         users=[str(name) for name in users],
         workspaces=workspaces,
@@ -193,37 +190,9 @@ def select(answer: CometUsageAnswer, query: CometUsageQuery, now: datetime) -> C
     )
 
 
-def _idle(gpu_ms: Floats, mean: Floats) -> Floats:
-    idle: Floats = np.where(np.isnan(mean), np.nan, gpu_ms * (mean < IDLE_PERCENT))
-    return idle
-
-
 def _gpus(frame: pd.DataFrame, kept: Bools) -> Gpus:
-    count, timed = (_ints(frame[key])[kept] for key in ("gpus", "gpus_timed"))
+    count, timed = (ints(frame[key])[kept] for key in ("gpus", "gpus_timed"))
     return Gpus(int(count.sum()), int(timed.sum()), int((timed < count).sum()))
-
-
-def _run_times(
-    frame: pd.DataFrame, kept: Bools, start: Ints, latest: int
-) -> tuple[Ints, dict[str, int]]:
-    """Run times in milliseconds, 0 where none is known, and why.
-
-    Args:
-        latest: milliseconds since 1970; nothing can have ended later.
-    """
-    end, told = _ints(frame["end_ms"])[kept], _ints(frame["duration_ms"])[kept]
-    running = _bools(frame["running"])[kept]
-    ended = (end > 0) & ~running
-    spans = end - start
-    fallback = (end <= 0) & ~running & (told > 0)
-    in_future = np.where(ended, end, np.where(fallback, start + told, 0)) >= latest
-    run_ms = np.where(ended & (spans > 0), spans, np.where(fallback, told, 0))
-    return np.where(in_future, 0, run_ms), {
-        "running": int((~ended & ~fallback).sum()),
-        "not_positive": int((ended & (spans <= 0)).sum()),
-        "from_duration": int((fallback & ~in_future).sum()),
-        "in_future": int(in_future.sum()),
-    }
 
 
 def _projects(answer: CometUsageAnswer, wanted: Bools) -> tuple[pd.DataFrame, Ints]:
@@ -353,16 +322,3 @@ def _known(values: Floats, known: Bools) -> pd.arrays.FloatingArray:
 def _mean(values: Floats) -> float | None:
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else None
-
-
-def _ints(column: "pd.Series[Any]") -> Ints:
-    return column.astype("Int64").to_numpy("int64", na_value=0).astype(np.int64, copy=False)
-
-
-def _floats(column: "pd.Series[Any]") -> Floats:
-    values = column.astype("Float64").to_numpy("float64", na_value=np.nan)
-    return values.astype(np.float64, copy=False)
-
-
-def _bools(column: "pd.Series[Any]") -> Bools:
-    return column.astype("boolean").to_numpy("bool", na_value=False)

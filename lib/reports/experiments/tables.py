@@ -9,7 +9,6 @@ import pandas as pd
 from lib.periods import bucket_key, bucket_start
 from lib.reports.experiments.select import (
     FLOWS,
-    IDLE_PERCENT,
     SHARES,
     ChosenRows,
     bucket_places,
@@ -17,6 +16,7 @@ from lib.reports.experiments.select import (
 )
 from lib.reports.report import Column, Number, Table
 from lib.sources.comet.experiments.query import CometUsageQuery
+from lib.sources.comet.experiments.rules import IDLE_PERCENT
 
 Totals = Mapping[str, Number | None]
 

@@ -4,17 +4,19 @@ from collections.abc import Mapping
 
 from lib.sources.comet.chargeback import measures as chargeback
 from lib.sources.comet.experiments import measures as experiments
-from lib.sources.openai import measures as openai
+from lib.sources.openai import NAME as OPENAI
+from lib.sources.openai.tables import LEDGER_METRICS as OPENAI_METRICS
 from lib.sources.tenants import measures as tenants
 from lib.usage.metrics import Metric
 
 METRICS: Mapping[str, Mapping[str, Metric]] = {
-    part.PLATFORM: part.LEDGER_METRICS for part in (openai, tenants, chargeback, experiments)
+    OPENAI: OPENAI_METRICS,
+    **{part.PLATFORM: part.LEDGER_METRICS for part in (tenants, chargeback, experiments)},
 }
 """Platform to its metrics by their key."""
 
 LABELS: Mapping[str, str] = {
-    openai.PLATFORM: "OpenAI",
+    OPENAI: "OpenAI",
     tenants.PLATFORM: "Tenants",
     chargeback.PLATFORM: "Comet chargeback",
     experiments.PLATFORM: "Comet usage",

@@ -15,13 +15,18 @@ from lib.sources.openai import NAME
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import COSTS_COLUMNS, DTYPES
 from lib.sources.openai.tables import (
+    BILLED_COST,
+    BILLED_QUANTITY,
     COSTS,
     COSTS_BY_USER,
     DELETED,
     ENDPOINTS,
+    LEDGER_METRICS,
     METRICS,
     NAME_MARKS,
     UNKNOWN,
+    USER_COST,
+    USER_QUANTITY,
     Kind,
 )
 from lib.status import plain_status, status_of
@@ -49,20 +54,6 @@ from lib.usage.measured import (
 from lib.usage.metrics import Metric
 
 PLATFORM = NAME
-
-_COST = Metric("billed_cost", "Billed cost", "")
-_QUANTITY = Metric("billed_quantity", "Billed quantity", "")
-_USER_COST = Metric("billed_cost_by_user", "Billed cost by user", "", inside=_COST.key)
-_USER_QUANTITY = Metric(
-    "billed_quantity_by_user", "Billed quantity by user", "", inside=_QUANTITY.key
-)
-
-LEDGER_METRICS: Mapping[str, Metric] = {
-    **METRICS,
-    **{metric.key: metric for metric in (_COST, _QUANTITY, _USER_COST, _USER_QUANTITY)},
-}
-"""All that has a name of its own in the ledger; the unit of costs and of their quantities stands in
-each row. Costs by user are the same money once more."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +94,7 @@ _COSTS = _Form(
     field="costs",
     parts=(COSTS,),
     keys={**_IDS, "sku": "line_item"},
-    metrics={"amount": _COST, "quantity": _QUANTITY},
+    metrics={"amount": BILLED_COST, "quantity": BILLED_QUANTITY},
     units={"amount": "currency", "quantity": "quantity_unit"},
     always=(*_TIMES, *COSTS_COLUMNS),
     words={"amount": "costs", "quantity": "billed quantities"},
@@ -112,15 +103,15 @@ _BY_USER = replace(
     _COSTS,
     field="costs_by_user",
     parts=(COSTS_BY_USER,),
-    metrics={"amount": _USER_COST, "quantity": _USER_QUANTITY},
+    metrics={"amount": USER_COST, "quantity": USER_QUANTITY},
     words={"amount": "user costs", "quantity": "user quantities"},
 )
 _FORMS = (_USAGE, _COSTS, _BY_USER)
 
 _COUNTED_BY: Mapping[str, tuple[str, ...]] = {
     **{name: endpoint.metrics for name, endpoint in ENDPOINTS.items()},
-    COSTS: (_COST.key, _QUANTITY.key),
-    COSTS_BY_USER: (_USER_COST.key, _USER_QUANTITY.key),
+    COSTS: (BILLED_COST.key, BILLED_QUANTITY.key),
+    COSTS_BY_USER: (USER_COST.key, USER_QUANTITY.key),
 }
 
 _KINDS: Mapping[str, Kind] = {"project_id": "project", "user_id": "user", "api_key_id": "api_key"}

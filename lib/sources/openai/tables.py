@@ -187,3 +187,17 @@ BREAKDOWN_METRICS = tuple(
 
 NOT_METRICS = frozenset({"object", "start_time", "end_time", "start_time_iso", "end_time_iso"})
 """Fields of a result that repeat its bucket."""
+
+BILLED_COST = Metric("billed_cost", "Billed cost", "")
+BILLED_QUANTITY = Metric("billed_quantity", "Billed quantity", "")
+USER_COST = Metric("billed_cost_by_user", "Billed cost by user", "", inside=BILLED_COST.key)
+USER_QUANTITY = Metric(
+    "billed_quantity_by_user", "Billed quantity by user", "", inside=BILLED_QUANTITY.key
+)
+
+LEDGER_METRICS: Mapping[str, Metric] = {
+    **METRICS,
+    **{metric.key: metric for metric in (BILLED_COST, BILLED_QUANTITY, USER_COST, USER_QUANTITY)},
+}
+"""All that has a name of its own in the ledger; the unit of costs and of their quantities stands in
+each row. Costs by user are the same money once more."""

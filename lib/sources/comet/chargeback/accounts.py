@@ -1,4 +1,4 @@
-"""Which accounts are programs, not people."""
+"""Which accounts are programs, not people, and which hold a licence."""
 
 from collections.abc import Collection
 from typing import Any
@@ -40,3 +40,19 @@ def is_service(users: pd.DataFrame, service_accounts: Collection[str] | None) ->
         by_name = names.str.contains(_BY_NAME, na=False)
         service = by_name | addresses.str.contains(_BY_ADDRESS, na=False)
     return service.astype("boolean")
+
+
+def standing(users: pd.DataFrame) -> pd.DataFrame:
+    """Who is ``suspended``, ``deleted``, and ``licensed``, which is neither: what is not told is not so.
+
+    Args:
+        users: with ``suspended`` and ``deletedAt``.
+
+    Returns:
+        bool, with the frame's index.
+    """
+    suspended = users["suspended"].astype("boolean").fillna(False).astype(bool)
+    deleted = (users["deletedAt"].astype("Int64") > 0).fillna(False).astype(bool)
+    return pd.DataFrame(
+        {"suspended": suspended, "deleted": deleted, "licensed": ~suspended & ~deleted}
+    )

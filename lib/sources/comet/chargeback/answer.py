@@ -39,7 +39,7 @@ class Chargeback:
         notes: what a reader must know: which shape it had, fields of unexpected kinds.
         raw: the bytes of the reply or file, unchanged.
         unread: values and entries that were there and could not be read; the notes say which.
-        unread_fields: table and field of such values, ``users.suspended``.
+        unread_fields: table and field of such values, ``users.suspended``; of entries the table, ``users``.
     """
 
     users: pd.DataFrame

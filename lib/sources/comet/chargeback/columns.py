@@ -267,6 +267,11 @@ def _size_array(values: list[Any]) -> Any:
     return array
 
 
+def column_of(kind: Kind, values: list[Any]) -> Any:
+    """Values of a kind, None for null, as a column."""
+    return _FORMS[kind].column(values)
+
+
 def int_array(values: list[Any], name: str, findings: Findings) -> Any:
     """A column of whole numbers; what is none is null and counted under the name."""
     return _column(name, values, "count", findings)

@@ -95,7 +95,7 @@ def read_chargeback(raw: bytes, label: str) -> Chargeback:
         notes=findings.notes(),
         raw=raw,
         unread=findings.unread,
-        unread_fields=frozenset(findings.cells),
+        unread_fields=frozenset({*findings.cells, *findings.entries}),
     )
 
 
