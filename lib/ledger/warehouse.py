@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 from pyarrow import fs
 
-from lib.ledger.database import Database, make_folder
+from lib.ledger.database import Database, make_folder, unavailable
 from lib.settings.ledger import S3
 from lib.usage.measure import SCHEMA
 
@@ -237,13 +237,18 @@ class Warehouse:
         return digest.hexdigest()
 
     def rows(self, files: Iterable[DataFile]) -> pa.Table:
-        """All rows of some files."""
+        """All rows of some files.
+
+        Raises:
+            SourceUnavailable: one cannot be read.
+        """
         import pyarrow.parquet as pq  # noqa: PLC0415
 
-        tables = [
-            pq.read_table(file.path, filesystem=self.files, partitioning=None).cast(SCHEMA)
-            for file in files
-        ]
+        with unavailable("cannot be read"):
+            tables = [
+                pq.read_table(file.path, filesystem=self.files, partitioning=None).cast(SCHEMA)
+                for file in files
+            ]
         return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
     def relation(self, connection: "duckdb.DuckDBPyConnection", paths: Sequence[str]) -> Any:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ from lib.sources.openai.tables import (
 )
 from lib.sources.openai.usage import Series
 from lib.usage.exact import exact_sum, values_of
+from lib.usage.measured import shortest
 
 _DAY = SECONDS["1d"]
 _KEPT_SECONDS = 3_600
@@ -157,4 +159,4 @@ def _costs(frame: pd.DataFrame, group_by: Sequence[str]) -> pd.DataFrame:
 
 def _sum(cells: "pd.Series[Any]") -> Any:
     known = [value for value in cells if value is not None]
-    return exact_sum(known) if known else None
+    return shortest(Decimal(exact_sum(known))) if known else None
