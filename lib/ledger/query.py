@@ -5,15 +5,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lib.errors import InputError
 from lib.ledger.database import unavailable
 from lib.ledger.store import Capture, Ledger
 from lib.ledger.warehouse import Warehouse
 from lib.periods import Period
+
+if TYPE_CHECKING:
+    import duckdb
 
 COLUMNS = {
     "platform": "platform",
@@ -56,8 +57,7 @@ class LedgerQuery:
         return f"{self.period.start:%Y-%m}", f"{self.period.end:%Y-%m}"
 
 
-@dataclass(frozen=True)
-class Amount:
+class Amount(NamedTuple):
     """One group's amount.
 
     Args:
@@ -150,8 +150,10 @@ def ask(ledger: Ledger, query: LedgerQuery) -> LedgerAnswer:
 @contextmanager
 def opened(
     warehouse: Warehouse, captures: Sequence[Capture]
-) -> Iterator[duckdb.DuckDBPyConnection]:
+) -> "Iterator[duckdb.DuckDBPyConnection]":
     """A connection in which ``measures`` are the rows of these captures."""
+    import duckdb  # noqa: PLC0415  # a tenth of a second, for sums only
+
     paths = [file.path for capture in captures for file in capture.files]
     with unavailable("cannot be read"), duckdb.connect() as connection:
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
@@ -183,7 +185,7 @@ def next_month(month: str) -> str:
 
 
 def _amounts(
-    connection: duckdb.DuckDBPyConnection, query: LedgerQuery, captures: Sequence[Capture]
+    connection: "duckdb.DuckDBPyConnection", query: LedgerQuery, captures: Sequence[Capture]
 ) -> Iterator[Amount]:
     groups = [f"{COLUMNS[column]} AS by_{place}" for place, column in enumerate(query.by)]
     names = [f"by_{place}" for place in range(len(query.by))]
@@ -198,27 +200,32 @@ def _amounts(
     )
     if unknown:
         connection.executemany("INSERT INTO unknown VALUES (?, ?, ?, ?)", unknown)
-    # Levels and counters count at the last moment that any of them has, in each account and time
+    # First all that is alike in each account, month and moment of a level, in one pass over the files;
+    # levels and counters count at the last moment that any of them has, in each account and time
     sql = f"""
-        WITH chosen AS (
-            SELECT *, {", ".join(groups)} FROM measures
+        WITH parts AS (
+            SELECT {", ".join(groups)}, platform, account, month, metric, nature, unit,
+                CASE WHEN nature IN ('level', 'counter') THEN start END AS moment,
+                sum(quantity) AS total, max(quantity) AS most, bool_and(quantity IS NOT NULL) AS known
+            FROM measures
             WHERE start >= $since AND start < $until AND ($any_metric OR metric IN (SELECT unnest($metrics)))
+            GROUP BY ALL
         ), last AS (
-            SELECT platform, account, metric, {"".join(f"{name}, " for name in times)}max(start) AS last
-            FROM chosen WHERE nature IN ('level', 'counter') GROUP BY ALL
+            SELECT platform, account, metric, {"".join(f"{name}, " for name in times)}max(moment) AS last
+            FROM parts WHERE moment IS NOT NULL GROUP BY ALL
         ), counting AS (
-            SELECT c.*, u.metric IS NOT NULL AS is_unknown
-            FROM chosen c
-            LEFT JOIN last l ON l.platform = c.platform AND l.account = c.account AND l.metric = c.metric
-                {"".join(f"AND l.{name} IS NOT DISTINCT FROM c.{name} " for name in times)}
-            LEFT JOIN unknown u ON u.platform = c.platform AND u.account = c.account
-                AND u.month = c.month AND u.metric = c.metric
-            WHERE c.nature IN ('flow', 'moment') OR c.start = l.last
+            SELECT p.*, u.metric IS NOT NULL AS is_unknown
+            FROM parts p
+            LEFT JOIN last l ON l.platform = p.platform AND l.account = p.account AND l.metric = p.metric
+                {"".join(f"AND l.{name} IS NOT DISTINCT FROM p.{name} " for name in times)}
+            LEFT JOIN unknown u ON u.platform = p.platform AND u.account = p.account
+                AND u.month = p.month AND u.metric = p.metric
+            WHERE p.moment IS NULL OR p.moment = l.last
         )
         SELECT {", ".join(names)}, metric, nature, unit,
             CASE WHEN bool_or(is_unknown) THEN NULL
-                WHEN nature = 'moment' THEN max(quantity) ELSE sum(quantity) END,
-            bool_and(quantity IS NOT NULL AND NOT is_unknown)
+                WHEN nature = 'moment' THEN max(most) ELSE sum(total) END,
+            bool_and(known AND NOT is_unknown)
         FROM counting GROUP BY {", ".join([*names, "counting.metric", "nature", "unit"])}
         ORDER BY ALL
     """  # noqa: S608  # columns of a table above
@@ -230,8 +237,7 @@ def _amounts(
     }
     rows: list[tuple[Any, ...]] = connection.execute(sql, wanted).fetchall()
     for row in rows:
-        *group, metric, nature, unit, quantity, complete = row
-        yield Amount(tuple(group), metric, nature, unit, quantity, complete)
+        yield Amount(row[: len(names)], *row[len(names) :])
 
 
 def _first_line(error: Exception) -> str:

@@ -1,10 +1,14 @@
 """Rows of a source that forgets: what was captured once stays, and no number falls."""
 
-import duckdb
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 
 from lib.quantities import counted
 from lib.usage.measure import SCHEMA
+
+if TYPE_CHECKING:
+    import duckdb
 
 _KEYS = [name for name in SCHEMA.names if name not in ("nature", "quantity", "unit")]
 _SAME = " AND ".join(f'a."{key}" IS NOT DISTINCT FROM b."{key}"' for key in _KEYS)
@@ -24,6 +28,8 @@ def united(earlier: pa.Table, fresh: pa.Table) -> tuple[pa.Table, str]:
         earlier: what was captured before; each row once.
         fresh: what the source says now; each row once.
     """
+    import duckdb  # noqa: PLC0415  # a tenth of a second, for sources that forget only
+
     with duckdb.connect() as connection:
         connection.register("earlier", earlier)
         connection.register("fresh", fresh)
@@ -37,6 +43,6 @@ def united(earlier: pa.Table, fresh: pa.Table) -> tuple[pa.Table, str]:
     return rows, f"Kept: {' and '.join(words)}." if words else ""
 
 
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+def _count(connection: "duckdb.DuckDBPyConnection", query: str) -> int:
     [(number,)] = connection.execute(query).fetchall()
     return int(number)
