@@ -16,7 +16,7 @@ from sqlalchemy import insert, select
 
 from lib.errors import InputError
 from lib.ledger.database import unavailable
-from lib.ledger.keeping import ordered, sha256_of
+from lib.ledger.keeping import in_order
 from lib.ledger.store import (
     Capture,
     Ledger,
@@ -182,8 +182,8 @@ def take_in(ledger: Ledger, kept: Kept) -> tuple[int, list[Capture]]:
 
 
 def _enter(ledger: Ledger, capture: Capture, rows: pa.Table) -> None:
-    rows = ordered(rows)
-    if sha256_of(rows) != capture.sha256:
+    rows, digest = in_order(rows)
+    if digest != capture.sha256:
         raise InputError(
             "source",
             f"the rows of {capture.platform} {capture.month} are not those that were captured.",

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ QUANTITY = pa.decimal128(38, DECIMALS)
 """Twenty digits before the point, eighteen behind it; docs/decisions/0032 gives the reasons."""
 
 _STEP = Decimal(1).scaleb(-DECIMALS)
+_WIDE = Context(prec=60)
 _TOO_LARGE = Decimal(10) ** (38 - DECIMALS)
 _TIME = pa.timestamp("us", "UTC")
 
@@ -166,9 +167,7 @@ def quantity(value: Any) -> Decimal | None:
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not number.is_finite() or number.copy_abs() >= _TOO_LARGE:  # abs() would round it
         return None
-    with localcontext() as context:
-        context.prec = 60
-        held = number.quantize(_STEP, ROUND_HALF_EVEN)
+    held = number.quantize(_STEP, ROUND_HALF_EVEN, _WIDE)
     return held if held.copy_abs() < _TOO_LARGE else None  # nines may have become one more digit
 
 
