@@ -39,8 +39,13 @@ def tidy(ledger: Ledger, now: datetime) -> int:
         ledger.warehouse.roll_back(last, named)
         ledger.warehouse.expire(now - REPLACED)
         held = {file.path for capture in every if capture.id not in old for file in capture.files}
-        held |= ledger.warehouse.files_of_all_snapshots()
-        return _remove(ledger, held, now)
+        old_files = [*_unnamed_since(ledger, held, now - UNNAMED)]
+        if old_files:  # as a rule there is none, and to look through all snapshots takes seconds
+            held = ledger.warehouse.files_of_all_snapshots()
+        removed = [path for path in old_files if path not in held]
+        for path in removed:
+            ledger.warehouse.files.delete_file(path)
+        return len(removed)
 
 
 def _replaced_before(every: Iterable[Capture], moment: datetime) -> Iterator[int]:
@@ -53,13 +58,10 @@ def _replaced_before(every: Iterable[Capture], moment: datetime) -> Iterator[int
         last[capture.key] = capture
 
 
-def _remove(ledger: Ledger, held: set[str], now: datetime) -> int:
+def _unnamed_since(ledger: Ledger, named: set[str], moment: datetime) -> Iterator[str]:
+    """Files that no capture names, and that were there before a moment."""
     files = ledger.warehouse.files
-    removed = 0
-    for path in ledger.warehouse.data_files():
-        info = files.get_file_info(path)
-        if path in held or info.type is not fs.FileType.File or info.mtime > now - UNNAMED:
-            continue
-        files.delete_file(path)
-        removed += 1
-    return removed
+    unnamed = [path for path in ledger.warehouse.data_files() if path not in named]
+    for info in files.get_file_info(unnamed):
+        if info.type is fs.FileType.File and info.mtime <= moment:
+            yield info.path
