@@ -25,6 +25,9 @@ _COMMANDS = {
     "ledger": ("ledger", "ledger"),
     "sign-outs": ("sign_outs", "sign_outs"),
 }
+_LISTED = {"ledger": "What every platform said, kept for good."}
+"""What the list of commands says of those that bring what no other needs: a database, an engine for SQL."""
+
 _CHECKS = {"openai": "openai_checks", "tenants": "tenant_checks", "chargeback": "comet_checks"}
 """Modules of this folder and what they have; imported when asked for, since each brings a platform."""
 
@@ -42,6 +45,16 @@ class _Commands(TyperGroup):
         named = [TyperCommand(name) for name in self.list_commands(ctx)]
         light = TyperGroup(commands=named, params=self.params)
         return light.shell_complete(typer.Context(light, info_name=ctx.info_name), incomplete)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """What ``--help`` lists."""
+        listed = {
+            name: TyperCommand(name, help=_LISTED[name])
+            if name in _LISTED
+            else self.get_command(ctx, name)
+            for name in self.list_commands(ctx)
+        }
+        TyperGroup(commands=listed).format_commands(ctx, formatter)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in _COMMANDS:
