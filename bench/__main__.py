@@ -11,6 +11,7 @@ from bench.chargeback import measure_chargeback
 from bench.comet_usage import measure_comet_usage
 from bench.felt import measure_felt
 from bench.files import measure_files
+from bench.ledger import measure_ledger
 from bench.load import measure_load
 from bench.memory import measure_memory
 from bench.page import measure_page
@@ -30,6 +31,7 @@ TOPICS: Topics = {
     "tenants": measure_tenants,
     "chargeback": measure_chargeback,
     "comet-usage": measure_comet_usage,
+    "ledger": measure_ledger,
 }
 
 

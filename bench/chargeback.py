@@ -20,6 +20,7 @@ import pandas as pd
 from playwright.sync_api import Page, sync_playwright
 
 from bench.page import CHROMIUM, FLAGS, STREAMLIT
+from bench.peak import highest
 from bench.standin import ROOT, free_port, process, wait_until_up
 from bench.table import Row, at_most, info, rounds, spread
 from lib.demo.comet_organisation import CometSize
@@ -172,13 +173,6 @@ def _rest(page: Page) -> None:
     )
 
 
-def _highest() -> int:
-    """Bytes of memory that this process held at its highest."""
-    # ru_maxrss would begin with what the parent held when it started us
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1_024
-
-
 if __name__ == "__main__":
     _build(*(Path(name).read_bytes() for name in sys.argv[1:]))
-    print(_highest())
+    print(highest())
