@@ -112,8 +112,9 @@ def other_ledger(settings: Settings, url: str, warehouse: str) -> "Ledger":
     try:
         checked = LedgerSettings.model_validate(settings.model_dump() | place)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise SettingsError("--from-url", f"{problem.removeprefix('Value error, ')}.") from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        option = "--from-warehouse" if "ledger_warehouse" in first["loc"] else "--from-url"
+        raise SettingsError(option, f"{first['msg'].removeprefix('Value error, ')}.") from None
     return ledger_of(checked)
 
 

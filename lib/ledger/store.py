@@ -229,6 +229,8 @@ def forget_person(ledger: Ledger, identity: str, moment: datetime) -> int:
     Raises:
         SourceUnavailable: the ledger cannot be written.
     """
+    if not ledger.exists:
+        return 0
     with ledger.database.writing() as connection, connection.begin():
         of_person = NAMES.c.id == identity
         places = {

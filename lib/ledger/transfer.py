@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import insert, select
 
-from lib.errors import InputError
+from lib.errors import DashboardError, InputError
 from lib.ledger.database import unavailable
 from lib.ledger.keeping import ordered, sha256_of
 from lib.ledger.store import (
@@ -62,6 +62,8 @@ class OfLedger:
         return self.ledger.warehouse.rows(capture.files)
 
     def records(self, table: str) -> list[dict[str, Any]]:
+        if not self.ledger.exists:
+            return []
         with unavailable("cannot be read"), self.ledger.database.engine.connect() as connection:
             return [dict(row._mapping) for row in connection.execute(select(_TABLES[table]))]
 
@@ -91,25 +93,36 @@ def export(ledger: Ledger, target: Path) -> int:
     record a line; ``rows/`` a Parquet file per capture, which any program reads.
 
     Raises:
-        InputError: there is something already.
+        InputError: there is something already, or no folder to put it into.
         SourceUnavailable: the ledger cannot be read.
+        DashboardError: the target cannot be written.
     """
     if target.exists():
         raise InputError("target", f"{target} is there already.", "Name another one.")
-    with unavailable("cannot be written"):
+    if not target.parent.is_dir():
+        raise InputError(
+            "target", f"{target.parent} is no folder.", "Make it, or name another one."
+        )
+    try:
         if target.suffix != ".tar":
             return _export(ledger, target)
         with TemporaryDirectory(dir=target.parent) as folder:
             captures = _export(ledger, Path(folder) / "ledger")
-            with tarfile.open(target, "w") as archive:
+            with tarfile.open(target, "x") as archive:
                 archive.add(Path(folder) / "ledger", arcname="ledger")
         return captures
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DashboardError(
+            f"{target} cannot be written: {reason}.", "Check the folder, its space and its rights."
+        ) from error
 
 
 def _export(ledger: Ledger, folder: Path) -> int:
     kept = OfLedger(ledger)
     captures = kept.captures
-    (folder / "rows").mkdir(parents=True, mode=0o700)
+    folder.mkdir(mode=0o700)
+    (folder / "rows").mkdir()
     for capture in captures:
         pq.write_table(kept.rows(capture), folder / _file_of(capture), compression="zstd")
     _write_lines(folder / "captures.jsonl", [_plain(capture) for capture in captures])
