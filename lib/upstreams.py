@@ -11,7 +11,7 @@ from lib.api_client import fingerprint
 from lib.errors import SettingsError
 from lib.loader.api_source import ApiSource, account
 from lib.settings import Settings
-from lib.settings.ledger import LedgerSettings
+from lib.settings.ledger import LedgerSettings, is_there
 
 if TYPE_CHECKING:
     from lib.ledger.store import Ledger
@@ -120,7 +120,8 @@ def other_ledger(settings: Settings, url: str, warehouse: str) -> "Ledger":
 
 def kept_ledger(settings: Settings) -> "Ledger | None":
     """The ledger to read from; None where nothing was ever captured, which costs no import to know."""
-    if settings.demo or (settings.ledger_file is not None and not settings.ledger_file.exists()):
+    file = settings.ledger_file
+    if settings.demo or (file is not None and not is_there(file)):
         return None
     return ledger_upstream(settings)
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from lib.errors import SettingsError, SourceUnavailable
-from lib.settings.ledger import POSTGRES, SQLITE
+from lib.settings.ledger import POSTGRES, SQLITE, is_there
 
 NEWEST = "0001"
 """The version of the tables that this program writes."""
@@ -51,7 +51,7 @@ class Database:
     @property
     def exists(self) -> bool:
         """Whether there is one, empty or not."""
-        return self.file is None or self.file.exists()
+        return self.file is None or is_there(self.file)
 
     @property
     def driver_url(self) -> str:

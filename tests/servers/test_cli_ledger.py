@@ -360,6 +360,16 @@ def test_misuse_is_one_sentence_and_exit_code_two_and_nobody_is_asked(
     assert not platforms.openai.state.requests
 
 
+def test_a_ledger_that_cannot_be_opened_is_one_sentence_and_exit_code_one(tmp_path: Path) -> None:
+    nowhere = Place(tmp_path, {})
+    unreachable = {"LEDGER_URL": f"sqlite:///{tmp_path}/{'x' * 300}/catalog.db"}
+    for words in (("status",), ("verify",), ("query", *ONE), ("forget-person", "u1")):
+        done = nowhere.run(*words, **unreachable)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr.startswith("Error: Ledger: it cannot be ")
+        assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_ledger_that_does_not_exist_is_not_made_by_asking(tmp_path: Path) -> None:
     nowhere = Place(tmp_path, {})
     codes = {
