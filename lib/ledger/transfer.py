@@ -22,6 +22,7 @@ from lib.ledger.store import (
     Ledger,
     add_capture,
     capture_of,
+    erase_forgotten,
     every_capture,
     last_named,
     standing,
@@ -240,10 +241,7 @@ def _add_records(ledger: Ledger, kept: Kept) -> None:
             ]
             if new:
                 connection.execute(insert(definition), new)
-        forgotten = select(FORGOTTEN.c.id).where(
-            FORGOTTEN.c.platform == NAMES.c.platform, FORGOTTEN.c.account == NAMES.c.account
-        )
-        connection.execute(NAMES.delete().where(NAMES.c.id.in_(forgotten)))
+        erase_forgotten(connection)
 
 
 def _file_of(capture: Capture) -> str:
