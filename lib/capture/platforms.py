@@ -65,8 +65,8 @@ class BeyondReach(SourceReplyError):
     """The source does not give this month, nor will it ever: no fault, unless the month was named."""
 
 
-Answers = AsyncIterator[Said | tuple[str, SourceError]]
-"""What was said of each month; a month with its error where there was no answer."""
+Answers = AsyncIterator[list[Said] | tuple[str, SourceError]]
+"""What was said of months, as it comes; a month with its error where there was no answer."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ async def _openai(asking: Asking) -> Answers:
             except SourceError as error:
                 yield month, error
                 continue
-            yield openai_said(answer, month, asking.now)
+            yield [openai_said(answer, month, asking.now)]
 
 
 def openai_said(answer: OpenAIAnswer, month: str, now: datetime) -> Said:
@@ -130,8 +130,8 @@ async def _tenants(asking: Asking) -> Answers:
             yield month, error
         return
     every = tenants_measures.measures_of(answer)
-    for month in asking.months:
-        yield Said(
+    yield [
+        Said(
             Month(tenants_measures.PLATFORM, answer.host, month),
             asking.now,
             end_of(month) + OWN_PERIOD + FINAL_AFTER,
@@ -142,6 +142,8 @@ async def _tenants(asking: Asking) -> Answers:
             tenants_measures.facts_of(answer, month),
             loses_rows=True,
         )
+        for month in asking.months
+    ]
 
 
 async def _chargeback(asking: Asking) -> Answers:
@@ -171,16 +173,21 @@ async def _chargeback(asking: Asking) -> Answers:
                 if not is_current:
                     return
                 continue
-            yield Said(
-                Month(chargeback_measures.PLATFORM, answer.host, month),
-                asking.now,
-                end_of(month) + FINAL_AFTER,
-                chargeback_measures.measures_of(answer, month),
-                tuple(chargeback_measures.names_of(answer)),
-                _failed(answer.statuses, {"chargeback"}),
-                chargeback_measures.unknown_metrics(answer),
-                chargeback_measures.facts_of(answer),
-            )
+            yield [chargeback_said(answer, month, asking.now)]
+
+
+def chargeback_said(answer: ChargebackAnswer, month: str, now: datetime) -> Said:
+    """What a Comet server's report says of a month."""
+    return Said(
+        Month(chargeback_measures.PLATFORM, answer.host, month),
+        now,
+        end_of(month) + FINAL_AFTER,
+        chargeback_measures.measures_of(answer, month),
+        tuple(chargeback_measures.names_of(answer)),
+        _failed(answer.statuses, {"chargeback"}),
+        chargeback_measures.unknown_metrics(answer),
+        chargeback_measures.facts_of(answer),
+    )
 
 
 def _check_kept(answer: ChargebackAnswer, current: ChargebackAnswer, month: str) -> None:
@@ -217,8 +224,8 @@ async def _experiments(asking: Asking) -> Answers:
         return
     every = experiments_measures.measures_of(answer, asking.now)
     facts = experiments_measures.facts_of(answer, asking.now)
-    for month in asking.months:
-        yield Said(
+    yield [
+        Said(
             Month(experiments_measures.PLATFORM, answer.host, month),
             asking.now,
             end_of(month) + RUNS,
@@ -228,6 +235,8 @@ async def _experiments(asking: Asking) -> Answers:
             experiments_measures.unknown_metrics(answer),
             facts,
         )
+        for month in asking.months
+    ]
 
 
 def _days(month: str, today: date) -> Period:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lib.capture.months import due_months
 from lib.errors import DashboardError, InputError, SettingsError, SourceError
-from lib.ledger.keeping import Outcome, keep
+from lib.ledger.keeping import Outcome, keep_all
 from lib.ledger.store import Capture, Ledger
 from lib.loader.progress import Progress
 from lib.settings import Settings
@@ -106,11 +106,13 @@ async def capture_round(
                     yield MonthResult(platform.name, month, error=error, beyond_reach=beyond)
                     continue
                 try:
-                    outcome = await asyncio.to_thread(keep, ledger, said)
+                    outcomes = await asyncio.to_thread(keep_all, ledger, said)
                 except SourceError as error:
-                    yield MonthResult(platform.name, said.key.month, error=error)
+                    for answer in said:
+                        yield MonthResult(platform.name, answer.key.month, error=error)
                     continue
-                yield MonthResult(platform.name, said.key.month, outcome)
+                for outcome in outcomes:
+                    yield MonthResult(platform.name, outcome.capture.month, outcome)
         except DashboardError as error:
             yield MonthResult(platform.name, "", error=error)
 
