@@ -78,7 +78,7 @@ def build_history(
         totals=_totals(states.frame),
         figures=tuple(_figures(states.frame)),
         charts=tuple(_charts(with_growth, period)) if period else (),
-        tables=(states, _amounts_table(with_growth)),
+        tables=(_amounts_table(with_growth), states),
         notes=(*_reset_notes(resets),),
         demo=demo,
         main_table="amounts",
@@ -94,7 +94,7 @@ def _grown(amounts: pd.DataFrame) -> pd.DataFrame:
     """
     order = [in_order(*pair) for pair in zip(amounts["platform"], amounts["metric"], strict=True)]
     frame = (
-        amounts.assign(order=order)
+        amounts.assign(order=pd.Series(order, amounts.index, dtype=object))
         .sort_values(["order", "account", "unit", "month"], ignore_index=True)
         .drop(columns="order")
     )

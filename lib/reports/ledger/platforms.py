@@ -54,6 +54,6 @@ def metric_label(platform: str, metric: str) -> str:
 
 
 def is_whole(platform: str, metric: str) -> bool:
-    """Whether a metric is no part of another one, and so a headline."""
+    """Whether a metric is no part of another one, and so a headline; sums of percent are for means only."""
     known = METRICS.get(platform, {}).get(metric)
-    return known is not None and not known.inside and known.nature != "moment"
+    return known is not None and not known.inside and known.nature != "moment" and known.unit != "%"
