@@ -89,15 +89,16 @@ class Platform:
 async def _openai(asking: Asking) -> Answers:
     source = openai_upstream(asking.settings)
     async with aclosing(source.connect()) as client:
-        for month in asking.months:
+        for place, month in enumerate(asking.months):
             query = OpenAIQuery(_days(month, asking.today), group_by=tuple(DIMENSIONS))
             try:
                 answer = await load_openai(
                     client, asking.caches, query, now=asking.now, progress=asking.progress
                 )
-            except SourceError as error:
-                yield month, error
-                continue
+            except SourceError as error:  # of all endpoints: the other months would fare no better
+                for unasked in asking.months[place:]:
+                    yield unasked, error
+                return
             yield [openai_said(answer, month, asking.now)]
 
 
