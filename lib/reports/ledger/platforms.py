@@ -55,5 +55,8 @@ def metric_label(platform: str, metric: str) -> str:
 
 def is_whole(platform: str, metric: str) -> bool:
     """Whether a metric is no part of another one, and so a headline; sums of percent are for means only."""
-    known = METRICS.get(platform, {}).get(metric)
-    return known is not None and not known.inside and known.nature != "moment" and known.unit != "%"
+    metrics = METRICS.get(platform, {})
+    known = metrics.get(metric)
+    if known is None or known.nature == "moment" or known.unit == "%":
+        return False
+    return known.inside not in metrics
