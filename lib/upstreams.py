@@ -14,6 +14,7 @@ from lib.settings import Settings
 from lib.settings.ledger import LedgerSettings, is_there
 
 if TYPE_CHECKING:
+    from lib.demo.ledger import MadeUpMonths
     from lib.ledger.store import Ledger
     from lib.loader.comet_source import CometSource
     from lib.loader.tenants import TenantSource
@@ -98,6 +99,13 @@ def ledger_upstream(settings: Settings) -> "Ledger":
     from lib.demo.ledger import demo_ledger
 
     return demo_ledger()
+
+
+def made_up_months(account: str) -> "MadeUpMonths":
+    """OpenAI's months for the demo's ledger."""
+    from lib.demo.ledger import MadeUpMonths
+
+    return MadeUpMonths(account)
 
 
 def other_ledger(settings: Settings, url: str, warehouse: str) -> "Ledger":

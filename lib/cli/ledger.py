@@ -98,7 +98,7 @@ def _line(result: MonthResult) -> str:
     """``openai            2026-10  captured   1,234 rows, complete``."""
     head = f"{result.platform:<17} {result.month or '-':<7}"
     if result.outcome is None:
-        return f"{head}  FAILED     {result.error}"
+        return f"{head}  {'not given' if result.beyond_reach else 'FAILED   '}  {result.error}"
     capture = result.outcome.capture
     state = "complete" if capture.complete else f"INCOMPLETE: {', '.join(sorted(capture.failed))}"
     detail = f"; {result.outcome.detail}" if result.outcome.detail else ""

@@ -63,7 +63,7 @@ class Database:
         """Connections for one use each: a server that was restarted is not noticed."""
         if self.file is None:
             return create_engine(
-                self.driver_url, poolclass=NullPool, connect_args={"connect_timeout": 10}
+                self.driver_url, poolclass=NullPool, connect_args={"connect_timeout": 3}
             )
         make_folder(self.file.parent)
         engine = create_engine(self.driver_url, poolclass=NullPool, connect_args={"timeout": 30})

@@ -14,6 +14,7 @@ from lib.ledger.database import unavailable
 from lib.ledger.store import Capture, Ledger
 from lib.ledger.warehouse import Warehouse
 from lib.periods import Period
+from lib.usage.measured import shortest
 
 COLUMNS = {
     "platform": "platform",
@@ -259,7 +260,8 @@ def _amounts(
     rows: list[tuple[Any, ...]] = connection.execute(sql, wanted).fetchall()
     for row in rows:
         *group, metric, nature, unit, quantity, complete = row
-        yield Amount(tuple(group), metric, nature, unit, quantity, complete)
+        short = None if quantity is None else shortest(quantity)
+        yield Amount(tuple(group), metric, nature, unit, short, complete)
 
 
 def _first_line(error: Exception) -> str:

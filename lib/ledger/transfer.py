@@ -207,11 +207,12 @@ def _enter(ledger: Ledger, capture: Capture, rows: pa.Table) -> None:
         with connection.begin():
             last, named = last_named(connection)
         ledger.warehouse.roll_back(last, named)
-        written = ledger.warehouse.overwrite(
-            capture.key, rows, {"captured-at": capture.captured_at.isoformat()}
-        )
-        facts = {name: getattr(capture, name) for name in _FACTS} | asdict(written)
-        facts["files"] = written.files
+        written = ledger.warehouse.overwrite({capture.key: rows})[capture.key]
+        facts = {name: getattr(capture, name) for name in _FACTS} | {
+            "snapshot": written.snapshot,
+            "sequence": written.sequence,
+            "files": written.files,
+        }
         with connection.begin():
             add_capture(connection, facts)
             assert standing(connection, capture.key)
