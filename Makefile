@@ -8,8 +8,9 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: setup run hosted-demo check quick coverage test test-deep test-hosted bench packages lock
 
 # The entry for hosting imports everything before it opens the port: else the first visitor waits for that.
+# Meanwhile the demo's history is made, if the demo is what is shown.
 run: .venv/.run
-	$(BIN)/streamlit run asgi.py
+	@nice $(BIN)/python -m lib.capture.made_up & $(BIN)/streamlit run asgi.py
 
 # nginx, two replicas, sign-in and made-up data on loopback, from the files in hosting/.
 hosted-demo: .venv/.run

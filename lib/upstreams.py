@@ -11,9 +11,10 @@ from lib.api_client import fingerprint
 from lib.errors import SettingsError
 from lib.loader.api_source import ApiSource, account
 from lib.settings import Settings
-from lib.settings.ledger import LedgerSettings
+from lib.settings.ledger import LedgerSettings, is_there
 
 if TYPE_CHECKING:
+    from lib.demo.ledger import MadeUpMonths
     from lib.ledger.store import Ledger
     from lib.loader.comet_source import CometSource
     from lib.loader.tenants import TenantSource
@@ -100,6 +101,13 @@ def ledger_upstream(settings: Settings) -> "Ledger":
     return demo_ledger()
 
 
+def made_up_months(account: str) -> "MadeUpMonths":
+    """OpenAI's months for the demo's ledger."""
+    from lib.demo.ledger import MadeUpMonths
+
+    return MadeUpMonths(account)
+
+
 def other_ledger(settings: Settings, url: str, warehouse: str) -> "Ledger":
     """A ledger at another place than the configured one, with the same access to S3.
 
@@ -112,14 +120,16 @@ def other_ledger(settings: Settings, url: str, warehouse: str) -> "Ledger":
     try:
         checked = LedgerSettings.model_validate(settings.model_dump() | place)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]["msg"]
-        raise SettingsError("--from-url", f"{problem.removeprefix('Value error, ')}.") from None
+        first = error.errors(include_url=False, include_input=False)[0]
+        option = "--from-warehouse" if "ledger_warehouse" in first["loc"] else "--from-url"
+        raise SettingsError(option, f"{first['msg'].removeprefix('Value error, ')}.") from None
     return ledger_of(checked)
 
 
 def kept_ledger(settings: Settings) -> "Ledger | None":
     """The ledger to read from; None where nothing was ever captured, which costs no import to know."""
-    if settings.demo or (settings.ledger_file is not None and not settings.ledger_file.exists()):
+    file = settings.ledger_file
+    if settings.demo or (file is not None and not is_there(file)):
         return None
     return ledger_upstream(settings)
 

@@ -101,8 +101,8 @@ def stand_in(_one_stand_in: Starlette) -> Iterator[Starlette]:
 @pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads the settings of whoever runs it; its pages are those of a server in use."""
-    for name in (*NOTHING, "LOGURU_LEVEL", "DASHBOARD_DEMO"):
-        monkeypatch.setenv(name, "")
+    for name, value in {**NOTHING, "LOGURU_LEVEL": "", "DASHBOARD_DEMO": ""}.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr("streamlit.testing.v1.app_test.PagesManager", VisitedPages)
 

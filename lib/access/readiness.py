@@ -1,16 +1,19 @@
-"""Is a hosted dashboard fit to let people in? Asks the sign-in's provider, and no other upstream."""
+"""Is a hosted dashboard fit to let people in? Asks the sign-in's provider and the ledger, and no platform."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 
 from lib.access.audit import OFF, STDOUT, Trail
+from lib.access.hosts import hosts_of, note_host
 from lib.access.sign_in import check_sign_in
 from lib.access.sign_outs import SignOuts
 from lib.checks import Check
-from lib.errors import SettingsError
+from lib.errors import SettingsError, SourceUnavailable
 from lib.settings import Settings
+from lib.settings.ledger import S3
 
 _SECONDS = 5.0
 _NEEDED = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -22,7 +25,7 @@ async def check_ready(
     *,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> list[Check]:
-    """What must be there before anybody comes: sign-in and sign-out, the provider, roles, audit trail.
+    """What must be there before anybody comes: sign-in and sign-out, the provider, roles, audit trail, ledger.
 
     The platforms themselves may be down: the dashboard then says so on its pages.
 
@@ -44,7 +47,8 @@ async def check_ready(
             assert isinstance(provider, Mapping)  # check_sign_in refuses anything else
             url = str(provider["server_metadata_url"])
             checks.append(await _provider(client, f"sign-in{name and ':'}{name}", url))
-    return [*checks, _roles(settings), _audit(settings), _sign_out(settings)]
+    ledger = await asyncio.to_thread(_ledger, settings)
+    return [*checks, _roles(settings), _audit(settings), _sign_out(settings), ledger]
 
 
 async def _provider(client: httpx.AsyncClient, source: str, url: str) -> Check:
@@ -106,3 +110,53 @@ def _sign_out(settings: Settings) -> Check:
     except SettingsError as error:
         return Check("sign-out", True, False, None, str(error))
     return Check("sign-out", True, True, True, "holds at every replica and after a restart")
+
+
+def _ledger(settings: Settings) -> Check:
+    """Whether a capture could write to the ledger, and all hosts have the same one."""
+    from lib.ledger.reach import check_reach  # noqa: PLC0415  # a second
+    from lib.ledger.store import ledger_of  # noqa: PLC0415
+
+    if settings.demo:
+        return Check("ledger", True, None, True, "demo data, in a ledger of its own")
+    try:
+        check_reach(ledger_of(settings))
+        apart = _hosts_apart(settings)
+    except SourceUnavailable as error:
+        return Check("ledger", True, False, None, str(error))
+    except SettingsError as error:
+        return Check("ledger", True, True, False, str(error))
+    if apart:
+        return Check("ledger", True, True, False, apart)
+    database = "PostgreSQL" if settings.ledger_file is None else "a file"
+    files = "S3" if settings.ledger_warehouse.startswith(S3) else "a folder"
+    return Check("ledger", True, True, True, f"{database} and {files}")
+
+
+def _hosts_apart(settings: Settings) -> str:
+    """What is wrong when several hosts run the dashboard and each has a ledger of its own.
+
+    Raises:
+        SettingsError: nobody can tell how many there are.
+    """
+    place = settings.dashboard_state_dir
+    if settings.ledger_file is not None:
+        alone = "is a file of this one"
+    elif not settings.ledger_warehouse.startswith(S3):
+        alone = "keeps its rows in a folder of this one"
+    else:
+        return ""
+    if not place:
+        return ""
+    try:
+        note_host(place)
+        hosts = hosts_of(place)
+    except OSError as error:
+        problem = f"names a folder in which hosts cannot be noted ({error.strerror})."
+        raise SettingsError("DASHBOARD_STATE_DIR", problem) from None
+    if len(hosts) == 1:
+        return ""
+    return (
+        f"{len(hosts)} hosts share DASHBOARD_STATE_DIR ({', '.join(hosts)}), but the ledger {alone}: use "
+        "postgresql:// and s3://. Of a host that is gone, remove the file in hosts/ there."
+    )

@@ -26,6 +26,7 @@ PAGES: Mapping[str, Role] = {
     "comet_usage": "viewer",
     "comet_chargeback": "finance",  # people, and what their workspaces store
     "tenant_usage": "finance",  # the names of customers
+    "history": "finance",  # amounts of all platforms
 }
 """Page to the least role that sees it; a page that is not listed is for admins."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import pyarrow as pa
@@ -13,7 +13,7 @@ from lib.capture.months import end_of, first_day, last_day
 from lib.errors import SourceError, SourceReplyError
 from lib.ledger.keeping import Said
 from lib.ledger.warehouse import Month
-from lib.loader.chargeback import load_chargeback
+from lib.loader.chargeback import load_chargeback, same_content
 from lib.loader.experiments import load_comet_usage, load_workspaces
 from lib.loader.openai import load_openai
 from lib.loader.progress import Progress
@@ -21,6 +21,7 @@ from lib.loader.tenants import load_tenants
 from lib.periods import Period
 from lib.settings import Settings
 from lib.sources.comet.chargeback import measures as chargeback_measures
+from lib.sources.comet.chargeback.answer import ChargebackAnswer
 from lib.sources.comet.chargeback.query import ChargebackQuery
 from lib.sources.comet.experiments import measures as experiments_measures
 from lib.sources.comet.experiments.query import CometUsageQuery
@@ -60,8 +61,12 @@ class Asking:
         return self.now.date()
 
 
-Answers = AsyncIterator[Said | tuple[str, SourceError]]
-"""What was said of each month; a month with its error where there was no answer."""
+class BeyondReach(SourceReplyError):
+    """The source does not give this month, nor will it ever: no fault, unless the month was named."""
+
+
+Answers = AsyncIterator[list[Said] | tuple[str, SourceError]]
+"""What was said of months, as it comes; a month with its error where there was no answer."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +89,17 @@ class Platform:
 async def _openai(asking: Asking) -> Answers:
     source = openai_upstream(asking.settings)
     async with aclosing(source.connect()) as client:
-        for month in asking.months:
+        for place, month in enumerate(asking.months):
             query = OpenAIQuery(_days(month, asking.today), group_by=tuple(DIMENSIONS))
             try:
                 answer = await load_openai(
                     client, asking.caches, query, now=asking.now, progress=asking.progress
                 )
-            except SourceError as error:
-                yield month, error
-                continue
-            yield openai_said(answer, month, asking.now)
+            except SourceError as error:  # of all endpoints: the other months would fare no better
+                for unasked in asking.months[place:]:
+                    yield unasked, error
+                return
+            yield [openai_said(answer, month, asking.now)]
 
 
 def openai_said(answer: OpenAIAnswer, month: str, now: datetime) -> Said:
@@ -125,8 +131,8 @@ async def _tenants(asking: Asking) -> Answers:
             yield month, error
         return
     every = tenants_measures.measures_of(answer)
-    for month in asking.months:
-        yield Said(
+    yield [
+        Said(
             Month(tenants_measures.PLATFORM, answer.host, month),
             asking.now,
             end_of(month) + OWN_PERIOD + FINAL_AFTER,
@@ -137,45 +143,66 @@ async def _tenants(asking: Asking) -> Answers:
             tenants_measures.facts_of(answer, month),
             loses_rows=True,
         )
+        for month in asking.months
+    ]
 
 
 async def _chargeback(asking: Asking) -> Answers:
     """This month's report, and earlier ones from servers that keep them: newest first, until one does not."""
     source = comet_upstream(asking.settings)
+    this_month = f"{asking.today:%Y-%m}"
     async with aclosing(source.connect()) as client:
+
+        async def load(month: str | None) -> ChargebackAnswer:
+            return await load_chargeback(
+                replace(source, ledger=None),  # what was captured before is no news
+                client,
+                ChargebackQuery(month),
+                caches=asking.caches,
+                progress=asking.progress,
+                now=asking.now,
+            )
+
         for month in reversed(asking.months):
-            is_current = month == f"{asking.today:%Y-%m}"
-            query = ChargebackQuery(None if is_current else month)
+            is_current = month == this_month
             try:
-                answer = await load_chargeback(
-                    source,
-                    client,
-                    query,
-                    caches=asking.caches,
-                    progress=asking.progress,
-                    now=asking.now,
-                )
-                if not is_current and answer.report.month != month:
-                    raise SourceReplyError(
-                        "comet:chargeback",
-                        f"the server keeps no report of {month}.",
-                        "It can be captured in its own month only.",
-                    )
+                answer = await load(None if is_current else month)
+                if not is_current:
+                    _check_kept(answer, await load(None), month)
             except SourceError as error:
                 yield month, error
                 if not is_current:
                     return
                 continue
-            yield Said(
-                Month(chargeback_measures.PLATFORM, answer.host, month),
-                asking.now,
-                end_of(month) + FINAL_AFTER,
-                chargeback_measures.measures_of(answer, month),
-                tuple(chargeback_measures.names_of(answer)),
-                _failed(answer.statuses, {"chargeback"}),
-                chargeback_measures.unknown_metrics(answer),
-                chargeback_measures.facts_of(answer),
-            )
+            yield [chargeback_said(answer, month, asking.now)]
+
+
+def chargeback_said(answer: ChargebackAnswer, month: str, now: datetime) -> Said:
+    """What a Comet server's report says of a month."""
+    return Said(
+        Month(chargeback_measures.PLATFORM, answer.host, month),
+        now,
+        end_of(month) + FINAL_AFTER,
+        chargeback_measures.measures_of(answer, month),
+        tuple(chargeback_measures.names_of(answer)),
+        _failed(answer.statuses, {"chargeback"}),
+        chargeback_measures.unknown_metrics(answer),
+        chargeback_measures.facts_of(answer),
+    )
+
+
+def _check_kept(answer: ChargebackAnswer, current: ChargebackAnswer, month: str) -> None:
+    """Refuses what a server gives for any month that it is asked for.
+
+    Raises:
+        BeyondReach: it is another month's report, or the current one under another name.
+    """
+    if answer.report.month != month or same_content(answer.report, current.report):
+        raise BeyondReach(
+            "comet:chargeback",
+            f"the server keeps no report of {month}.",
+            "It can be captured in its own month only.",
+        )
 
 
 async def _experiments(asking: Asking) -> Answers:
@@ -198,8 +225,8 @@ async def _experiments(asking: Asking) -> Answers:
         return
     every = experiments_measures.measures_of(answer, asking.now)
     facts = experiments_measures.facts_of(answer, asking.now)
-    for month in asking.months:
-        yield Said(
+    yield [
+        Said(
             Month(experiments_measures.PLATFORM, answer.host, month),
             asking.now,
             end_of(month) + RUNS,
@@ -209,6 +236,8 @@ async def _experiments(asking: Asking) -> Answers:
             experiments_measures.unknown_metrics(answer),
             facts,
         )
+        for month in asking.months
+    ]
 
 
 def _days(month: str, today: date) -> Period:

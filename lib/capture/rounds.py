@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lib.capture.months import due_months
 from lib.errors import DashboardError, InputError, SettingsError, SourceError
-from lib.ledger.keeping import Outcome, keep
+from lib.ledger.keeping import Outcome, keep_all
 from lib.ledger.store import Capture, Ledger
 from lib.loader.progress import Progress
 from lib.settings import Settings
@@ -27,17 +27,19 @@ class MonthResult:
     Args:
         outcome: None where there was no answer, or the ledger could not be written.
         error: why.
+        beyond_reach: the source never gives it, and nobody has named it.
     """
 
     platform: str
     month: str
     outcome: Outcome | None = None
     error: DashboardError | None = None
+    beyond_reach: bool = False
 
     @property
     def complete(self) -> bool:
-        """Whether all of it is in the ledger, and the platform has just said so."""
-        return (
+        """Whether all of it that can be had is in the ledger, and the platform has just said so."""
+        return self.beyond_reach or (
             self.outcome is not None
             and self.outcome.what != "kept"
             and self.outcome.capture.complete
@@ -90,7 +92,7 @@ async def capture_round(
     Args:
         months: to ask for; none means those that are due.
     """
-    from lib.capture.platforms import Asking  # noqa: PLC0415
+    from lib.capture.platforms import Asking, BeyondReach  # noqa: PLC0415
 
     standing = await asyncio.to_thread(ledger.captures)
     for platform in platforms:
@@ -99,14 +101,18 @@ async def capture_round(
             asking = Asking(settings, wanted, now, progress=progress or Progress())
             async for said in platform.ask(asking):
                 if isinstance(said, tuple):
-                    yield MonthResult(platform.name, said[0], error=said[1])
+                    month, error = said
+                    beyond = not months and isinstance(error, BeyondReach)
+                    yield MonthResult(platform.name, month, error=error, beyond_reach=beyond)
                     continue
                 try:
-                    outcome = await asyncio.to_thread(keep, ledger, said)
+                    outcomes = await asyncio.to_thread(keep_all, ledger, said)
                 except SourceError as error:
-                    yield MonthResult(platform.name, said.key.month, error=error)
+                    for answer in said:
+                        yield MonthResult(platform.name, answer.key.month, error=error)
                     continue
-                yield MonthResult(platform.name, said.key.month, outcome)
+                for outcome in outcomes:
+                    yield MonthResult(platform.name, outcome.capture.month, outcome)
         except DashboardError as error:
             yield MonthResult(platform.name, "", error=error)
 

@@ -3,30 +3,49 @@
 import json
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from lib.capture.months import chosen_months, last_day
 from lib.capture.rounds import NAMES, MonthResult, capture_round, chosen_platforms
 from lib.cli.examples import examples
-from lib.cli.output import FAILED, known, or_exit, run_with_progress, write_report
-from lib.errors import InputError
+from lib.cli.output import (
+    FAILED,
+    AnyFormat,
+    Output,
+    known,
+    or_exit,
+    run_with_progress,
+    write_report,
+)
+from lib.errors import InputError, SourceUnavailable
 from lib.ledger.history import capture_statuses, month_records
-from lib.ledger.query import COLUMNS, ask, check_ledger_query, gaps
+from lib.ledger.query import (
+    COLUMNS,
+    LedgerAnswer,
+    LedgerQuery,
+    ask,
+    check_ledger_query,
+    gaps,
+)
 from lib.ledger.retention import tidy
-from lib.ledger.store import Capture, forget_person
+from lib.ledger.store import Capture, Ledger, forget_person
 from lib.ledger.transfer import OfLedger, export, opened_export, take_in
 from lib.ledger.verify import verify
 from lib.loader.progress import Progress
-from lib.periods import parse_day
+from lib.periods import parse_day, span
+from lib.quantities import counted
 from lib.redaction import redact
 from lib.reports.ledger.amounts import build_amounts
 from lib.reports.ledger.months import build_months
+from lib.reports.ledger.platforms import METRICS
 from lib.reports.report import Report
 from lib.settings import Settings
 from lib.upstreams import ledger_upstream, other_ledger
+from lib.usage.measured import shortest
 
 ledger = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
@@ -34,11 +53,6 @@ Platform = Annotated[
     list[str] | None,
     typer.Option(help=f"{', '.join(NAMES)}. Repeat for several.", autocompletion=known(NAMES)),
 ]
-LedgerFormat = Annotated[
-    Literal["table", "json", "csv"] | None,
-    typer.Option(help="Default: by --output, else table."),
-]
-OutputFile = Annotated[Path | None, typer.Option(help="File to write; default: standard output.")]
 
 
 @ledger.callback()
@@ -84,7 +98,7 @@ def _line(result: MonthResult) -> str:
     """``openai            2026-10  captured   1,234 rows, complete``."""
     head = f"{result.platform:<17} {result.month or '-':<7}"
     if result.outcome is None:
-        return f"{head}  FAILED     {result.error}"
+        return f"{head}  {'not given' if result.beyond_reach else 'FAILED   '}  {result.error}"
     capture = result.outcome.capture
     state = "complete" if capture.complete else f"INCOMPLETE: {', '.join(sorted(capture.failed))}"
     detail = f"; {result.outcome.detail}" if result.outcome.detail else ""
@@ -92,7 +106,7 @@ def _line(result: MonthResult) -> str:
 
 
 @ledger.command("status", epilog=examples("ledger status"))
-def status_command(format: LedgerFormat = None, output: OutputFile = None) -> None:
+def status_command(format: AnyFormat = None, output: Output = None) -> None:
     """What is kept of each platform and month, since when, and what is missing."""
 
     async def load(settings: Settings, _progress: Progress) -> Report:
@@ -122,27 +136,36 @@ def query_command(
     ] = None,
     platform: Platform = None,
     as_of: Annotated[
-        str, typer.Option(help="As the ledger stood at the end of this day, YYYY-MM-DD.")
+        str, typer.Option(help="As the ledger stood at the end of this day or month.")
     ] = "",
-    format: LedgerFormat = None,
-    output: OutputFile = None,
+    format: AnyFormat = None,
+    output: Output = None,
 ) -> None:
     """Exact sums of what is kept, told apart as you like."""
 
     async def load(settings: Settings, _progress: Progress) -> Report:
         now = datetime.now(UTC)
+        today = now.date()
         query = check_ledger_query(
-            since=_day("--since", since, last=False),
-            until=_day("--until", until, last=True) if until else now.date(),
+            since=_day("--since", since, today),
+            until=_day("--until", until, today, last=True) if until else today,
             by=[column.strip() for column in by.split(",") if column.strip()],
             metrics=metric or (),
             platforms=platform or (),
-            as_of=_end_of_day("--as-of", as_of) if as_of else None,
+            as_of=_end_of_day("--as-of", as_of, today) if as_of else None,
         )
-        answer = ask(ledger_upstream(settings), query)
+        store = ledger_upstream(settings)
+        _check_there(store, query)
+        answer = ask(store, query)
+        _check_metrics(query, answer)
         return build_amounts(
             [
-                (*amount.group, amount.quantity, amount.unit, amount.complete)
+                (
+                    *amount.group,
+                    None if amount.quantity is None else shortest(amount.quantity),
+                    amount.unit,
+                    amount.complete,
+                )
                 for amount in answer.amounts
             ],
             query.by,
@@ -171,7 +194,45 @@ def query_json(report: Report) -> bytes:
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     quantity = row["quantity"]
-    return row | {"quantity": None if quantity is None else f"{quantity.normalize():f}"}
+    return row | {"quantity": None if quantity is None else f"{quantity:f}"}
+
+
+def _check_there(store: Ledger, query: LedgerQuery) -> None:
+    """Refuses a question about what was never captured: it would read as zero."""
+    captures = store.captures(as_of=query.as_of)
+    there = sorted({capture.platform for capture in captures})
+    for name in query.platforms:
+        if captures and name not in there:
+            problem = f"nothing was captured of {name[:40]!r}."
+            raise InputError("platform", problem, f"Use {', '.join(there)}.")
+    first, last = query.months
+    months = [
+        capture.month for capture in captures if capture.platform in (query.platforms or there)
+    ]
+    if not any(first <= month <= last for month in months):
+        begins = f"; it begins with {min(months)} and ends with {max(months)}" if months else ""
+        raise SourceUnavailable(
+            "ledger",
+            f"nothing was captured of {span(first, last)}{begins}.",
+            "Run ai-usage ledger capture.",
+        )
+
+
+def _check_metrics(query: LedgerQuery, answer: LedgerAnswer) -> None:
+    """Refuses a metric that nobody knows: it would read as zero."""
+    there = {capture.platform for capture in answer.captures}
+    known_ones = {amount.metric for amount in answer.amounts}
+    known_ones |= {key for platform in there for key in METRICS.get(platform, {})}
+    for name in query.metrics:
+        if name not in known_ones:
+            near = get_close_matches(name, sorted(known_ones), 3)
+            raise InputError(
+                "metric",
+                f"{name[:40]!r} is unknown.",
+                f"Did you mean {' or '.join(near)}?"
+                if near
+                else "Leave --metric out, and see which there are.",
+            )
 
 
 @ledger.command("verify", epilog=examples("ledger verify"))
@@ -197,10 +258,17 @@ def forget_command(
     id: Annotated[str, typer.Argument(help="The person's id, as the platform has it.")],
 ) -> None:
     """Erases every name and address of an id, for good. Its amounts stay, under the id."""
-    erased = or_exit(
-        lambda settings: forget_person(ledger_upstream(settings), id, datetime.now(UTC))
-    )
-    typer.echo(f"{erased} names of {id} are erased; none is kept of it from now on.")
+
+    def work(settings: Settings) -> int:
+        if not id.strip():
+            raise InputError("id", "it is empty.", "Name the person's id.")
+        store = ledger_upstream(settings)
+        if not store.exists:
+            raise InputError("ledger", "there is none yet, and no name in it.")
+        return forget_person(store, id, datetime.now(UTC))
+
+    erased = or_exit(work)
+    typer.echo(f"Erased: {counted(erased, 'names')} of {id}. None will be kept again.")
 
 
 @ledger.command("export", epilog=examples("ledger export"))
@@ -209,7 +277,7 @@ def export_command(
 ) -> None:
     """Writes everything the ledger knows into a folder or a tar file, for another one to take in."""
     captures = or_exit(lambda settings: export(ledger_upstream(settings), target))
-    typer.echo(f"{captures:,} captures are in {target}.")
+    typer.echo(f"{target} holds {counted(captures, 'captures')}.")
 
 
 @ledger.command("import", epilog=examples("ledger import"))
@@ -238,7 +306,8 @@ def import_command(
 
     def work(settings: Settings) -> tuple[int, list[Capture]]:
         target = ledger_upstream(settings)
-        if (source is None) == (not from_url or not from_warehouse):
+        given = source is not None, bool(from_url), bool(from_warehouse)
+        if given not in ((True, False, False), (False, True, True)):
             raise InputError(
                 "source",
                 "say where from, in one way.",
@@ -247,10 +316,13 @@ def import_command(
         if source is not None:
             with opened_export(source) as kept:
                 return take_in(target, kept)
-        return take_in(target, OfLedger(other_ledger(settings, from_url, from_warehouse)))
+        other = other_ledger(settings, from_url, from_warehouse)
+        if not other.exists:
+            raise InputError("from-url", "there is no ledger.", "Name the one to take in.")
+        return take_in(target, OfLedger(other))
 
     entered, outside = or_exit(work)
-    typer.echo(f"{entered:,} captures came in.")
+    typer.echo(f"{counted(entered, 'captures')} came in.")
     for capture in outside:
         typer.echo(
             f"{capture.platform} {capture.month} of {capture.account} stays as it is: this ledger "
@@ -260,14 +332,24 @@ def import_command(
         raise typer.Exit(FAILED)
 
 
-def _day(option: str, text: str, *, last: bool) -> date:
-    """A day, or the first or last day of a month."""
-    if len(text) == len("2026-10"):
-        first = parse_day(option, f"{text}-01")
-        return last_day(text) if last else first
-    return parse_day(option, text)
+def _day(option: str, text: str, today: date, *, last: bool = False) -> date:
+    """A day, or the first or last day of a month.
+
+    Raises:
+        InputError: neither, or in the future; this month may be asked for to its end.
+    """
+    is_month = len(text) == len("2026-10")
+    try:
+        first = parse_day(option, f"{text}-01" if is_month else text)
+    except InputError:
+        problem = f"{text[:40]!r} is neither a month nor a day."
+        raise InputError(option, problem, "Write 2026-10 or 2026-10-31.") from None
+    if first > today:
+        raise InputError(option, f"{text} lies in the future.", f"Today is {today} (UTC).")
+    return last_day(text) if is_month and last else first
 
 
-def _end_of_day(option: str, text: str) -> datetime:
-    day = parse_day(option, text) + timedelta(days=1)
+def _end_of_day(option: str, text: str, today: date) -> datetime:
+    """The first moment after a day."""
+    day = _day(option, text, today, last=True) + timedelta(days=1)
     return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from lib.errors import SettingsError, SourceUnavailable
-from lib.settings.ledger import POSTGRES, SQLITE
+from lib.settings.ledger import POSTGRES, SQLITE, is_there
 
 NEWEST = "0001"
 """The version of the tables that this program writes."""
@@ -51,7 +51,7 @@ class Database:
     @property
     def exists(self) -> bool:
         """Whether there is one, empty or not."""
-        return self.file is None or self.file.exists()
+        return self.file is None or is_there(self.file)
 
     @property
     def driver_url(self) -> str:
@@ -63,7 +63,7 @@ class Database:
         """Connections for one use each: a server that was restarted is not noticed."""
         if self.file is None:
             return create_engine(
-                self.driver_url, poolclass=NullPool, connect_args={"connect_timeout": 10}
+                self.driver_url, poolclass=NullPool, connect_args={"connect_timeout": 3}
             )
         make_folder(self.file.parent)
         engine = create_engine(self.driver_url, poolclass=NullPool, connect_args={"timeout": 30})

@@ -73,10 +73,12 @@ def capture_statuses(
     captures: Iterable[Capture], gaps: Iterable[tuple[str, str, str]]
 ) -> list[SourceStatus]:
     """How complete what is kept of each platform and account is."""
+    missing = [*gaps]
     by_account: dict[tuple[str, str], list[Capture]] = {}
     for capture in captures:
         by_account.setdefault((capture.platform, capture.account), []).append(capture)
-    missing = [*gaps]
+    for platform, account, _ in missing:
+        by_account.setdefault((platform, account), [])
     statuses = []
     for (platform, account), months in by_account.items():
         without = [month for *key, month in missing if (*key,) == (platform, account)]
@@ -89,9 +91,9 @@ def capture_statuses(
             SourceStatus(
                 "ledger",
                 f"{platform} {account}",
-                "partial" if said else "ok",
-                min(capture.confirmed_at for capture in months),
-                sum(capture.rows for capture in months),
+                "failed" if not months else "partial" if said else "ok",
+                min((capture.confirmed_at for capture in months), default=None),
+                sum(capture.rows for capture in months) if months else None,
                 " ".join(said) or None,
                 "Run ai-usage ledger capture." if said else None,
                 moves=any(not capture.is_final() for capture in months),

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from lib.ledger.store import (
     Ledger,
     add_capture,
     add_names,
+    capture_of,
     change_capture,
     last_named,
     standing,
@@ -76,11 +77,35 @@ class Outcome:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class _Decision:
+    """What is to become of an answer.
+
+    Args:
+        before: what stands for its month.
+        reason: why that stays; empty where it does not.
+        rows: to be written, ordered; None where nothing is.
+        digest: of what the answer says; lost: what the source no longer has, in words.
+    """
+
+    said: Said
+    before: Capture | None
+    reason: str = ""
+    rows: pa.Table | None = None
+    digest: str = ""
+    lost: str = ""
+
+
 def keep(ledger: Ledger, said: Said) -> Outcome:
-    """Enters an answer, unless the ledger has the same, or more.
+    """Enters one answer; see ``keep_all``."""
+    return keep_all(ledger, [said])[0]
+
+
+def keep_all(ledger: Ledger, answers: Sequence[Said]) -> list[Outcome]:
+    """Enters answers of different months at once, unless the ledger has the same, or more.
 
     Whoever is killed on the way leaves nothing that counts: rows are first committed to the table,
-    and count from the moment at which a capture names their snapshot.
+    and count from the moment at which captures name their snapshot.
 
     Raises:
         SourceUnavailable: the ledger cannot be written; what it had still counts.
@@ -88,22 +113,45 @@ def keep(ledger: Ledger, said: Said) -> Outcome:
     ledger.database.bring_up_to_date()
     with ledger.database.writing() as connection, unavailable("cannot be written"):
         with connection.begin():
-            before = next(iter(standing(connection, said.key)), None)
+            before = {capture.key: capture for capture in standing(connection)}
             last, named = last_named(connection)
         # What a capture committed that was killed before it named its snapshot never happened
         ledger.warehouse.roll_back(last, named)
-        if before is not None and (reason := _reason_to_stay(before, said)):
-            return _stays(connection, before, said, reason)
-        measures, lost = said.measures, ""
-        if before is not None and said.loses_rows:
-            measures, lost = united(ledger.warehouse.rows(before.files), measures)
-        rows, digest = in_order(measures)
-        if before is not None and (digest, said.failed) == (before.sha256, before.failed):
-            return _confirmed(connection, before, said, lost)
-        properties = {"captured-at": said.asked_at.isoformat(), "content-sha256": digest}
-        written = ledger.warehouse.overwrite(said.key, rows, properties)
-        entered = _enter(connection, said, written, rows=rows.num_rows, digest=digest, lost=lost)
-        return Outcome("replaced" if before else "captured", entered, lost)
+        decisions = [_decided(ledger, before.get(said.key), said) for said in answers]
+        fresh = {made.said.key: made.rows for made in decisions if made.rows is not None}
+        written = ledger.warehouse.overwrite(fresh) if fresh else {}
+        with connection.begin():
+            return [_noted(connection, made, written.get(made.said.key)) for made in decisions]
+
+
+def _decided(ledger: Ledger, before: Capture | None, said: Said) -> _Decision:
+    if before is not None and (reason := _reason_to_stay(before, said)):
+        return _Decision(said, before, reason)
+    measures, lost = said.measures, ""
+    if before is not None and said.loses_rows:
+        measures, lost = united(ledger.warehouse.rows(before.files), measures)
+    rows, digest = in_order(measures)
+    same = before is not None and (digest, said.failed) == (before.sha256, before.failed)
+    return _Decision(said, before, "", None if same else rows, digest, lost)
+
+
+def _noted(connection: Connection, made: _Decision, written: Written | None) -> Outcome:
+    said, before = made.said, made.before
+    add_names(connection, said.key.platform, said.key.account, said.names, said.asked_at)
+    if before is not None and made.reason:
+        if made.reason == GONE:
+            change_capture(connection, before.id, lost=f"{GONE}.")
+        return Outcome("kept", before, made.reason)
+    if (
+        before is not None and written is None
+    ):  # the same again: only the time moves, and never back
+        moment = max(before.confirmed_at, said.asked_at)
+        lost = made.lost or before.lost
+        change_capture(connection, before.id, confirmed_at=moment, lost=lost)
+        return Outcome("confirmed", replace(before, confirmed_at=moment, lost=lost), made.lost)
+    assert written is not None  # of a month without a capture rows are always written
+    entered = _entered(connection, made, written)
+    return Outcome("replaced" if before else "captured", entered, made.lost)
 
 
 def in_order(measures: pa.Table) -> tuple[pa.Table, str]:
@@ -143,47 +191,21 @@ def _reason_to_stay(before: Capture, said: Said) -> str:
     return ""
 
 
-def _stays(connection: Connection, before: Capture, said: Said, reason: str) -> Outcome:
-    with connection.begin():
-        _note_names(connection, said)
-        if reason == GONE:
-            change_capture(connection, before.id, lost=f"{reason}.")
-    return Outcome("kept", before, reason)
-
-
-def _confirmed(connection: Connection, before: Capture, said: Said, lost: str) -> Outcome:
-    """The same again: only the time moves, and never back."""
-    moment = max(before.confirmed_at, said.asked_at)
-    with connection.begin():
-        _note_names(connection, said)
-        change_capture(connection, before.id, confirmed_at=moment, lost=lost or before.lost)
-    return Outcome("confirmed", replace(before, confirmed_at=moment), lost)
-
-
-def _enter(
-    connection: Connection, said: Said, written: Written, *, rows: int, digest: str, lost: str
-) -> Capture:
+def _entered(connection: Connection, made: _Decision, written: Written) -> Capture:
+    said = made.said
     facts = {
         **said.key._asdict(),
         "captured_at": said.asked_at,
         "confirmed_at": said.asked_at,
         "complete": said.complete,
         "provisional_until": said.provisional_until,
-        "rows": rows,
-        "sha256": digest,
+        "rows": 0 if made.rows is None else made.rows.num_rows,
+        "sha256": made.digest,
         **{key: getattr(written, key) for key in ("snapshot", "sequence", "files")},
         "unknown_metrics": said.unknown_metrics,
         "failed": said.failed,
         "facts": dict(said.facts or {}),
-        "lost": lost or None,
+        "lost": made.lost or None,
     }
-    with connection.begin():
-        _note_names(connection, said)
-        number = add_capture(connection, facts)
-        entered = standing(connection, said.key)[0]
-    assert entered.id == number  # nobody else writes meanwhile
-    return entered
-
-
-def _note_names(connection: Connection, said: Said) -> None:
-    add_names(connection, said.key.platform, said.key.account, said.names, said.asked_at)
+    number = add_capture(connection, facts)
+    return capture_of({**facts, "id": number, "files": [asdict(file) for file in written.files]})

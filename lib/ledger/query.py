@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +12,7 @@ from lib.ledger.database import unavailable
 from lib.ledger.store import Capture, Ledger
 from lib.ledger.warehouse import Warehouse
 from lib.periods import Period
+from lib.usage.measured import shortest
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,7 +81,7 @@ class LedgerAnswer:
 
     Args:
         captures: of the months and platforms asked for.
-        gaps: platform, account and month that lie between captured ones, or before the last.
+        gaps: platform, account and month of which nothing was captured, see ``ask``.
     """
 
     amounts: tuple[Amount, ...]
@@ -130,21 +131,24 @@ def ask(ledger: Ledger, query: LedgerQuery) -> LedgerAnswer:
     """Exact sums per group: flows added up, of levels and counters the last value of the time.
 
     An amount is unknown where a source that counts into it failed in any of the months; it is marked
-    where one of its rows is not known.
+    where one of its rows is not known. Missing are months between captured ones, and those that are
+    asked for to their last day while no account of the platform has them.
 
     Raises:
-        InputError: a platform or metric that the ledger has nothing of.
         SourceUnavailable: it cannot be read.
     """
-    captures = [
+    of_all_times = [
         capture
         for capture in ledger.captures(as_of=query.as_of)
-        if query.months[0] <= capture.month <= query.months[1]
-        and (not query.platforms or capture.platform in query.platforms)
+        if not query.platforms or capture.platform in query.platforms
     ]
+    first, last = query.months
+    captures = [capture for capture in of_all_times if first <= capture.month <= last]
+    between = [gap for gap in gaps(of_all_times) if first <= gap[2] <= last]
+    missing = [*between, *_without_any(of_all_times, between, query.period)]
     with opened(ledger.warehouse, captures) as connection:
         amounts = tuple(_amounts(connection, query, captures))
-    return LedgerAnswer(amounts, tuple(captures), tuple(gaps(captures)))
+    return LedgerAnswer(amounts, tuple(captures), tuple(sorted(missing)))
 
 
 @contextmanager
@@ -175,6 +179,31 @@ def gaps(captures: Iterable[Capture]) -> Iterator[tuple[str, str, str]]:
         while month < max(there):
             if month not in there:
                 yield platform, account, month
+            month = next_month(month)
+
+
+def _without_any(
+    captures: Sequence[Capture], told: Iterable[tuple[str, str, str]], period: Period
+) -> Iterator[tuple[str, str, str]]:
+    """Whole months of a period that no account of a platform has, from its first one on.
+
+    They go by the account that was captured last.
+
+    Args:
+        told: gaps that are known.
+    """
+    of_platform: dict[str, list[Capture]] = {}
+    for capture in captures:
+        of_platform.setdefault(capture.platform, []).append(capture)
+    known = {(platform, month) for platform, _, month in told}
+    known |= {(capture.platform, capture.month) for capture in captures}
+    after = f"{period.end + timedelta(days=1):%Y-%m}"
+    for platform, its in of_platform.items():
+        newest = max(its, key=lambda capture: (capture.month, capture.confirmed_at))
+        month = max(min(capture.month for capture in its), f"{period.start:%Y-%m}")
+        while month < after:
+            if (platform, month) not in known:
+                yield platform, newest.account, month
             month = next_month(month)
 
 
@@ -236,8 +265,9 @@ def _amounts(
         "metrics": [*query.metrics],
     }
     rows: list[tuple[Any, ...]] = connection.execute(sql, wanted).fetchall()
-    for row in rows:
-        yield Amount(row[: len(names)], *row[len(names) :])
+    for *group, metric, nature, unit, quantity, complete in rows:
+        short = None if quantity is None else shortest(quantity)
+        yield Amount(tuple(group), metric, nature, unit, short, complete)
 
 
 def _first_line(error: Exception) -> str:

@@ -1,6 +1,8 @@
 """The ledger: what is captured of which month, and the names that were seen."""
 
+import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -190,7 +192,7 @@ def add_names(
         Name(row.kind, row.id, row.name): (row.first_seen, row.last_seen)
         for row in connection.execute(select(NAMES).where(of_account))
     }
-    fresh = {name for name in names if name.id not in forgotten}
+    fresh = {name for name in names if forgotten.isdisjoint(_persons(name.id))}
     keys = {"platform": platform, "account": account}
     new = [
         keys | name._asdict() | {"first_seen": seen, "last_seen": seen}
@@ -229,14 +231,14 @@ def forget_person(ledger: Ledger, identity: str, moment: datetime) -> int:
     Raises:
         SourceUnavailable: the ledger cannot be written.
     """
+    if not ledger.exists:
+        return 0
     with ledger.database.writing() as connection, connection.begin():
-        of_person = NAMES.c.id == identity
         places = {
             (row.platform, row.account)
             for table in (NAMES, CAPTURES)
             for row in connection.execute(select(table.c.platform, table.c.account).distinct())
         }
-        erased = connection.execute(delete_from(NAMES).where(of_person)).rowcount
         known = {
             (row.platform, row.account)
             for row in connection.execute(
@@ -249,4 +251,29 @@ def forget_person(ledger: Ledger, identity: str, moment: datetime) -> int:
         ]
         if rows:
             connection.execute(insert(FORGOTTEN), rows)
-        return erased
+        return erase_forgotten(connection)
+
+
+def erase_forgotten(connection: Connection) -> int:
+    """Erases every name of the persons who are forgotten; how many there were."""
+    forgotten = {
+        (row.platform, row.account, row.id) for row in connection.execute(select(FORGOTTEN))
+    }
+    erased = [
+        {f"of_{key}": value for key, value in row._mapping.items()}  # SQLAlchemy's own name
+        for row in connection.execute(select(*NAMES.primary_key.columns))
+        if any((row.platform, row.account, one) in forgotten for one in _persons(row.id))
+    ]
+    if erased:
+        same = [column == bindparam(f"of_{column.name}") for column in NAMES.primary_key.columns]
+        connection.execute(delete_from(NAMES).where(*same), erased)
+    return len(erased)
+
+
+def _persons(identity: str) -> set[str]:
+    """Whom an id names: itself and, where it is a JSON list as of a row with an address of its own, its parts."""
+    parts = {identity}
+    if identity.startswith("["):
+        with suppress(ValueError):
+            parts |= {part for part in json.loads(identity) if isinstance(part, str)}
+    return parts

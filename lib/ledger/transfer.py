@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import insert, select
 
-from lib.errors import InputError
+from lib.errors import DashboardError, InputError
 from lib.ledger.database import unavailable
 from lib.ledger.keeping import in_order
 from lib.ledger.store import (
@@ -22,6 +22,7 @@ from lib.ledger.store import (
     Ledger,
     add_capture,
     capture_of,
+    erase_forgotten,
     every_capture,
     last_named,
     standing,
@@ -62,6 +63,8 @@ class OfLedger:
         return self.ledger.warehouse.rows(capture.files)
 
     def records(self, table: str) -> list[dict[str, Any]]:
+        if not self.ledger.exists:
+            return []
         with unavailable("cannot be read"), self.ledger.database.engine.connect() as connection:
             return [dict(row._mapping) for row in connection.execute(select(_TABLES[table]))]
 
@@ -91,25 +94,36 @@ def export(ledger: Ledger, target: Path) -> int:
     record a line; ``rows/`` a Parquet file per capture, which any program reads.
 
     Raises:
-        InputError: there is something already.
+        InputError: there is something already, or no folder to put it into.
         SourceUnavailable: the ledger cannot be read.
+        DashboardError: the target cannot be written.
     """
     if target.exists():
         raise InputError("target", f"{target} is there already.", "Name another one.")
-    with unavailable("cannot be written"):
+    if not target.parent.is_dir():
+        raise InputError(
+            "target", f"{target.parent} is no folder.", "Make it, or name another one."
+        )
+    try:
         if target.suffix != ".tar":
             return _export(ledger, target)
         with TemporaryDirectory(dir=target.parent) as folder:
             captures = _export(ledger, Path(folder) / "ledger")
-            with tarfile.open(target, "w") as archive:
+            with tarfile.open(target, "x") as archive:
                 archive.add(Path(folder) / "ledger", arcname="ledger")
         return captures
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DashboardError(
+            f"{target} cannot be written: {reason}.", "Check the folder, its space and its rights."
+        ) from error
 
 
 def _export(ledger: Ledger, folder: Path) -> int:
     kept = OfLedger(ledger)
     captures = kept.captures
-    (folder / "rows").mkdir(parents=True, mode=0o700)
+    folder.mkdir(mode=0o700)
+    (folder / "rows").mkdir()
     for capture in captures:
         pq.write_table(kept.rows(capture), folder / _file_of(capture), compression="zstd")
     _write_lines(folder / "captures.jsonl", [_plain(capture) for capture in captures])
@@ -193,11 +207,12 @@ def _enter(ledger: Ledger, capture: Capture, rows: pa.Table) -> None:
         with connection.begin():
             last, named = last_named(connection)
         ledger.warehouse.roll_back(last, named)
-        written = ledger.warehouse.overwrite(
-            capture.key, rows, {"captured-at": capture.captured_at.isoformat()}
-        )
-        facts = {name: getattr(capture, name) for name in _FACTS} | asdict(written)
-        facts["files"] = written.files
+        written = ledger.warehouse.overwrite({capture.key: rows})[capture.key]
+        facts = {name: getattr(capture, name) for name in _FACTS} | {
+            "snapshot": written.snapshot,
+            "sequence": written.sequence,
+            "files": written.files,
+        }
         with connection.begin():
             add_capture(connection, facts)
             assert standing(connection, capture.key)
@@ -227,10 +242,7 @@ def _add_records(ledger: Ledger, kept: Kept) -> None:
             ]
             if new:
                 connection.execute(insert(definition), new)
-        forgotten = select(FORGOTTEN.c.id).where(
-            FORGOTTEN.c.platform == NAMES.c.platform, FORGOTTEN.c.account == NAMES.c.account
-        )
-        connection.execute(NAMES.delete().where(NAMES.c.id.in_(forgotten)))
+        erase_forgotten(connection)
 
 
 def _file_of(capture: Capture) -> str:

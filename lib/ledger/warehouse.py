@@ -3,7 +3,7 @@
 import hashlib
 import os
 import warnings
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -20,6 +20,7 @@ from lib.usage.measure import SCHEMA
 if TYPE_CHECKING:
     import duckdb
     from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
 
 warnings.filterwarnings("ignore", "Delete operation did not match any records")  # a new month
 
@@ -27,6 +28,9 @@ TABLE = ("usage", "measures")
 """Namespace and name, as other engines see it."""
 
 PARTITION = ("platform", "account", "month")
+
+ADDED = 1
+"""The status of a manifest's entry that its snapshot has brought."""
 
 _CATALOG = "ledger"
 _PROPERTIES = {
@@ -69,9 +73,6 @@ class Written:
     snapshot: int
     sequence: int
     files: tuple[DataFile, ...]
-
-
-_NOTHING = Written(0, 0, ())
 
 
 class Warehouse:
@@ -132,24 +133,28 @@ class Warehouse:
         except TableAlreadyExistsError:  # by another process, just now
             return catalog.load_table(TABLE)
 
-    def overwrite(self, month: Month, rows: pa.Table, properties: dict[str, str]) -> Written:
-        """Puts rows in the place of all that the table has of a month.
-
-        Args:
-            properties: of the snapshot, for other engines to read.
-        """
-        from pyiceberg.expressions import And, EqualTo  # noqa: PLC0415
+    def overwrite(self, rows: Mapping[Month, pa.Table]) -> dict[Month, Written]:
+        """Puts rows in the place of all that the table has of their months, in one commit."""
+        from pyiceberg.expressions import AlwaysFalse, And, EqualTo, Or  # noqa: PLC0415
 
         table = self.table()
-        of_month = And(*(EqualTo(term=key, value=value) for key, value in month._asdict().items()))
-        table.overwrite(rows, of_month, snapshot_properties=properties)
+        months = [
+            And(*(EqualTo(term=key, value=value) for key, value in month._asdict().items()))
+            for month in rows
+        ]
+        table.overwrite(pa.concat_tables(rows.values()), Or(AlwaysFalse(), *months))
         snapshot = table.current_snapshot()
-        if snapshot is None or not rows.num_rows:
-            return (
-                Written(snapshot.snapshot_id, snapshot.sequence_number or 0, ())
-                if snapshot
-                else _NOTHING
-            )
+        number, sequence = (
+            (0, 0) if snapshot is None else (snapshot.snapshot_id, snapshot.sequence_number or 0)
+        )
+        files: dict[Month, list[DataFile]] = {month: [] for month in rows}
+        if snapshot is not None and any(part.num_rows for part in rows.values()):
+            for month, file in self._added(table, snapshot):
+                files[month].append(file)
+        return {month: Written(number, sequence, tuple(files[month])) for month in rows}
+
+    def _added(self, table: "Table", snapshot: "Snapshot") -> Iterator[tuple[Month, DataFile]]:
+        """The files that a commit has brought, once they are on the disk."""
         manifests = [
             manifest
             for manifest in snapshot.manifests(table.io)
@@ -159,21 +164,20 @@ class Warehouse:
             entry.data_file
             for manifest in manifests
             for entry in manifest.fetch_manifest_entry(table.io)
-            if entry.snapshot_id == snapshot.snapshot_id and entry.status == 1
+            if entry.snapshot_id == snapshot.snapshot_id and entry.status == ADDED
         ]
-        files = tuple(
-            DataFile(path := self.below(file.file_path), file.record_count, self.sha256(path))
-            for file in entries
-        )
         self._onto_disk(
-            [file.path for file in files],
             [
                 table.metadata_location,
                 snapshot.manifest_list,
                 *(manifest.manifest_path for manifest in manifests),
-            ],
+                *(file.file_path for file in entries),
+            ]
         )
-        return Written(snapshot.snapshot_id, snapshot.sequence_number or 0, files)
+        for file in entries:
+            path = self.below(file.file_path)
+            month = Month(*(file.partition[place] for place in range(len(PARTITION))))
+            yield month, DataFile(path, file.record_count, self.sha256(path))
 
     def roll_back(self, snapshot: int, named: Container[int]) -> bool:
         """Takes back what was committed and never named, by a capture that was killed; whether there was any.
@@ -273,12 +277,11 @@ class Warehouse:
             **({f"s3.{key}": value for key, value in self._s3.items()} if self.in_s3 else {}),
         }
 
-    def _onto_disk(self, files: Iterable[str], urls: Iterable[str]) -> None:
+    def _onto_disk(self, urls: Iterable[str]) -> None:
         """Waits until files and their names are on the disk: the database must not know more than it."""
         if self.in_s3:
             return
-        paths = {Path(self.place, file) for file in files}
-        paths |= {Path(self.place, self.below(url)) for url in urls}
+        paths = {Path(self.place, self.below(url)) for url in urls}
         for path in sorted(paths | {path.parent for path in paths}):
             descriptor = os.open(path, os.O_RDONLY)
             try:

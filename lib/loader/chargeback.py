@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from loguru import logger
 
@@ -63,7 +63,7 @@ async def load_chargeback(
     earlier = asyncio.create_task(load.earlier(query.compare)) if query.compare else None
     began = asyncio.get_running_loop().time()
     try:
-        report, fetched = await load.report(query.month)
+        main = await load.of_month(query.month)
         named, accounts_status = await accounts
         before = await earlier if earlier else None
     except SourceError as error:
@@ -77,8 +77,7 @@ async def load_chargeback(
         accounts.cancel()
         if earlier:
             earlier.cancel()
-    moves = not load.is_final(query.month)
-    statuses = [_report_status(NAME, "chargeback", report, fetched, moves=moves)]
+    report, statuses = main.report, [main.status]
     previous = None
     notes = list(source.address.notes)
     if isinstance(before, SourceError):
@@ -87,15 +86,20 @@ async def load_chargeback(
             SourceStatus(NAME, report_name(query.compare), "failed", None, None, detail, remedy)
         )
     elif before:
-        previous, fetched = before
-        moves = not load.is_final(query.compare)
-        part = report_name(query.compare)
-        statuses.append(_report_status(NAME, part, previous, fetched, moves=moves))
-        if _same(report, previous):
+        previous = before.report
+        statuses.append(before.status)
+        if same_content(report, previous):
             notes.append("Both months came with the same content: the server may keep no months.")
     return ChargebackAnswer(
         report, previous, named, (*statuses, accounts_status), tuple(notes), source.host
     )
+
+
+class _Told(NamedTuple):
+    """A report, and how it came."""
+
+    report: Chargeback
+    status: SourceStatus
 
 
 @dataclass(frozen=True)
@@ -127,10 +131,36 @@ class _Load:
         )
         return kept
 
-    async def earlier(self, month: str | None) -> tuple[Chargeback, datetime] | SourceError:
+    async def of_month(self, month: str | None, part: str = "chargeback") -> _Told:
+        """A report and how it came: from the server, and from the ledger where that has none."""
+        try:
+            report, fetched = await self.report(month)
+        except SourceError:
+            kept = await self._kept(month)
+            if kept is None:
+                raise
+            return kept
+        if report.is_of_another_month and (kept := await self._kept(month)):
+            return kept
+        moves = not self.is_final(month)
+        return _Told(report, _report_status(NAME, part, report, fetched, moves=moves))
+
+    async def _kept(self, month: str | None) -> _Told | None:
+        ledger = self.source.ledger
+        if ledger is None or month is None:
+            return None
+        from lib.loader.chargeback_kept import kept_report  # noqa: PLC0415  # where there is one
+
+        try:
+            kept = await asyncio.to_thread(kept_report, ledger, self.source.host, month)
+            return kept and _Told(*kept)
+        except SourceError:
+            return None  # what the server said of it stands
+
+    async def earlier(self, month: str | None) -> _Told | SourceError:
         """The one before; its failure costs the comparison only."""
         try:
-            return await self.report(month)
+            return await self.of_month(month, report_name(month))
         except SourceError as error:
             return error
 
@@ -191,7 +221,8 @@ def _report_status(
     return SourceStatus(source, part, status, fetched, rows, detail, moves=moves)
 
 
-def _same(report: Chargeback, earlier: Chargeback) -> bool:
+def same_content(report: Chargeback, earlier: Chargeback) -> bool:
+    """Whether two reports hold the same, as two months of a server that keeps none."""
     return report.users.equals(earlier.users) and report.workspaces.equals(earlier.workspaces)
 
 

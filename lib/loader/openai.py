@@ -78,7 +78,7 @@ async def load_openai(
         SourceError: every source failed.
         InputError: a filter names what OpenAI neither lists nor has usage of.
     """
-    kept = _kept_days(ledger, client.host, caches)
+    kept = _kept_days(ledger, client, caches)
     load = _Load(client, caches, now, progress or Progress(), kept)
     names = asyncio.create_task(load.directory())  # one for both periods
     before = (
@@ -262,12 +262,12 @@ class _Load:
         return names
 
 
-def _kept_days(ledger: "Ledger | None", account: str, caches: Caches) -> "KeptDays | None":
+def _kept_days(ledger: "Ledger | None", client: ApiClient, caches: Caches) -> "KeptDays | None":
     if ledger is None:
         return None
     from lib.loader.openai_kept import KeptDays  # noqa: PLC0415  # only where there is a ledger
 
-    return KeptDays(ledger, account, caches)
+    return KeptDays(ledger, client.scope, client.host, caches)
 
 
 def _usage_series(query: OpenAIQuery, name: str) -> Series:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pandas as pd
+from loguru import logger
 
 from lib.cache import FINAL_AFTER, Bucket, Caches, Document
 from lib.errors import SourceError
@@ -26,7 +27,7 @@ from lib.usage.exact import exact_sum, values_of
 from lib.usage.measured import shortest
 
 _DAY = SECONDS["1d"]
-_KEPT_SECONDS = 3_600
+_KEPT_SECONDS, _LOOK_SECONDS = 3_600, 60
 _OURS = ("endpoint_type", "date", "start_time")
 
 
@@ -35,10 +36,12 @@ class KeptDays:
     """What a ledger has of one organisation.
 
     Args:
+        scope: fingerprint of address and credential; nobody else is given what was read.
         account: as the measures name it.
     """
 
     ledger: Ledger
+    scope: str
     account: str
     caches: Caches
 
@@ -51,7 +54,7 @@ class KeptDays:
         if series.width != "1d" or not starts:
             return {}
         try:
-            captures = await asyncio.to_thread(self.ledger.captures)
+            captures = await self._captures()
             buckets: dict[int, Bucket] = {}
             for capture in captures:
                 days = [
@@ -70,13 +73,27 @@ class KeptDays:
         except SourceError:
             return {}
 
+    async def _captures(self) -> list[Capture]:
+        """What stands, for all series of a load one look; nothing for a while where it cannot be had."""
+
+        async def look() -> Document:
+            try:
+                captures = await asyncio.to_thread(self.ledger.captures)
+            except SourceError as error:
+                logger.warning("{}: OpenAI is asked for all days", error)
+                captures = []
+            return Document(captures, 1_000 + 2_000 * len(captures), _LOOK_SECONDS)
+
+        captures: list[Capture] = await self.caches.document((self.scope, "captures"), look)
+        return captures
+
     async def _answer(self, capture: Capture) -> OpenAIAnswer:
         def read() -> Document:
             rows = self.ledger.warehouse.rows(capture.files)
             answer = answer_of(rows, (), capture.facts)
             return Document(answer, 200 * capture.rows + 1_000, _KEPT_SECONDS)
 
-        key = (self.account, "kept", capture.id)
+        key = (self.scope, "kept", capture.id)
         answer: OpenAIAnswer = await self.caches.document(key, lambda: asyncio.to_thread(read))
         return answer
 

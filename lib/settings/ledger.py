@@ -81,6 +81,14 @@ class LedgerSettings(BaseModel):
         return Path(url.removeprefix(SQLITE)) if url.startswith(SQLITE) else None
 
 
+def is_there(file: Path) -> bool:
+    """Whether there is such a file; also where it cannot be told, which whoever opens it learns."""
+    try:
+        return file.exists()
+    except OSError:
+        return True
+
+
 def _absolute(path: str) -> Path:
     """A relative path lies in the project's folder, wherever the command is run."""
     return (ROOT / Path(path).expanduser()).resolve()

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import streamlit as st
@@ -19,6 +20,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 from streamlit.web.server.starlette.starlette_websocket import _get_signed_cookie_with_chunks
 
 from lib.access.files import file_owners
+from lib.access.hosts import note_host
 from lib.access.requests import made_here
 from lib.access.sign_in import SignIn, check_sign_in
 from lib.access.uploads import REFUSAL, Place, UploadBudgets
@@ -54,9 +56,13 @@ class Doorman:
         doorman_present.set()
         share_certificates()
         try:  # before the first request: uvicorn's access lines repeat links
-            configure_logs(load_settings().loguru_level, as_json=bool(auth_section()))
+            settings = load_settings()
+            configure_logs(settings.loguru_level, as_json=bool(auth_section()))
         except SettingsError:
             configure_logs("INFO", as_json=True)
+            return
+        with suppress(OSError):  # sign-outs tell when the folder cannot be used
+            note_host(settings.dashboard_state_dir)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Streamlit's answer, unless the visitor may not have it."""

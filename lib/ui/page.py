@@ -73,6 +73,13 @@ ENTRIES = (
         "cmu",
         "Experiments, users, run time and GPU use over time. All times are UTC.",
     ),
+    Entry(
+        "history",
+        "History",
+        ":material/history:",
+        "his",
+        "What every platform said, kept for good: all months, gaps, and growth. Months are UTC.",
+    ),
 )
 
 

@@ -36,7 +36,9 @@ def show_report(report: Report, prefix: str, controls: Controls) -> None:
     empty = all(table.frame.empty for table in report.tables)
     if empty or report.is_unused:
         filtered = any(control.narrows and control.is_set() for control in controls)
-        remedy = "Choose other days, or remove a filter." if filtered else "Choose other days."
+        has_days = any(control.key.endswith(("_period", "_month")) for control in controls)
+        remedy = "Choose other days" if has_days else "Choose another one"
+        remedy += ", or remove a filter." if filtered else "."
         st.info(f"No usage in this selection. {remedy}", icon=":material/inbox:")
         if report.period is not None:
             offer_other_days(prefix, report.period, report.nearest)

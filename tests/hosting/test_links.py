@@ -14,6 +14,7 @@ LINKS = {
     "tenant_usage": "red_period=2026-09-01&red_period=2026-10-31&red_top=7",
     "comet_chargeback": "cmc_active=45d&cmc_exclude=personal",
     "comet_usage": "cmu_period=2026-10-01&cmu_period=2026-10-31",
+    "history": "his_platform=tenants",
 }
 """Page to a query that holds none of its defaults."""
 

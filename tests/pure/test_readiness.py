@@ -1,11 +1,14 @@
-"""Readiness to let people in: each thing that is missing is named, and other upstreams may be down."""
+"""Readiness to let people in: each thing that is missing is named, and platforms may be down."""
 
+import socket
+import sqlite3
 from pathlib import Path
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
+from lib.access.hosts import hosts_of, note_host
 from lib.access.readiness import check_ready
 from lib.checks import Check
 from lib.cli.commands import app
@@ -75,6 +78,82 @@ async def test_it_says_how_far_a_sign_out_reaches(shared: bool, tmp_path: Path) 
     (check,) = [one for one in found if one.source == "sign-out"]
     assert check.fine
     assert ("at every replica" if shared else "DASHBOARD_STATE_DIR is not set") in check.detail
+
+
+def ledger_at(folder: Path, **changed: str) -> dict[str, object]:
+    """Settings of a ledger in a folder, on a machine without a demo."""
+    place = {"ledger_url": f"sqlite:///{folder}/catalog.db", "ledger_warehouse": f"{folder}/files"}
+    return {"dashboard_demo": "off"} | place | changed
+
+
+async def test_a_ledger_that_can_be_made_is_ready_and_is_not_made(tmp_path: Path) -> None:
+    assert await troubles(AUTH, **ledger_at(tmp_path / "new" / "ledger")) == []
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"ledger_url": "sqlite:////dev/null/catalog.db"}, "LEDGER_URL names a folder below"),
+        ({"ledger_warehouse": "/dev/null/files"}, "LEDGER_WAREHOUSE names a folder below"),
+        ({"ledger_url": f"sqlite:////{'x' * 300}/catalog.db"}, "File name too long"),
+        ({"ledger_url": "postgresql://nobody:canary@127.0.0.1:9/x"}, "OperationalError"),
+    ],
+)
+async def test_a_ledger_that_cannot_be_reached_is_named(
+    changed: dict[str, str], named: str, tmp_path: Path
+) -> None:
+    (trouble,) = await troubles(AUTH, **ledger_at(tmp_path, **changed))
+    assert (trouble.source, named in trouble.detail) == ("ledger", True), trouble.detail
+    assert "canary" not in trouble.detail
+
+
+async def test_a_folder_in_which_nothing_can_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lib.ledger.reach.os.access", lambda *_: False)
+    for folder, problem in ((tmp_path, "may not write"), (tmp_path / "new", "may not make")):
+        (trouble,) = await troubles(AUTH, **ledger_at(folder))
+        assert problem in trouble.detail
+
+
+async def test_a_ledger_of_a_newer_program_and_a_file_that_is_none_are_named(
+    tmp_path: Path,
+) -> None:
+    with sqlite3.connect(tmp_path / "catalog.db") as made:
+        made.execute("CREATE TABLE ledger_version AS SELECT '9999' AS version_num")
+    made.close()
+    (trouble,) = await troubles(AUTH, **ledger_at(tmp_path))
+    assert "version 9999, newer" in trouble.detail
+    (tmp_path / "catalog.db").write_text("no database, but some text of a file" * 99)
+    (trouble,) = await troubles(AUTH, **ledger_at(tmp_path))
+    assert "DatabaseError" in trouble.detail
+
+
+async def test_hosts_that_share_a_state_folder_and_not_the_ledger_are_named(
+    tmp_path: Path,
+) -> None:
+    state, here = tmp_path / "state", socket.gethostname()
+    state.mkdir()
+    shared: dict[str, object] = {"dashboard_state_dir": str(state)}
+    assert await troubles(AUTH, **ledger_at(tmp_path), **shared) == []
+    assert hosts_of(str(state)) == [here]
+    note_host(str(state), "a/other")
+    (trouble,) = await troubles(AUTH, **ledger_at(tmp_path), **shared)
+    both = ", ".join(sorted([here, "a_other"]))
+    assert trouble.detail.startswith(
+        f"2 hosts share DASHBOARD_STATE_DIR ({both}), but the ledger is a file of this one: use "
+        "postgresql:// and s3://."
+    )
+    (state / "hosts" / "a_other").unlink()
+    assert await troubles(AUTH, **ledger_at(tmp_path), **shared) == []
+
+
+async def test_hosts_that_cannot_be_noted_are_told(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("somebody's notes")
+    shared: dict[str, object] = {"dashboard_state_dir": str(tmp_path)}
+    (trouble,) = await troubles(AUTH, **ledger_at(tmp_path), **shared)
+    assert "hosts cannot be noted" in trouble.detail
 
 
 async def test_without_auth_it_is_not_ready_even_on_a_laptop() -> None:

@@ -1,6 +1,7 @@
 """What the doorman of a running dashboard does: sign-outs, uploads, forged inputs, sign-ins that were ended."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from lib.access.hosts import hosts_of
 from lib.access.uploads import MOST_FILES
 from lib.cli.commands import app as commands
 from tests.servers.test_uploads import SIZE, kept, upload
@@ -42,6 +44,10 @@ def audited(app: Hosted, event: str) -> list[dict[str, object]]:
         return []
     lines = [json.loads(line) for line in app.audit.read_text(encoding="utf-8").splitlines()]
     return [line for line in lines if line["event"] == event]
+
+
+def test_a_replica_leaves_its_hosts_name_in_the_state_folder(app: Hosted, state: Path) -> None:
+    assert hosts_of(str(state)) == [socket.gethostname()]
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,14 @@ from starlette.routing import Route
 from lib.errors import SourceUnavailable
 from lib.ledger.store import Ledger
 from lib.ledger.verify import verify
-from tests.support.kept import OCTOBER, amounts_in_table, amounts_of, in_folder, put
-from tests.support.ledgers import s3_options
+from tests.support.kept import (
+    OCTOBER,
+    amounts_in_table,
+    amounts_of,
+    in_folder,
+    put,
+    s3_options,
+)
 from tests.support.servers import serve
 
 pytest_plugins = [

@@ -128,6 +128,15 @@ def test_names_keep_their_last_value_and_forgotten_ones_never_come_back(any_ledg
     assert amounts_of(any_ledger)["alpha", "input_tokens"] == 9
 
 
+def test_an_address_that_one_row_has_is_forgotten_with_its_person(folder_ledger: Ledger) -> None:
+    of_row = '["alpha", null, "ann"]'
+    names = [("email", "ann", "a@b.c"), ("members.email", of_row, "ann@b.c"), ("email", "[", "x")]
+    put(folder_ledger, NINE, names=names)
+    assert forget_person(folder_ledger, "ann", NOW) == 2
+    put(folder_ledger, NINE, hours=1, names=names)
+    assert folder_ledger.names("openai", "api.example") == {("email", "["): "x"}
+
+
 def test_an_older_answer_that_is_told_late_moves_no_time_back(folder_ledger: Ledger) -> None:
     put(folder_ledger, NINE, hours=5)
     put(folder_ledger, NINE)

@@ -84,4 +84,10 @@ def in_folder(folder: Path) -> Ledger:
     return Ledger(f"sqlite:///{folder / 'ledger' / 'catalog.db'}", str(folder / "ledger" / "files"))
 
 
+def s3_options(server: str) -> dict[str, str]:
+    """How a ledger reaches a server."""
+    keys = {"access-key-id": "test", "secret-access-key": "test"}
+    return {"endpoint": server, "region": "eu-1", **keys}
+
+
 every_kind = pytest.mark.parametrize("any_ledger", ["folder", "postgres", "s3"], indirect=True)

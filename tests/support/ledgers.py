@@ -13,7 +13,7 @@ import pytest
 from pyarrow import fs
 
 from lib.ledger.store import Ledger
-from tests.support.kept import in_folder
+from tests.support.kept import in_folder, s3_options
 
 if TYPE_CHECKING:
     from tests.support.postgres_server import Database
@@ -67,12 +67,6 @@ def bucket(s3_server: str) -> str:
     )
     there.create_dir(name)
     return f"s3://{name}/kept"
-
-
-def s3_options(server: str) -> dict[str, str]:
-    """How a ledger reaches a server."""
-    keys = {"access-key-id": "test", "secret-access-key": "test"}
-    return {"endpoint": server, "region": "eu-1", **keys}
 
 
 def _wait_for(port: int) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 
 import uvicorn
 from starlette.applications import Starlette
@@ -30,26 +31,36 @@ CHROMIUM_FLAGS = [
 ]
 
 
-NOTHING = dict.fromkeys(
-    (
-        "OPENAI_ADMIN_KEY",
-        "REDIS_PRIMARY_ENDPOINT",
-        "CONTROL_DATABASE_URL",
-        "COMET_API_KEY",
-        "COMET_URL_OVERRIDE",
-        "COMET_INCLUDE_CUSTOM_CA_BUNDLE",
-        "COMET_ALLOW_HEADER_NAME",
-        "COMET_ALLOW_HEADER_VALUE",
-        "DASHBOARD_ALLOWED_DOMAINS",
-        "DASHBOARD_ALLOWED_GROUPS",
-        "DASHBOARD_VIEWERS",
-        "DASHBOARD_FINANCE",
-        "DASHBOARD_ADMINS",
-        "DASHBOARD_STATE_DIR",
-        "DASHBOARD_AUDIT",
+NOTHING = {
+    **dict.fromkeys(
+        (
+            "OPENAI_ADMIN_KEY",
+            "REDIS_PRIMARY_ENDPOINT",
+            "CONTROL_DATABASE_URL",
+            "COMET_API_KEY",
+            "COMET_URL_OVERRIDE",
+            "COMET_INCLUDE_CUSTOM_CA_BUNDLE",
+            "COMET_ALLOW_HEADER_NAME",
+            "COMET_ALLOW_HEADER_VALUE",
+            "DASHBOARD_ALLOWED_DOMAINS",
+            "DASHBOARD_ALLOWED_GROUPS",
+            "DASHBOARD_VIEWERS",
+            "DASHBOARD_FINANCE",
+            "DASHBOARD_ADMINS",
+            "DASHBOARD_STATE_DIR",
+            "DASHBOARD_AUDIT",
+            "AWS_ENDPOINT_URL",
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+        ),
+        "",
     ),
-    "",
-)
+    # Where nothing is, not where whoever runs the tests may keep something
+    "LEDGER_URL": f"sqlite:///{gettempdir()}/no-ledger/catalog.db",
+    "LEDGER_WAREHOUSE": f"{gettempdir()}/no-ledger/files",
+}
 """No test reads the settings of whoever runs it."""
 
 

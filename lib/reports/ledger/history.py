@@ -11,7 +11,13 @@ from lib.charts import STEPS, OverTime, choose_step, fold
 from lib.periods import Period, months_before, span
 from lib.quantities import counted, decimal_of, is_currency
 from lib.reports.ledger.months import months_table
-from lib.reports.ledger.platforms import is_whole, metric_label, platform_label
+from lib.reports.ledger.platforms import (
+    GROUPS,
+    in_order,
+    is_whole,
+    metric_label,
+    platform_label,
+)
 from lib.reports.ledger.words import FILTER_WORDS
 from lib.reports.report import ChartSpec, Column, Figure, Report, SourceStatus, Table
 from lib.usage.exact import exactly
@@ -72,7 +78,7 @@ def build_history(
         totals=_totals(states.frame),
         figures=tuple(_figures(states.frame)),
         charts=tuple(_charts(with_growth, period)) if period else (),
-        tables=(states, _amounts_table(with_growth)),
+        tables=(_amounts_table(with_growth), states),
         notes=(*_reset_notes(resets),),
         demo=demo,
         main_table="amounts",
@@ -86,7 +92,12 @@ def _grown(amounts: pd.DataFrame) -> pd.DataFrame:
 
     Months without a capture in between leave it unknown, too.
     """
-    frame = amounts.sort_values([*_GROUP, "month"], ignore_index=True)
+    order = [in_order(*pair) for pair in zip(amounts["platform"], amounts["metric"], strict=True)]
+    frame = (
+        amounts.assign(order=pd.Series(order, amounts.index, dtype=object))
+        .sort_values(["order", "account", "unit", "month"], ignore_index=True)
+        .drop(columns="order")
+    )
     growth: list[Any] = [None] * len(frame)
     reset = [False] * len(frame)
     before: dict[tuple[Any, ...], tuple[str, Any]] = {}
@@ -146,13 +157,14 @@ def _figures(states: pd.DataFrame) -> Iterator[Figure]:
 def _charts(amounts: pd.DataFrame, period: Period) -> Iterator[ChartSpec]:
     """A chart per platform and headline metric, by month."""
     step = choose_step(STEPS[-1].seconds, max(period.days, 400))
-    for platform, of_platform in amounts.groupby("platform", sort=False):
-        for (metric, of_unit), rows in of_platform.groupby(["metric", "unit"], sort=False):
-            unit = str(of_unit)
-            known = rows[rows["quantity"].notna()]
-            if known.empty or not is_whole(str(platform), str(metric)):
-                continue
-            label = metric_label(str(platform), str(metric))
+    by_metric = {
+        (str(platform), str(metric), str(unit)): rows[rows["quantity"].notna()]
+        for (platform, metric, unit), rows in amounts.groupby(["platform", "metric", "unit"])
+    }
+    for key in sorted(by_metric, key=lambda key: (*in_order(*key[:2]), key[2])):
+        (platform, metric, unit), known = key, by_metric[key]
+        if len(known) and is_whole(platform, metric):
+            label = metric_label(platform, metric)
             by = f"{label} ({unit})" if is_currency(unit) else label
             tidy = pd.DataFrame(
                 {
@@ -162,11 +174,11 @@ def _charts(amounts: pd.DataFrame, period: Period) -> Iterator[ChartSpec]:
                 }
             )
             yield ChartSpec(
-                f"{platform}_{metric}_{unit}".replace("-", "_").lower(),
-                f"{platform_label(str(platform))}: {by}",
+                f"{platform}_{metric}_{unit}".replace("-", "_").lower().strip("_"),
+                f"{platform_label(platform)}: {by}",
                 OverTime(fold(tidy, step, period), step, unit),
-                _sentence(f"{platform_label(str(platform))}, {by} per month", known, unit),
-                group=platform_label(str(platform)),
+                _sentence(f"{platform_label(platform)}, {by} per month", known, unit),
+                group=GROUPS.get(platform, platform_label(platform)),
                 by=by,
             )
 

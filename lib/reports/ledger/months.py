@@ -61,9 +61,11 @@ def build_months(
 
 
 def months_table(rows: Iterable[Mapping[str, Any]]) -> Table:
-    """One row per capture that counts."""
+    """One row per capture that counts, the latest month of each platform first."""
     keys = [column.key for column in COLUMNS]
-    frame = pd.DataFrame([*rows], columns=keys).astype({"rows": "Int64", "complete": "boolean"})
+    newest_first = sorted(rows, key=lambda row: str(row["month"]), reverse=True)
+    in_turn = sorted(newest_first, key=lambda row: (str(row["platform"]), str(row["account"])))
+    frame = pd.DataFrame(in_turn, columns=keys).astype({"rows": "Int64", "complete": "boolean"})
     for key in ("captured_at", "confirmed_at", "provisional_until"):
         frame[key] = pd.to_datetime(frame[key], utc=True)
     return Table("months", "Months", frame, COLUMNS, brief=_BRIEF)

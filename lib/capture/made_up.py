@@ -1,0 +1,78 @@
+"""Fills the demo's ledger, so that it has a history."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from lib.cache import FINAL_AFTER
+from lib.capture.months import end_of, month_of, months_since
+from lib.capture.rounds import MonthResult, capture_round
+from lib.errors import DashboardError
+from lib.ledger.keeping import Said, keep_all
+from lib.ledger.store import Ledger
+from lib.ledger.warehouse import Month
+from lib.loader.progress import Progress
+from lib.periods import months_before
+from lib.settings import Settings, load_settings
+from lib.sources.openai.measures import PLATFORM as OPENAI
+from lib.upstreams import ledger_upstream, made_up_months, openai_upstream
+
+MONTHS = 13
+"""This one and those before it."""
+
+
+def is_filled(ledger: Ledger, now: datetime) -> bool:
+    """Whether every platform has all months."""
+    from lib.capture.platforms import PLATFORMS  # noqa: PLC0415  # all platforms: a second
+
+    there = {(capture.platform, capture.month) for capture in ledger.captures()}
+    return all((platform, month) in there for platform in PLATFORMS for month in _months(now))
+
+
+async def fill(
+    settings: Settings, ledger: Ledger, now: datetime, progress: Progress
+) -> AsyncIterator[MonthResult]:
+    """Captures the stand-ins; OpenAI's months are made at once."""
+    from lib.capture.platforms import PLATFORMS  # noqa: PLC0415  # all platforms: a second
+
+    others = [platform for name, platform in PLATFORMS.items() if name != OPENAI]
+    async for result in capture_round(
+        settings, ledger, others, _months(now), now=now, progress=progress
+    ):
+        yield result
+    account = openai_upstream(settings).host
+    made_up = made_up_months(account)
+    names = tuple(made_up.names())
+    answers = [
+        Said(
+            Month(OPENAI, account, month),
+            now,
+            end_of(month) + FINAL_AFTER,
+            made_up.measures(month, now.date()),
+            names,
+            facts={"host": account, "statuses": [], "notes": [], "marks": [], "columns": {}},
+        )
+        for month in _months(now)
+    ]
+    for outcome in keep_all(ledger, answers):
+        yield MonthResult(OPENAI, outcome.capture.month, outcome)
+
+
+def _months(now: datetime) -> list[str]:
+    return months_since(month_of(months_before(now.date(), MONTHS - 1)), now.date())
+
+
+async def _fill_if_demo() -> None:
+    settings = load_settings()
+    if not settings.demo:
+        return
+    ledger, now = ledger_upstream(settings), datetime.now(UTC)
+    if not is_filled(ledger, now):
+        async for _ in fill(settings, ledger, now, Progress()):
+            pass
+
+
+if __name__ == "__main__":
+    with suppress(DashboardError):  # the page makes it then, and says what is wrong
+        asyncio.run(_fill_if_demo())

@@ -1,0 +1,40 @@
+"""Chargeback reports that the ledger keeps, of months that the server no longer gives."""
+
+from dataclasses import replace
+
+from lib.ledger.store import Capture, Ledger
+from lib.sources.comet.chargeback.answer import Chargeback
+from lib.sources.comet.chargeback.measures import PLATFORM
+from lib.sources.comet.chargeback.rebuilt import chargeback_of
+from lib.status import SourceStatus
+from lib.usage.measure import Name
+
+
+def kept_report(ledger: Ledger, account: str, month: str) -> tuple[Chargeback, SourceStatus] | None:
+    """What was captured of a month, and how complete that is; None where nothing was.
+
+    Raises:
+        SourceUnavailable: the ledger cannot be read.
+    """
+    key = (PLATFORM, account, month)
+    capture = next((capture for capture in ledger.captures() if capture.key == key), None)
+    if capture is None:
+        return None
+    names = [Name(*known, name) for known, name in ledger.names(PLATFORM, account).items()]
+    report = chargeback_of(ledger.warehouse.rows(capture.files), names, capture.facts)
+    named = replace(report, label=month, month=month, asked=month)
+    return named, _status(capture, named)
+
+
+def _status(capture: Capture, report: Chargeback) -> SourceStatus:
+    rows = len(report.users) + len(report.workspaces)
+    lacks = None if capture.complete else f"It lacks {', '.join(sorted(capture.failed))}."
+    return SourceStatus(
+        "ledger",
+        f"chargeback {capture.month}",
+        "ok" if capture.complete else "partial",
+        capture.confirmed_at,
+        rows,
+        lacks,
+        moves=False,
+    )
