@@ -33,7 +33,7 @@ def file_of(folder: Path) -> Path:
 
 def asked(folder: Path) -> LedgerAnswer:
     """All that the ledger has, by ``BY``."""
-    first, last = date(2025, 1, 1), date(2026, 12, 31)
+    first, last = date(2025, 10, 1), date(2026, 10, 31)
     return ask(ledger_in(folder), check_ledger_query(since=first, until=last, by=BY))
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from bench.ledger_asked import file_of, ledger_in
 from lib.capture.months import end_of, months_since
-from lib.ledger.keeping import Said, keep
+from lib.ledger.keeping import Said, keep_all
 from lib.ledger.warehouse import Month
 from lib.sources.openai.measures import PLATFORM
 from lib.sources.openai.tables import BILLED_COST, METRICS
@@ -41,8 +41,13 @@ def fill(folder: Path) -> int:
     with pq.ParquetWriter(file_of(folder), SCHEMA, compression="zstd") as writer:
         for month in MONTHS:
             together = [*_month(month)]
-            for account, rows in together:
-                keep(ledger, Said(Month(PLATFORM, account, month), NOW, end_of(month), rows))
+            keep_all(
+                ledger,
+                [
+                    Said(Month(PLATFORM, account, month), NOW, end_of(month), rows)
+                    for account, rows in together
+                ],
+            )
             table = pa.concat_tables([rows for _, rows in together])
             writer.write_table(table)
             size += table.num_rows

@@ -1,7 +1,7 @@
 """Measures as the rows that they were made of."""
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.arrays import IntegerArray
 
-from lib.usage.exact import exactly
 from lib.usage.measure import KEYS, SCHEMA, Places, unpacked
 
 _OF_ROWS = ("start", "end", *KEYS)
+_ONE, _EXACT = Decimal(1), Context(prec=200)
 
 
 class Cells(NamedTuple):
@@ -87,9 +87,8 @@ def units(cells: Cells, rows: int) -> "pd.Series[Any]":
 
 def shortest(number: Decimal) -> Decimal:
     """The same number without zeros behind its last decimal: ``7.5`` of ``7.500``, ``700`` of ``700.0``."""
-    with exactly():
-        short = number.normalize()
-        return short if short != short.to_integral_value() else short.quantize(Decimal(1))
+    whole = number.to_integral_value()
+    return whole.quantize(_ONE, context=_EXACT) if whole == number else number.normalize(_EXACT)
 
 
 def dimensions(rows: pd.DataFrame) -> Mapping[str, list[Any]]:
