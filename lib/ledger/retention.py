@@ -1,4 +1,5 @@
-"""What is kept how long: what counts, for ever; what was replaced, for 400 days; what nobody names, for a day."""
+"""What is kept how long: what counts, for ever; what was replaced, for 400 days; the table's snapshots, for a week;
+what nobody names, for a day."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -13,6 +14,9 @@ from lib.ledger.warehouse import Month
 
 REPLACED = timedelta(days=400)
 """After it was replaced: so long ``--as-of`` reaches back everywhere."""
+
+SNAPSHOTS = timedelta(days=7)
+"""Of the table, unless a tag names them: each makes every commit slower, and ``--as-of`` needs none."""
 
 UNNAMED = timedelta(days=1)
 """Of a file: a capture that still runs has not named its own yet."""
@@ -37,7 +41,7 @@ def tidy(ledger: Ledger, now: datetime) -> int:
         if not named:
             return 0
         ledger.warehouse.roll_back(last, named)
-        ledger.warehouse.expire(now - REPLACED)
+        ledger.warehouse.expire(now - SNAPSHOTS)
         held = {file.path for capture in every if capture.id not in old for file in capture.files}
         old_files = [*_unnamed_since(ledger, held, now - UNNAMED)]
         if old_files:  # as a rule there is none, and to look through all snapshots takes seconds

@@ -212,7 +212,8 @@ class Warehouse:
     def expire(self, before: datetime) -> None:
         """Forgets snapshots of an earlier time; those that a tag or branch names stay."""
         table = self.table()
-        table.maintenance.expire_snapshots().older_than(before.replace(tzinfo=None)).commit()
+        if any(one.timestamp_ms < before.timestamp() * 1_000 for one in table.snapshots()[:-1]):
+            table.maintenance.expire_snapshots().older_than(before.replace(tzinfo=None)).commit()
 
     def files_of_all_snapshots(self) -> set[str]:
         """Paths of the files of rows that any snapshot has."""

@@ -134,6 +134,18 @@ def test_what_was_replaced_goes_after_400_days_and_what_counts_stays(any_ledger:
     assert verify(any_ledger) == []
 
 
+def test_snapshots_go_after_a_week_and_the_past_can_still_be_told(folder_ledger: Ledger) -> None:
+    put(folder_ledger, NINE)
+    put(folder_ledger, TEN, hours=1)
+    assert tidy(folder_ledger, datetime.now(UTC) + timedelta(days=8)) == 0
+    assert len(folder_ledger.warehouse.table().snapshots()) == 1
+    (then,) = folder_ledger.captures(as_of=NOW + timedelta(minutes=1))
+    assert folder_ledger.warehouse.rows(then.files).num_rows == 2
+    put(folder_ledger, NINE, hours=2)
+    assert amounts_of(folder_ledger) == amounts_in_table(folder_ledger) == NINE
+    assert verify(folder_ledger) == []
+
+
 def test_what_a_tag_names_stays(folder_ledger: Ledger) -> None:
     snapshot = put(folder_ledger, NINE).capture.snapshot
     folder_ledger.warehouse.table().manage_snapshots().create_tag(snapshot, "october").commit()
