@@ -187,7 +187,9 @@ def _status(folder: Path) -> Iterator[Row]:
         began = time.perf_counter()
         captures = ledger_in(folder).captures()
         report = build_months(
-            month_records(captures), sources=capture_statuses(captures, gaps(captures)), now=NOW
+            month_records(captures, NOW),
+            sources=capture_statuses(captures, gaps(captures), NOW),
+            now=NOW,
         )
         assert report.totals["months"] == len(PLATFORMS) * len(YEARS)
         to_terminal(report, width=120, colour=False)
@@ -205,7 +207,13 @@ def _enter_years(ledger: Ledger, said: Said) -> None:
     """Notes captures without their rows, which no status reads."""
     facts = {
         **{"captured_at": NOW, "confirmed_at": NOW, "provisional_until": said.provisional_until},
-        **{"complete": True, "rows": said.measures.num_rows, "sha256": "0" * 64, "lost": None},
+        **{
+            "complete": True,
+            "is_state": False,
+            "rows": said.measures.num_rows,
+            "sha256": "0" * 64,
+            "lost": None,
+        },
         **{"unknown_metrics": (), "failed": (), "facts": said.facts},
     }
     keys = [

@@ -188,6 +188,7 @@ def chargeback_said(answer: ChargebackAnswer, month: str, now: datetime) -> Said
         _failed(answer.statuses, {"chargeback"}),
         chargeback_measures.unknown_metrics(answer),
         chargeback_measures.facts_of(answer),
+        is_state=True,
     )
 
 

@@ -110,11 +110,11 @@ def status_command(format: AnyFormat = None, output: Output = None) -> None:
     """What is kept of each platform and month, since when, and what is missing."""
 
     async def load(settings: Settings, _progress: Progress) -> Report:
-        captures = ledger_upstream(settings).captures()
+        captures, now = ledger_upstream(settings).captures(), datetime.now(UTC)
         return build_months(
-            month_records(captures),
-            sources=capture_statuses(captures, gaps(captures)),
-            now=datetime.now(UTC),
+            month_records(captures, now),
+            sources=capture_statuses(captures, gaps(captures), now),
+            now=now,
             demo=settings.demo,
         )
 
@@ -171,7 +171,7 @@ def query_command(
             query.by,
             period=query.period,
             filters={"by": [*query.by], "metric": [*query.metrics], "as_of": as_of or None},
-            sources=capture_statuses(answer.captures, answer.gaps),
+            sources=capture_statuses(answer.captures, answer.gaps, answer.at),
             now=now,
             demo=settings.demo,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pandas as pd
@@ -53,24 +53,30 @@ def load_history(ledger: Ledger, platform: str, today: date) -> HistoryAnswer:
     columns = ["platform", "account", "metric", "unit", "nature", "month", "quantity", "complete"]
     return HistoryAnswer(
         pd.DataFrame(rows, columns=columns, dtype=object),
-        month_records(answer.captures),
-        tuple(capture_statuses(answer.captures, answer.gaps)),
+        month_records(answer.captures, answer.at),
+        tuple(capture_statuses(answer.captures, answer.gaps, answer.at)),
     )
 
 
-def month_records(captures: Iterable[Capture]) -> list[dict[str, Any]]:
-    """A record per capture: the fields of ``SHOWN``, and ``lacks``, the parts without an answer."""
+def month_records(captures: Iterable[Capture], now: datetime) -> list[dict[str, Any]]:
+    """A record per capture: the fields of ``SHOWN``, and ``lacks``: parts without an answer, and days."""
     return [
         {
             **{name: getattr(capture, name) for name in SHOWN},
-            "lacks": ", ".join(sorted(capture.failed)) or None,
+            "complete": capture.complete and not capture.lacks_days(now),
+            "lacks": ", ".join([*sorted(capture.failed), *_days_lacking(capture, now)]) or None,
         }
         for capture in captures
     ]
 
 
+def _days_lacking(capture: Capture, now: datetime) -> list[str]:
+    early = capture.lacks_days(now)
+    return [f"what came after {capture.confirmed_at:%Y-%m-%d %H:%M} UTC"] if early else []
+
+
 def capture_statuses(
-    captures: Iterable[Capture], gaps: Iterable[tuple[str, str, str]]
+    captures: Iterable[Capture], gaps: Iterable[tuple[str, str, str]], now: datetime
 ) -> list[SourceStatus]:
     """How complete what is kept of each platform and account is."""
     missing = [*gaps]
@@ -83,9 +89,11 @@ def capture_statuses(
     for (platform, account), months in by_account.items():
         without = [month for *key, month in missing if (*key,) == (platform, account)]
         lacking = [capture.month for capture in months if not capture.complete]
+        early = [capture.month for capture in months if capture.lacks_days(now)]
         said = [
             *([f"Nothing was captured of {', '.join(without)}."] if without else []),
             *([f"Incomplete: {', '.join(lacking)}."] if lacking else []),
+            *([f"Captured before its end: {', '.join(early)}."] if early else []),
         ]
         statuses.append(
             SourceStatus(

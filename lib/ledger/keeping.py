@@ -45,6 +45,7 @@ class Said:
         failed: parts that gave no answer, or not all of it; none where it is complete.
         unknown_metrics: those whose totals are not known, because of the parts that failed.
         facts: what else the answer holds.
+        is_state: it tells how things stood when it was asked for, not what happened in the month.
         loses_rows: the source drops single rows with time, and its numbers only ever rise.
     """
 
@@ -56,6 +57,7 @@ class Said:
     failed: frozenset[str] = frozenset()
     unknown_metrics: frozenset[str] = frozenset()
     facts: Mapping[str, Any] | None = None
+    is_state: bool = False
     loses_rows: bool = False
 
     @property
@@ -198,6 +200,7 @@ def _entered(connection: Connection, made: _Decision, written: Written) -> Captu
         "captured_at": said.asked_at,
         "confirmed_at": said.asked_at,
         "complete": said.complete,
+        "is_state": said.is_state,
         "provisional_until": said.provisional_until,
         "rows": 0 if made.rows is None else made.rows.num_rows,
         "sha256": made.digest,

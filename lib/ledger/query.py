@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lib.errors import InputError
@@ -82,16 +83,20 @@ class LedgerAnswer:
     Args:
         captures: of the months and platforms asked for.
         gaps: platform, account and month of which nothing was captured, see ``ask``.
+        at: the moment as of which it is told.
     """
 
     amounts: tuple[Amount, ...]
     captures: tuple[Capture, ...]
-    gaps: tuple[tuple[str, str, str], ...] = field(default=())
+    gaps: tuple[tuple[str, str, str], ...]
+    at: datetime
 
     @property
     def complete(self) -> bool:
         """Whether nothing is missing."""
-        whole = all(capture.complete for capture in self.captures)
+        whole = all(
+            capture.complete and not capture.lacks_days(self.at) for capture in self.captures
+        )
         return whole and not self.gaps and all(amount.complete for amount in self.amounts)
 
 
@@ -131,7 +136,7 @@ def ask(ledger: Ledger, query: LedgerQuery) -> LedgerAnswer:
     """Exact sums per group: flows added up, of levels and counters the last value of the time.
 
     An amount is unknown where a source that counts into it failed in any of the months; it is marked
-    where one of its rows is not known. Missing are months between captured ones, and those that are
+    where one of its rows is not known, or a month went on after its capture. Missing are months between captured ones, and those that are
     asked for to their last day while no account of the platform has them.
 
     Raises:
@@ -146,9 +151,11 @@ def ask(ledger: Ledger, query: LedgerQuery) -> LedgerAnswer:
     captures = [capture for capture in of_all_times if first <= capture.month <= last]
     between = [gap for gap in gaps(of_all_times) if first <= gap[2] <= last]
     missing = [*between, *_without_any(of_all_times, between, query.period)]
+    at = query.as_of or datetime.now(UTC)
     with opened(ledger.warehouse, captures) as connection:
-        amounts = tuple(_amounts(connection, query, captures))
-    return LedgerAnswer(amounts, tuple(captures), tuple(sorted(missing)))
+        _note_lacks(connection, captures, at)
+        amounts = tuple(_amounts(connection, query))
+    return LedgerAnswer(amounts, tuple(captures), tuple(sorted(missing)), at)
 
 
 @contextmanager
@@ -162,6 +169,7 @@ def opened(
     with unavailable("cannot be read"), duckdb.connect() as connection:
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SET temp_directory = '{gettempdir()}'")  # not where it was started
         try:
             connection.register("measures", warehouse.relation(connection, paths))
             yield connection
@@ -213,22 +221,26 @@ def next_month(month: str) -> str:
     return f"{year + number // 12:04}-{number % 12 + 1:02}"
 
 
-def _amounts(
-    connection: "duckdb.DuckDBPyConnection", query: LedgerQuery, captures: Sequence[Capture]
-) -> Iterator[Amount]:
+def _note_lacks(
+    connection: "duckdb.DuckDBPyConnection", captures: Iterable[Capture], at: datetime
+) -> None:
+    """Tables of what is not known of months: metrics, and days after the last capture."""
+    tables: dict[str, list[tuple[str, ...]]] = {"unknown": [], "early": []}
+    for capture in captures:
+        tables["unknown"] += [(*capture.key, metric) for metric in sorted(capture.unknown_metrics)]
+        tables["early"] += [(*capture.key, "")] if capture.lacks_days(at) else []
+    for name, rows in tables.items():
+        connection.execute(
+            f"CREATE TABLE {name} (platform TEXT, account TEXT, month TEXT, metric TEXT)"
+        )
+        if rows:
+            connection.executemany(f"INSERT INTO {name} VALUES (?, ?, ?, ?)", rows)  # noqa: S608
+
+
+def _amounts(connection: "duckdb.DuckDBPyConnection", query: LedgerQuery) -> Iterator[Amount]:
     groups = [f"{COLUMNS[column]} AS by_{place}" for place, column in enumerate(query.by)]
     names = [f"by_{place}" for place in range(len(query.by))]
     times = [f"by_{place}" for place, column in enumerate(query.by) if column in _TIMES]
-    unknown = [
-        (capture.platform, capture.account, capture.month, metric)
-        for capture in captures
-        for metric in capture.unknown_metrics
-    ]
-    connection.execute(
-        "CREATE TABLE unknown (platform TEXT, account TEXT, month TEXT, metric TEXT)"
-    )
-    if unknown:
-        connection.executemany("INSERT INTO unknown VALUES (?, ?, ?, ?)", unknown)
     # First all that is alike in each account, month and moment of a level, in one pass over the files;
     # levels and counters count at the last moment that any of them has, in each account and time
     sql = f"""
@@ -243,18 +255,19 @@ def _amounts(
             SELECT platform, account, metric, {"".join(f"{name}, " for name in times)}max(moment) AS last
             FROM parts WHERE moment IS NOT NULL GROUP BY ALL
         ), counting AS (
-            SELECT p.*, u.metric IS NOT NULL AS is_unknown
+            SELECT p.*, u.metric IS NOT NULL AS is_unknown, e.metric IS NOT NULL AS is_early
             FROM parts p
             LEFT JOIN last l ON l.platform = p.platform AND l.account = p.account AND l.metric = p.metric
                 {"".join(f"AND l.{name} IS NOT DISTINCT FROM p.{name} " for name in times)}
             LEFT JOIN unknown u ON u.platform = p.platform AND u.account = p.account
                 AND u.month = p.month AND u.metric = p.metric
+            LEFT JOIN early e ON e.platform = p.platform AND e.account = p.account AND e.month = p.month
             WHERE p.moment IS NULL OR p.moment = l.last
         )
         SELECT {", ".join(names)}, metric, nature, unit,
             CASE WHEN bool_or(is_unknown) THEN NULL
                 WHEN nature = 'moment' THEN max(most) ELSE sum(total) END,
-            bool_and(known AND NOT is_unknown)
+            bool_and(known AND NOT is_unknown AND NOT is_early)
         FROM counting GROUP BY {", ".join([*names, "counting.metric", "nature", "unit"])}
         ORDER BY ALL
     """  # noqa: S608  # columns of a table above

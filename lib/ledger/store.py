@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
@@ -13,6 +13,7 @@ from sqlalchemy import delete as delete_from
 from lib.ledger.database import Database, unavailable
 from lib.ledger.tables import CAPTURES, FORGOTTEN, NAMES
 from lib.ledger.warehouse import DataFile, Month, Warehouse
+from lib.periods import months_before
 from lib.settings.ledger import LedgerSettings
 from lib.usage.measure import Name
 
@@ -28,6 +29,7 @@ class Capture:
     captured_at: datetime
     confirmed_at: datetime
     complete: bool
+    is_state: bool
     provisional_until: datetime
     rows: int
     sha256: str
@@ -42,6 +44,12 @@ class Capture:
     @property
     def key(self) -> Month:
         return Month(self.platform, self.account, self.month)
+
+    def lacks_days(self, now: datetime) -> bool:
+        """Whether the month went on after it was last asked for, and is over: what happened then is missing."""
+        after = months_before(date.fromisoformat(f"{self.month}-01"), -1)
+        end = datetime(after.year, after.month, after.day, tzinfo=UTC)
+        return not self.is_state and self.confirmed_at < end <= now
 
     def is_final(self) -> bool:
         """Whether it is whole, and was confirmed when the month changed no more."""

@@ -47,6 +47,7 @@ CAPTURES = Table(
     Column("captured_at", Moment, nullable=False),
     Column("confirmed_at", Moment, nullable=False),
     Column("complete", Boolean, nullable=False),
+    Column("is_state", Boolean, nullable=False),
     Column("provisional_until", Moment, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
@@ -61,7 +62,8 @@ CAPTURES = Table(
 """One row per state of a (platform, account, month); the one with the highest ``sequence`` counts.
 
 ``captured_at`` when it was asked for, ``confirmed_at`` when the same answer last came again;
-``provisional_until`` the first moment at which it changes no more; ``snapshot`` and ``sequence`` of the
+``is_state`` whether it tells how things stood, of which the last of a month counts, not what happened
+in it; ``provisional_until`` the first moment at which it changes no more; ``snapshot`` and ``sequence`` of the
 Iceberg table; ``files`` each with ``path`` below the warehouse, ``rows`` and ``sha256``; ``failed`` the
 parts without an answer; ``lost`` what the source can no longer give.
 """

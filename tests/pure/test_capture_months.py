@@ -24,6 +24,7 @@ def captured(month: str, *, complete: bool = True, days_after: int = 4) -> Captu
         captured_at=end,
         confirmed_at=end + timedelta(days=days_after),
         complete=complete,
+        is_state=False,
         provisional_until=end + timedelta(days=3),
         rows=1,
         sha256="",

@@ -1,18 +1,19 @@
 """What was never captured is told wherever sums are asked for, and never reads as zero."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from lib.ledger.history import capture_statuses
+from lib.ledger.history import capture_statuses, month_records
 from lib.ledger.query import LedgerAnswer, ask, check_ledger_query
 from lib.ledger.store import Ledger
-from tests.support.kept import OCTOBER, put
+from tests.support.kept import NOW, OCTOBER, put
 
 pytest_plugins = ["tests.support.ledgers"]
 
 NINE = {("alpha", "input_tokens"): 9}
 MOVED = "api.elsewhere"
+IN_OCTOBER = date(2026, 10, 1), date(2026, 10, 31)
 
 
 def filled(ledger: Ledger, months: dict[str, str]) -> Ledger:
@@ -57,6 +58,30 @@ def test_an_account_without_a_capture_in_the_time_has_a_status_of_its_own(
 ) -> None:
     filled(folder_ledger, {"2026-06": "api.example"})
     answer = asked(folder_ledger, date(2026, 7, 1), date(2026, 8, 31))
-    (status,) = capture_statuses(answer.captures, answer.gaps)
+    (status,) = capture_statuses(answer.captures, answer.gaps, NOW)
     assert (status.status, status.as_of, status.rows) == ("failed", None, None)
     assert status.detail == "Nothing was captured of 2026-07, 2026-08."
+
+
+def test_a_month_that_went_on_after_its_capture_is_marked_once_it_is_over(
+    folder_ledger: Ledger,
+) -> None:
+    before_its_end = (datetime(2026, 10, 5, tzinfo=UTC) - NOW) / timedelta(hours=1)
+    put(folder_ledger, {("alpha", "requests"): 3}, hours=before_its_end)
+    (capture,) = folder_ledger.captures()
+    assert not capture.lacks_days(datetime(2026, 10, 20, tzinfo=UTC)), "it is a month so far"
+    answer = asked(folder_ledger, *IN_OCTOBER)
+    assert [(amount.quantity, amount.complete) for amount in answer.amounts] == [(3, False)]
+    assert not answer.complete
+    (status,) = capture_statuses(answer.captures, answer.gaps, answer.at)
+    assert status.detail == "Captured before its end: 2026-10."
+    (record,) = month_records(answer.captures, answer.at)
+    assert (record["complete"], record["lacks"]) == (False, "what came after 2026-10-05 00:00 UTC")
+    put(folder_ledger, {("alpha", "requests"): 9})
+    assert asked(folder_ledger, *IN_OCTOBER).complete
+
+
+def test_of_a_state_the_last_capture_of_a_month_counts(folder_ledger: Ledger) -> None:
+    before_its_end = (datetime(2026, 10, 31, tzinfo=UTC) - NOW) / timedelta(hours=1)
+    put(folder_ledger, {("alpha", "experiments"): 3}, hours=before_its_end, is_state=True)
+    assert asked(folder_ledger, *IN_OCTOBER).complete

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("captured_at", moment, nullable=False),
         sa.Column("confirmed_at", moment, nullable=False),
         sa.Column("complete", sa.Boolean, nullable=False),
+        sa.Column("is_state", sa.Boolean, nullable=False),
         sa.Column("provisional_until", moment, nullable=False),
         sa.Column("rows", sa.BigInteger, nullable=False),
         sa.Column("sha256", sa.String(64), nullable=False),
