@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Index,
     Integer,
     MetaData,
     String,
@@ -58,6 +59,7 @@ CAPTURES = Table(
     Column("failed", JSON, nullable=False),
     Column("facts", JSON, nullable=False),
     Column("lost", Text),
+    Index("captures_by_month", "platform", "account", "month", "sequence"),
 )
 """One row per state of a (platform, account, month); the one with the highest ``sequence`` counts.
 
