@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -44,13 +44,15 @@ def history_controls(page: Page) -> Asked[LedgerSource, HistoryQuery]:
     )
     if source.demo:
         _make_history(page, source.ledger)
-    return ask(
+    captured: list[bool] = []
+    asked = ask(
         page,
         source,
         demo="Nothing is configured, so the history of made-up data is shown, in a ledger of its own.",
         controls=_CONTROLS,
-        row=lambda inputs: _row(page, source, inputs),
+        row=lambda inputs: _row(page, source, inputs, captured),
     )
+    return replace(asked, again=asked.again or any(captured))
 
 
 def history_answer(
@@ -66,10 +68,17 @@ def history_answer(
     return lambda _: asyncio.to_thread(load)
 
 
-def _row(page: Page, source: LedgerSource, inputs: Inputs) -> Callable[[], HistoryQuery | None]:
+def _row(
+    page: Page, source: LedgerSource, inputs: Inputs, captured: list[bool]
+) -> Callable[[], HistoryQuery | None]:
+    """Draws the inputs; what it returns checks them, once the row is complete.
+
+    Args:
+        captured: to be told whether the ledger has just been added to.
+    """
     platform = inputs["his_platform"].draw()
     if page.visitor.may("operate") and not source.demo:
-        _capture_button(page, source.ledger)
+        captured.append(_capture_button(page, source.ledger))
 
     def question() -> HistoryQuery | None:
         if not source.ledger.exists:
@@ -86,7 +95,8 @@ def _row(page: Page, source: LedgerSource, inputs: Inputs) -> Callable[[], Histo
     return question
 
 
-def _capture_button(page: Page, ledger: "Ledger") -> None:
+def _capture_button(page: Page, ledger: "Ledger") -> bool:
+    """Captures when it is pressed; whether it was."""
     pressed = st.button(
         "Capture now",
         icon=":material/archive:",
@@ -94,7 +104,7 @@ def _capture_button(page: Page, ledger: "Ledger") -> None:
         help="Asks every configured platform for this month, and for earlier ones that may still change.",
     )
     if not pressed:
-        return
+        return False
     from lib.capture.rounds import capture_round, chosen_platforms  # noqa: PLC0415  # all platforms
 
     platforms = chosen_platforms(page.settings, ())
@@ -119,6 +129,7 @@ def _capture_button(page: Page, ledger: "Ledger") -> None:
         )
     trail = page.sign_in.trail(page.settings)
     trail.note("capture", user=page.visitor.email or "local", page=page.entry.name)
+    return True
 
 
 def _make_history(page: Page, ledger: "Ledger") -> None:

@@ -7,6 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from lib.ledger.store import Ledger
+from lib.ledger.warehouse import Month
 from tests.support.kept import in_folder, put
 from tests.support.pages import figures, open_link, press, texts
 from tests.support.replies import KEY
@@ -59,6 +60,19 @@ def test_capture_now_keeps_what_the_platforms_say(
     assert [status.label for status in at.status] == ["2 months are captured."]
     assert {capture.platform for capture in kept.captures()} == {"openai"}
     assert figures(at)["Platforms"] == "1"
+
+
+def test_what_has_just_been_captured_is_shown_at_once(
+    kept: Ledger, stand_in: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(kept, {("acme", "requests"): 1}, Month("tenants", "redis.example", "2026-10"))
+    stand_in.state.now = lambda: datetime.now(UTC)
+    with serve(stand_in) as url:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
+        monkeypatch.setattr("lib.capture.months.due_months.__defaults__", (0,))
+        at = open_link("history")
+        assert figures(at)["Platforms"] == "1"
+        assert figures(press(at, "Capture now"))["Platforms"] == "2"
 
 
 def test_a_platform_that_does_not_answer_is_named_and_costs_nothing_else(kept: Ledger) -> None:
