@@ -32,9 +32,13 @@ test:
 	$(MAKE) --no-print-directory -j2 packages check .venv/judges/.done
 	$(BIN)/python -m pytest --ignore=tests/hosting $(ARGS)
 
-# Branches of lib that tests without servers and browsers take; counting doubles their time, so not in `make test`.
+# Branches of lib that tests without servers and browsers take, the ledger's in a folder among them; counting doubles their
+# time, so not in `make test`.
 coverage: .venv/.dev
-	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws --dist=worksteal -m "not dear" --cov=lib --cov-branch $(ARGS)
+	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws $(IN_A_FOLDER) --dist=worksteal -m "not dear" \
+		-k "not postgres and not s3" --cov=lib --cov-branch $(ARGS)
+
+IN_A_FOLDER := $(foreach part,keeping transfer gaps months_gone openai_days versions,tests/servers/test_ledger_$(part).py)
 
 # Twenty times the examples of each law, for the night.
 test-deep: .venv/.dev
