@@ -118,7 +118,7 @@ def openai_said(answer: OpenAIAnswer, month: str, now: datetime) -> Said:
 
 async def _tenants(asking: Asking) -> Answers:
     """All months in one look: Redis is asked for keys, not for months."""
-    source = tenant_upstream(asking.settings)
+    source = replace(tenant_upstream(asking.settings), ledger=None)  # its own memory is no news
     first, last = asking.months[0], asking.months[-1]
     query = TenantQuery(Period(first_day(first), min(last_day(last), asking.today)))
     try:
@@ -149,13 +149,13 @@ async def _tenants(asking: Asking) -> Answers:
 
 async def _chargeback(asking: Asking) -> Answers:
     """This month's report, and earlier ones from servers that keep them: newest first, until one does not."""
-    source = comet_upstream(asking.settings)
+    source = replace(comet_upstream(asking.settings), ledger=None)  # its own memory is no news
     this_month = f"{asking.today:%Y-%m}"
     async with aclosing(source.connect()) as client:
 
         async def load(month: str | None) -> ChargebackAnswer:
             return await load_chargeback(
-                replace(source, ledger=None),  # what was captured before is no news
+                source,
                 client,
                 ChargebackQuery(month),
                 caches=asking.caches,

@@ -12,22 +12,26 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from lib.cache import Caches
+from lib.capture import platforms
 from lib.capture.platforms import chargeback_said
 from lib.demo.comet_server import create_comet_app
 from lib.ledger.keeping import Said, keep
 from lib.ledger.store import Ledger
 from lib.ledger.warehouse import Month
 from lib.loader.chargeback import load_chargeback
+from lib.loader.tenants import tenant_source
 from lib.loader.tenants_kept import with_kept
 from lib.periods import Period
 from lib.reports.chargeback.build import build_comet_chargeback
 from lib.reports.tenants.build import build_tenant_usage
+from lib.settings import load_settings
 from lib.sources.comet.chargeback.query import check_chargeback_query
 from lib.sources.tenants.measures import facts_of, measures_of
 from lib.sources.tenants.query import TenantQuery
 from tests.pure.test_comet_loader import source_of
 from tests.support.kept import in_folder
 from tests.support.profiles import examples
+from tests.support.redis_servers import redis_server
 from tests.support.tenant_answers import answer_of
 
 pytest_plugins = ["tests.support.ledgers"]
@@ -38,12 +42,16 @@ HALF_A_YEAR = TenantQuery(Period(date(2026, 6, 1), date(2026, 11, 21)))
 Counters = dict[tuple[str, str, str], int]
 
 
-def capture_tenants(ledger: Ledger, counters: Mapping[tuple[str, str, str], int]) -> None:
+def capture_tenants(
+    ledger: Ledger, counters: Mapping[tuple[str, str, str], int], host: str = ""
+) -> None:
     """What Redis said of each month when it had all of it."""
     answer = answer_of(counters)
+    answer = replace(answer, host=host or answer.host)
     months = {period[:7] for _, _, period in counters}
     for month in months:
         own = answer_of({key: value for key, value in counters.items() if key[2][:7] == month})
+        own = replace(own, host=answer.host)
         key = Month("tenants", answer.host, month)
         keep(
             ledger,
@@ -169,3 +177,22 @@ async def test_a_month_that_nobody_has_is_missing_as_before(
     comet.state.shape.ignores_month = True
     answer, _ = await chargeback_of(comet, folder_ledger, compare="2026-08")
     assert [status.status for status in answer.statuses if "2026-08" in status.part] != ["ok"]
+
+
+async def test_a_capture_takes_what_redis_says_not_what_the_ledger_remembers(
+    folder_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with redis_server() as redis:
+        with redis.admin() as client:
+            client.set("usage:acme:requests:2026-07", 10)
+        monkeypatch.setattr(
+            platforms,
+            "tenant_upstream",
+            lambda of: replace(tenant_source(of), ledger=folder_ledger),
+        )
+        settings = load_settings({"REDIS_PRIMARY_ENDPOINT": redis.url}, folder=Path("/nowhere"))
+        capture_tenants(folder_ledger, OLD, tenant_source(settings).host)
+        asking = platforms.Asking(settings, ["2026-07"], NOW)
+        [[said]] = [answers async for answers in platforms.PLATFORMS["tenants"].ask(asking)]
+    assert isinstance(said, Said)
+    assert said.measures["sub_account"].to_pylist() == ["acme"]
