@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from lib.cache import FINAL_AFTER, Caches
 from lib.capture.months import end_of, first_day, last_day
-from lib.errors import SourceError, SourceReplyError
+from lib.errors import SourceError, SourceRefused, SourceReplyError
 from lib.ledger.keeping import Said
 from lib.ledger.warehouse import Month
 from lib.loader.chargeback import load_chargeback, same_content
@@ -170,7 +170,9 @@ async def _chargeback(asking: Asking) -> Answers:
                 if not is_current:
                     _check_kept(answer, await load(None), month)
             except SourceError as error:
-                yield month, error
+                # A month that is refused is one from before the server's own history
+                refused = isinstance(error, SourceRefused) and not is_current
+                yield month, _beyond_reach(month) if refused else error
                 if not is_current:
                     return
                 continue
@@ -199,11 +201,15 @@ def _check_kept(answer: ChargebackAnswer, current: ChargebackAnswer, month: str)
         BeyondReach: it is another month's report, or the current one under another name.
     """
     if answer.report.month != month or same_content(answer.report, current.report):
-        raise BeyondReach(
-            "comet:chargeback",
-            f"the server keeps no report of {month}.",
-            "It can be captured in its own month only.",
-        )
+        raise _beyond_reach(month)
+
+
+def _beyond_reach(month: str) -> BeyondReach:
+    return BeyondReach(
+        "comet:chargeback",
+        f"the server keeps no report of {month}.",
+        "It can be captured in its own month only.",
+    )
 
 
 async def _experiments(asking: Asking) -> Answers:

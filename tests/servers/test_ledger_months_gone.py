@@ -196,3 +196,12 @@ async def test_a_capture_takes_what_redis_says_not_what_the_ledger_remembers(
         [[said]] = [answers async for answers in platforms.PLATFORMS["tenants"].ask(asking)]
     assert isinstance(said, Said)
     assert said.measures["sub_account"].to_pylist() == ["acme"]
+
+
+async def test_a_month_from_before_a_servers_history_is_beyond_its_reach_and_no_fault(
+    comet: Starlette, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platforms, "comet_upstream", lambda _: source_of(comet))
+    asking = platforms.Asking(load_settings({}, folder=Path("/nowhere")), ["2001-01"], NOW)
+    answers = [said async for said in platforms.PLATFORMS["comet-chargeback"].ask(asking)]
+    assert [type(said[1]) for said in answers] == [platforms.BeyondReach]
