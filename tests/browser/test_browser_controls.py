@@ -46,6 +46,7 @@ def test_on_a_laptop_the_row_is_one_line_and_on_a_phone_arrows_stand_beside_what
         loaded(page)
     refresh = page.get_by_role("button", name="Refresh")
     row = page.get_by_test_id("stHorizontalBlock").filter(has=refresh)
+    expect(row.locator("> *")).not_to_have_count(0)  # the row is drawn anew after every answer
     ends = row.locator("> *").evaluate_all(
         "all => all.map(one => Math.round(one.getBoundingClientRect().bottom))"
     )
