@@ -1,20 +1,17 @@
 """Fills the demo's ledger, so that it has a history."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from datetime import UTC, datetime
 
 from lib.cache import FINAL_AFTER
 from lib.capture.months import end_of, month_of, months_since
 from lib.capture.rounds import MonthResult, capture_round
-from lib.errors import DashboardError
 from lib.ledger.keeping import Said, keep_all
 from lib.ledger.store import Ledger
 from lib.ledger.warehouse import Month
 from lib.loader.progress import Progress
 from lib.periods import months_before
-from lib.settings import Settings, load_settings
+from lib.settings import Settings
 from lib.sources.openai.measures import PLATFORM as OPENAI
 from lib.upstreams import ledger_upstream, made_up_months, openai_upstream
 
@@ -63,16 +60,9 @@ def _months(now: datetime) -> list[str]:
     return months_since(month_of(months_before(now.date(), MONTHS - 1)), now.date())
 
 
-async def _fill_if_demo() -> None:
-    settings = load_settings()
-    if not settings.demo:
-        return
+async def fill_what_is_missing(settings: Settings) -> None:
+    """Does nothing where every platform has all months."""
     ledger, now = ledger_upstream(settings), datetime.now(UTC)
     if not is_filled(ledger, now):
         async for _ in fill(settings, ledger, now, Progress()):
             pass
-
-
-if __name__ == "__main__":
-    with suppress(DashboardError):  # the page makes it then, and says what is wrong
-        asyncio.run(_fill_if_demo())

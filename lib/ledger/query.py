@@ -33,6 +33,7 @@ COLUMNS = {
 """What amounts may be told apart by, and how it is found in a row."""
 
 _TIMES = ("month", "day")
+_OF_CAPTURE = ("platform", "account", "month", "metric")
 _MEMORY = "500MB"
 
 
@@ -135,8 +136,8 @@ def check_ledger_query(
 def ask(ledger: Ledger, query: LedgerQuery) -> LedgerAnswer:
     """Exact sums per group: flows added up, of levels and counters the last value of the time.
 
-    An amount is unknown where a source that counts into it failed in any of the months; it is marked
-    where one of its rows is not known, or a month went on after its capture. Missing are months between captured ones, and those that are
+    An amount is unknown where a source that counts into it failed in any of the months, also where it
+    was the only one; it is marked where one of its rows is not known, or a month went on after its capture. Missing are months between captured ones, and those that are
     asked for to their last day while no account of the platform has them.
 
     Raises:
@@ -154,7 +155,9 @@ def ask(ledger: Ledger, query: LedgerQuery) -> LedgerAnswer:
     at = query.as_of or datetime.now(UTC)
     with opened(ledger.warehouse, captures) as connection:
         _note_lacks(connection, captures, at)
-        amounts = tuple(_amounts(connection, query))
+        there = [*_amounts(connection, query)]
+    unknown = _without_rows(captures, there, query)
+    amounts = tuple(sorted([*there, *unknown], key=_order)) if unknown else tuple(there)
     return LedgerAnswer(amounts, tuple(captures), tuple(sorted(missing)), at)
 
 
@@ -281,6 +284,29 @@ def _amounts(connection: "duckdb.DuckDBPyConnection", query: LedgerQuery) -> Ite
     for *group, metric, nature, unit, quantity, complete in rows:
         short = None if quantity is None else shortest(quantity)
         yield Amount(tuple(group), metric, nature, unit, short, complete)
+
+
+def _without_rows(
+    captures: Iterable[Capture], amounts: Iterable[Amount], query: LedgerQuery
+) -> set[Amount]:
+    """Unknown amounts of metrics of which a month has no row at all: its only source failed."""
+    kinds = {amount.metric: (amount.nature, amount.unit) for amount in amounts}
+    named = [place for place, column in enumerate(query.by) if column in _OF_CAPTURE]
+    there = {(amount.metric, *(amount.group[place] for place in named)) for amount in amounts}
+    unknown: set[Amount] = set()
+    for capture in captures:
+        of_capture = dict(zip(_OF_CAPTURE, capture.key, strict=False))
+        for metric in capture.unknown_metrics:
+            group = tuple((of_capture | {"metric": metric}).get(column) for column in query.by)
+            is_there = (metric, *(group[place] for place in named)) in there
+            if not is_there and metric in (query.metrics or (metric,)):
+                nature, unit = kinds.get(metric, ("flow", ""))
+                unknown.add(Amount(group, metric, nature, unit, None, complete=False))
+    return unknown
+
+
+def _order(amount: Amount) -> list[tuple[bool, str]]:
+    return [(value is None, value or "") for value in (*amount.group, amount.metric)]
 
 
 def _first_line(error: Exception) -> str:

@@ -1,5 +1,6 @@
 """What was never captured is told wherever sums are asked for, and never reads as zero."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -85,3 +86,34 @@ def test_of_a_state_the_last_capture_of_a_month_counts(folder_ledger: Ledger) ->
     before_its_end = (datetime(2026, 10, 31, tzinfo=UTC) - NOW) / timedelta(hours=1)
     put(folder_ledger, {("alpha", "experiments"): 3}, hours=before_its_end, is_state=True)
     assert asked(folder_ledger, *IN_OCTOBER).complete
+
+
+@pytest.mark.parametrize("by", [["metric"], ["month", "metric"], ["metric", "sub_account"]])
+def test_a_metric_whose_only_source_failed_is_unknown_and_not_left_out(
+    folder_ledger: Ledger, by: list[str]
+) -> None:
+    put(folder_ledger, NINE, OCTOBER._replace(month="2026-09"))
+    put(
+        folder_ledger,
+        {("alpha", "images"): 1},
+        failed=frozenset({"completions"}),
+        unknown_metrics=frozenset({"input_tokens"}),
+    )
+    query = check_ledger_query(since=IN_OCTOBER[0], until=IN_OCTOBER[1], by=by)
+    tokens = [amount for amount in ask(folder_ledger, query).amounts if amount.metric != "images"]
+    place = by.index("metric")
+    assert [(one.group[place], one.quantity, one.complete) for one in tokens] == [
+        ("input_tokens", None, False)
+    ]
+    assert ask(folder_ledger, replace(query, metrics=("images",))).amounts[0].quantity == 1
+
+
+def test_of_two_months_one_unknown_leaves_the_other_its_amount(folder_ledger: Ledger) -> None:
+    put(folder_ledger, NINE, OCTOBER._replace(month="2026-09"))
+    gone = frozenset({"input_tokens"})
+    put(folder_ledger, {}, failed=frozenset({"completions"}), unknown_metrics=gone)
+    answer = asked(folder_ledger, date(2026, 9, 1), date(2026, 10, 31))
+    assert [(amount.group[0], amount.quantity, amount.unit) for amount in answer.amounts] == [
+        ("2026-09", 9, "tokens"),
+        ("2026-10", None, "tokens"),
+    ]
