@@ -1,0 +1,267 @@
+"""The lines of a month, each with who owes it: billed, shared and rated, which are never one sum."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from lib.allocation.match import Matches, match
+from lib.allocation.rule_set import EVERY, UNALLOCATED, RuleSet, Share, valid_on
+from lib.allocation.split import DIGITS, split, whole_weights
+from lib.quantities import is_currency
+from lib.usage.exact import exactly
+
+BILLED = "billed_cost"
+"""The metric that platforms bill."""
+
+LINE = ("day", "platform", "account", "sub_account", "resource", "principal", "sku", "metric")
+"""What a line is told apart by; ``day`` the first of the days it is of."""
+
+_LAST = Decimal(1).scaleb(-DIGITS)
+_ROUNDING = Context(prec=200, rounding=ROUND_HALF_EVEN)
+
+
+class Owed(NamedTuple):
+    """One line of an allocation; money of one currency, None where it has none of that kind.
+
+    Args:
+        cost_centre: None where no rule matched.
+        rule: that brought it, or ``share of`` what is split.
+        quantity: of the metric; None where it is not known, and on shares.
+        billed: what the platform billed.
+        shared: what a share moves in, or out below 0.
+        rated: at a price of finance's own: showback.
+    """
+
+    platform: str
+    account: str
+    sub_account: str | None
+    resource: str | None
+    principal: str | None
+    sku: str | None
+    metric: str
+    cost_centre: str | None
+    rule: str | None
+    quantity: Decimal | int | None
+    unit: str
+    billed: Decimal | None
+    shared: Decimal | None
+    rated: Decimal | None
+    currency: str
+
+    @property
+    def allocated(self) -> Decimal | None:
+        """What the cost centre owes: billed and shared."""
+        known = [amount for amount in (self.billed, self.shared) if amount is not None]
+        with exactly():
+            return sum(known, Decimal(0)) if known else None
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """Who owes what of a month.
+
+    Args:
+        lines: none is lost: all ``billed`` are what was billed, all ``shared`` of a line are 0.
+        notes: what could not be shared, and why.
+        unknown: how many lines of money have an amount that nobody knows.
+        matches: of the lines that came in, in their order.
+    """
+
+    lines: tuple[Owed, ...]
+    notes: tuple[str, ...]
+    unknown: int
+    matches: Matches
+
+
+def needed_metrics(rule_set: RuleSet) -> set[tuple[str, str]]:
+    """Platform and metric of everything that decides what is owed; an empty platform means any."""
+    return {
+        ("", BILLED),
+        *((rate.platform, rate.metric) for rate in rule_set.rates),
+        *((share.platform, share.metric) for share in rule_set.shares if share.metric),
+    }
+
+
+def allocate(lines: pd.DataFrame, rule_set: RuleSet) -> Allocation:
+    """Every line of money with its cost centre, what is split moved to its targets, and showback.
+
+    Args:
+        lines: ``LINE``, ``unit``, and ``quantity`` Decimal, int or None, of one month: those of money,
+            and those that are priced or shared by. The order makes no difference.
+    """
+    matched = match(lines, rule_set)
+    frame = lines.assign(
+        cost_centre=pd.Series(matched.cost_centres, lines.index, dtype=object),
+        rule=pd.Series(_words(matched), lines.index, dtype=object),
+    )
+    is_billed = (lines["metric"] == BILLED) & lines["unit"].map(is_currency).astype(bool)
+    billed = [*_records(frame[is_billed])]
+    shared, notes = _shared(billed, frame, rule_set)
+    owed = [_owed_bill(record) for record in billed]
+    rated = [*_rated([*_records(frame[~is_billed])], rule_set)]
+    unknown = sum(line.quantity is None for line in (*owed, *rated))
+    return Allocation((*owed, *shared, *rated), tuple(notes), unknown, matched)
+
+
+def _words(matched: Matches) -> list[str | None]:
+    words = [*(rule.words for rule in matched.rules), None]
+    return [words[place] for place in matched.places.tolist()]
+
+
+class _Record(NamedTuple):
+    day: date
+    platform: str
+    account: str
+    sub_account: str | None
+    resource: str | None
+    principal: str | None
+    sku: str | None
+    metric: str
+    unit: str
+    quantity: Decimal | int | None
+    cost_centre: str | None
+    rule: str | None
+
+
+def _records(frame: pd.DataFrame) -> Iterator[_Record]:
+    columns = [frame[name].tolist() for name in _Record._fields]
+    return map(_Record._make, zip(*columns, strict=True))
+
+
+def _owed_bill(line: _Record) -> Owed:
+    known = None if line.quantity is None else Decimal(line.quantity)
+    place = (line.platform, line.account, line.sub_account, line.resource, line.principal)
+    return Owed(
+        *(*place, line.sku, line.metric, line.cost_centre, line.rule),
+        *(line.quantity, line.unit, known, None, None, line.unit),
+    )
+
+
+def _rated(lines: Sequence[_Record], rule_set: RuleSet) -> Iterator[Owed]:
+    prices = {day: rule_set.rates_on(day) for day in {line.day for line in lines}}
+    for line in lines:
+        rate = prices[line.day].get((line.platform, line.metric))
+        if rate is None:
+            continue
+        amount = None
+        if line.quantity is not None:
+            with exactly() as context:
+                context.rounding = ROUND_HALF_EVEN
+                exact = Decimal(line.quantity) * rate.price / rate.per
+                amount = exact.quantize(_LAST, context=_ROUNDING)
+        place = (line.platform, line.account, line.sub_account, line.resource, line.principal)
+        yield Owed(
+            *(*place, line.sku, line.metric, line.cost_centre, line.rule),
+            *(line.quantity, line.unit, None, None, amount, rate.currency),
+        )
+
+
+def _shared(
+    billed: Iterable[_Record], frame: pd.DataFrame, rule_set: RuleSet
+) -> tuple[list[Owed], list[str]]:
+    """What is moved: of each line that is split one row that takes it away, and one per target."""
+    if not rule_set.shares:
+        return [], []
+    pools: dict[tuple[str, date], dict[tuple[Any, ...], Decimal]] = defaultdict(dict)
+    sources = {share.source for share in rule_set.shares}
+    for line in billed:
+        source = line.cost_centre or UNALLOCATED
+        if source in sources and line.quantity:
+            lines = pools[source, line.day]
+            key = (*line[1:5], line.sku, line.metric, line.cost_centre, line.unit)
+            with exactly():
+                lines[key] = lines.get(key, Decimal(0)) + line.quantity
+    bases = _Bases(frame)
+    moved: list[Owed] = []
+    notes: dict[str, None] = {}
+    for (source, day), lines in sorted(pools.items()):
+        shares = valid_on((one for one in rule_set.shares if one.source == source), day)
+        weights, why = _weights(shares, rule_set, day, bases)
+        if why:
+            notes[f"{source} is not split: {why}"] = None
+        if weights:
+            moved += _moved(source, lines, weights)
+    return moved, [*notes]
+
+
+def _moved(
+    source: str, lines: Mapping[tuple[Any, ...], Decimal], weights: Mapping[str, int]
+) -> Iterator[Owed]:
+    targets, rule = sorted(weights), f"share of {source}"
+    for key, amount in lines.items():
+        platform, account, sub_account, resource, sku, metric, centre, currency = key
+        parts = split(amount, [weights[target] for target in targets])
+        for name, part in ((centre, -amount), *zip(targets, parts, strict=True)):
+            if part:
+                yield Owed(
+                    platform,
+                    account,
+                    sub_account,
+                    resource,
+                    principal=None,
+                    sku=sku,
+                    metric=metric,
+                    cost_centre=name,
+                    rule=rule,
+                    quantity=None,
+                    unit=currency,
+                    billed=None,
+                    shared=part,
+                    rated=None,
+                    currency=currency,
+                )
+
+
+class _Bases:
+    """What proportional shares go by: amounts of a metric per cost centre, added up once each."""
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self._known: dict[tuple[str, str], dict[str, Decimal]] = {}
+
+    def of(self, platform: str, metric: str) -> dict[str, Decimal]:
+        """Cost centre to its amount."""
+        key = platform, metric
+        if key not in self._known:
+            frame = self._frame
+            wanted = frame[(frame["platform"] == platform) & (frame["metric"] == metric)]
+            sums: dict[str, Decimal] = defaultdict(Decimal)
+            with exactly():
+                for line in _records(wanted):
+                    if line.cost_centre is not None and line.quantity is not None:
+                        sums[line.cost_centre] += line.quantity
+            self._known[key] = sums
+        return self._known[key]
+
+
+def _weights(
+    shares: Sequence[Share], rule_set: RuleSet, day: date, bases: _Bases
+) -> tuple[dict[str, int], str]:
+    """Target to weight, and why there is none where one was wanted."""
+    if not shares:
+        return {}, ""
+    there, first = rule_set.centres_on(day), shares[0]
+    sources = {share.source for share in rule_set.shares}
+    named = {share.target for share in shares}
+    targets = sorted(set(there) - sources if EVERY in named else named & set(there))
+    gone = sorted(named - {EVERY} - set(there))
+    if not targets or (gone and first.method == "fixed"):  # the others would get more than theirs
+        return {}, f"{gone[0] if gone else 'any other cost centre'} is not there on {day}."
+    if first.method == "even":
+        return dict.fromkeys(targets, 1), ""
+    if first.method == "fixed":
+        amounts_of = {share.target: share.weight or Decimal(0) for share in shares}
+    else:
+        amounts_of = bases.of(first.platform, first.metric)
+    amounts = [amounts_of.get(target, Decimal(0)) for target in targets]
+    what = f"{first.platform} {first.metric}".strip()
+    if any(amount < 0 for amount in amounts):
+        return {}, f"{what} of a target is negative."
+    if not any(amounts):
+        return {}, f"none of its targets has any {what}."
+    return dict(zip(targets, whole_weights(amounts), strict=True)), ""

@@ -1,0 +1,292 @@
+"""Rule sets out of files that Excel has had in hands, and into files: every problem is named with its cell."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from lib.allocation.rule_set import (
+    COLUMNS,
+    EVERY,
+    OPTIONAL,
+    Cell,
+    CostCentre,
+    ExchangeRate,
+    Rate,
+    Row,
+    Rule,
+    RuleSet,
+    Share,
+)
+
+LARGEST = 5_000_000
+"""Bytes of one table."""
+
+_LONGEST_CELL = 1_000
+_ROWS = {
+    "cost_centres": CostCentre,
+    "rules": Rule,
+    "shares": Share,
+    "rates": Rate,
+    "exchange_rates": ExchangeRate,
+}
+_EMPTY: Mapping[tuple[str, str], Any] = {
+    ("shares", "target"): EVERY,
+    ("rates", "per"): Decimal(1),
+}
+_NUMBER = re.compile(r"[+-]?[0-9]{1,18}([.,][0-9]{1,18})?")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:(\.[0-9]{3})+(,[0-9]+)?|(,[0-9]{3})+(\.[0-9]+)?)")
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
+
+
+class Problem(NamedTuple):
+    """What is wrong, and where: ``row`` as a spreadsheet counts them, 0 for the whole table."""
+
+    table: str
+    row: int
+    column: str
+    what: str
+
+    def __str__(self) -> str:
+        row = f", row {self.row}" if self.row else ""
+        return f"{self.table}{row}{f', {self.column}' if self.column else ''}: {self.what}"
+
+
+class Record(NamedTuple):
+    """The texts of one row by heading. ``comma``: its decimals may be written with one."""
+
+    row: int
+    cells: Mapping[str, str]
+    comma: bool = False
+
+
+def read_tables(files: Mapping[str, bytes]) -> tuple[RuleSet, list[Problem]]:
+    """A rule set out of CSV files.
+
+    Args:
+        files: table to content, UTF-8 with or without BOM, or what Excel writes for Windows; commas,
+            semicolons or tabs between cells, and after semicolons a decimal comma.
+
+    Returns:
+        All rows that could be read, and everything that could not.
+    """
+    problems: list[Problem] = []
+    tables: dict[str, list[Record]] = {}
+    for table in COLUMNS:
+        if table in files:
+            tables[table] = _records(table, files[table], problems)
+        elif table not in OPTIONAL:
+            problems.append(Problem(table, 0, "", f"there is no {table}.csv."))
+    problems += [
+        Problem(name[:60], 0, "", f"is none of the tables {', '.join(COLUMNS)}.")
+        for name in files
+        if name not in COLUMNS
+    ]
+    rule_set, unread = read_records(tables)
+    return rule_set, problems + unread
+
+
+def read_records(
+    tables: Mapping[str, Iterable[Record]],
+) -> tuple[RuleSet, list[Problem]]:
+    """A rule set out of texts, each at its heading; empty rows are left out."""
+    problems: list[Problem] = []
+    rows: dict[str, tuple[Row, ...]] = {}
+    for table, records in tables.items():
+        read = [
+            _row(table, record, problems)
+            for record in records
+            if any(text.strip() for text in record.cells.values())
+        ]
+        rows[table] = tuple(row for row in read if row is not None)
+    return RuleSet(**rows), problems  # type: ignore[arg-type]  # each table has rows of its kind
+
+
+def write_tables(rule_set: RuleSet) -> dict[str, bytes]:
+    """A CSV file per table, as Excel opens it; ``read_tables`` reads the same rule set from it."""
+    return {table: _written(table, rule_set.rows(table)) for table in COLUMNS}
+
+
+def _written(table: str, rows: Iterable[Mapping[str, str]]) -> bytes:
+    target = io.StringIO(newline="")
+    writer = csv.DictWriter(target, [cell.key for cell in COLUMNS[table]], lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows({key: _guarded(text) for key, text in row.items()} for row in rows)
+    return b"\xef\xbb\xbf" + target.getvalue().encode()
+
+
+def _guarded(text: str) -> str:
+    """No cell is a formula when a spreadsheet opens it; reading takes the sign off again."""
+    return f"'{text}" if text.startswith(("=", "+", "@", "-", "'", "\t", "\r")) else text
+
+
+def _unguarded(text: str) -> str:
+    guarded = text.startswith("'") and text[1:2] in ("=", "+", "@", "-", "'", "\t", "\r")
+    return text[1:] if guarded else text
+
+
+def _records(table: str, content: bytes, problems: list[Problem]) -> list[Record]:
+    def fault(what: str, row: int = 0) -> None:
+        problems.append(Problem(table, row, "", what))
+
+    if len(content) > LARGEST:
+        fault(f"it has more than {LARGEST:,} bytes.")
+        return []
+    lines = [*csv.reader(io.StringIO(_decoded(content), newline=""), _dialect(content))]
+    if not lines:
+        fault("it is empty; its first row names the columns.")
+        return []
+    comma = b";" in content.partition(b"\n")[0]
+    keys = [_key(table, heading) for heading in lines[0]]
+    for heading, key in zip(lines[0], keys, strict=True):
+        if not key and heading.strip():
+            known = ", ".join(cell.key for cell in COLUMNS[table])
+            fault(f"column {heading.strip()[:40]!r} is unknown; there are {known}.", 1)
+    for cell in COLUMNS[table]:
+        if cell.required and cell.key not in keys:
+            fault(f"column {cell.key!r} is missing.", 1)
+        if keys.count(cell.key) > 1:
+            fault(f"column {cell.key!r} stands there twice.", 1)
+    records = []
+    for row, cells in enumerate(lines[1:], 2):
+        if any(text.strip() for text in cells[len(keys) :]):
+            fault(f"it has {len(cells)} cells, and there are {len(keys)} columns.", row)
+        named = {key: _unguarded(text) for key, text in zip(keys, cells, strict=False) if key}
+        records.append(Record(row, named, comma))
+    return records
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:  # "CSV" of an Excel for Windows, other than "CSV UTF-8"
+        return content.decode("cp1252", errors="replace")
+
+
+def _dialect(content: bytes) -> type[csv.Dialect]:
+    heading = content.partition(b"\n")[0]
+    separator = next((sign for sign in ";\t" if sign.encode() in heading), ",")
+    return type("found", (csv.excel,), {"delimiter": separator})
+
+
+def _key(table: str, heading: str) -> str:
+    """Which column a heading means; empty when none."""
+    name = heading.strip().lower()
+    for cell in COLUMNS[table]:
+        if name in (cell.key, cell.key.replace("_", " "), *cell.also):
+            return cell.key
+    return ""
+
+
+def _row(table: str, record: Record, problems: list[Problem]) -> Row | None:
+    """One row; None where a cell cannot be read."""
+    values: list[Any] = []
+    well = True
+    for cell in COLUMNS[table]:
+        text = record.cells.get(cell.key, "").strip()
+        try:
+            value = _value(cell, text, record.comma)
+        except ValueError as error:
+            problems.append(Problem(table, record.row, cell.key, str(error)))
+            well = False
+            continue
+        values.append(_EMPTY.get((table, cell.key), value) if not text else value)
+    kind: Callable[..., Row] = _ROWS[table]
+    return kind(*values, row=record.row) if well else None
+
+
+def _value(cell: Cell, text: str, comma: bool) -> Any:
+    """What a cell says.
+
+    Raises:
+        ValueError: a sentence for people.
+    """
+    if not text:
+        if cell.required:
+            raise ValueError("it is empty.")
+        return "" if cell.kind in ("text", "month", "currency") else None
+    if len(text) > _LONGEST_CELL:
+        raise ValueError(f"it has more than {_LONGEST_CELL:,} characters.")
+    if cell.choices and text not in cell.choices:
+        raise ValueError(f"{text[:40]!r} is none of {', '.join(cell.choices)}.")
+    return _READ[cell.kind](text, comma)
+
+
+def _text(text: str, comma: bool) -> str:  # noqa: ARG001  # all are called alike
+    return text
+
+
+def _whole(text: str, comma: bool) -> int:  # noqa: ARG001
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise ValueError(f"{text[:40]!r} is no whole number, such as 10.")
+    return int(text)
+
+
+def _decimal(text: str, comma: bool) -> Decimal:
+    """A number with a point or a comma before its decimals.
+
+    ``1.234`` out of a file with semicolons may be a German thousand, and ``1,234`` out of another one
+    an English one: they are refused.
+    """
+    text = text.replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
+    if _GROUPED.fullmatch(text) and "." in text and "," in text:
+        decimal = max(",.", key=text.rfind)
+        grouping = "," if decimal == "." else "."
+        return Decimal(text.replace(grouping, "").replace(",", "."))
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no number, such as 1234.50.")
+    sign = "." if "." in text else ","
+    if _THOUSANDS.fullmatch(text) and (sign == ".") == comma:
+        whole = text.replace(sign, "")
+        raise ValueError(
+            f"{text!r} could be {whole} or {text.replace(sign, '.')}: write {whole}, "
+            f"or {text.replace(sign, ',' if comma else '.')}0."
+        )
+    return Decimal(text.replace(",", "."))
+
+
+def _date(text: str, comma: bool) -> date:  # noqa: ARG001
+    for form in ("%Y-%m-%d", "%d.%m.%Y", "%Y-%m-%d %H:%M:%S"):
+        try:
+            return datetime.strptime(text, form).date()  # days are UTC
+        except ValueError:
+            continue
+    raise ValueError(f"{text[:40]!r} is no day, such as 2026-10-31.")
+
+
+def _month(text: str, comma: bool) -> str:  # noqa: ARG001
+    if not re.fullmatch("20[0-9]{2}-(0[1-9]|1[0-2])", text):
+        raise ValueError(f"{text[:40]!r} is no month, such as 2026-10.")
+    return text
+
+
+def _currency(text: str, comma: bool) -> str:  # noqa: ARG001
+    if not re.fullmatch("[A-Za-z]{3}", text):
+        raise ValueError(f"{text[:40]!r} is no currency, such as USD.")
+    return text.upper()
+
+
+_READ: Mapping[str, Callable[[str, bool], Any]] = {
+    "text": _text,
+    "whole": _whole,
+    "decimal": _decimal,
+    "date": _date,
+    "month": _month,
+    "currency": _currency,
+}
+
+
+def told(problems: Sequence[Problem]) -> list[Problem]:
+    """In the order of tables and rows."""
+    places = [*COLUMNS]
+    return sorted(
+        problems,
+        key=lambda problem: (
+            places.index(problem.table) if problem.table in places else -1,
+            problem.row,
+            problem.column,
+        ),
+    )
