@@ -29,6 +29,7 @@ class Owed(NamedTuple):
     """One line of an allocation; money of one currency, None where it has none of that kind.
 
     Args:
+        day: the first of those it is of.
         cost_centre: None where no rule matched.
         rule: that brought it, or ``share of`` what is split.
         quantity: of the metric; None where it is not known, and on shares.
@@ -37,6 +38,7 @@ class Owed(NamedTuple):
         rated: at a price of finance's own: showback.
     """
 
+    day: date
     platform: str
     account: str
     sub_account: str | None
@@ -134,11 +136,28 @@ def _records(frame: pd.DataFrame) -> Iterator[_Record]:
 
 
 def _owed_bill(line: _Record) -> Owed:
-    known = None if line.quantity is None else Decimal(line.quantity)
-    place = (line.platform, line.account, line.sub_account, line.resource, line.principal)
+    billed = None if line.quantity is None else Decimal(line.quantity)
+    return _owed(line, billed, None, line.unit)
+
+
+def _owed(line: _Record, billed: Decimal | None, rated: Decimal | None, currency: str) -> Owed:
     return Owed(
-        *(*place, line.sku, line.metric, line.cost_centre, line.rule),
-        *(line.quantity, line.unit, known, None, None, line.unit),
+        line.day,
+        line.platform,
+        line.account,
+        line.sub_account,
+        line.resource,
+        line.principal,
+        line.sku,
+        line.metric,
+        line.cost_centre,
+        line.rule,
+        line.quantity,
+        line.unit,
+        billed,
+        None,
+        rated,
+        currency,
     )
 
 
@@ -154,11 +173,7 @@ def _rated(lines: Sequence[_Record], rule_set: RuleSet) -> Iterator[Owed]:
                 context.rounding = ROUND_HALF_EVEN
                 exact = Decimal(line.quantity) * rate.price / rate.per
                 amount = exact.quantize(_LAST, context=_ROUNDING)
-        place = (line.platform, line.account, line.sub_account, line.resource, line.principal)
-        yield Owed(
-            *(*place, line.sku, line.metric, line.cost_centre, line.rule),
-            *(line.quantity, line.unit, None, None, amount, rate.currency),
-        )
+        yield _owed(line, None, amount, rate.currency)
 
 
 def _shared(
@@ -185,12 +200,12 @@ def _shared(
         if why:
             notes[f"{source} is not split: {why}"] = None
         if weights:
-            moved += _moved(source, lines, weights)
+            moved += _moved(source, day, lines, weights)
     return moved, [*notes]
 
 
 def _moved(
-    source: str, lines: Mapping[tuple[Any, ...], Decimal], weights: Mapping[str, int]
+    source: str, day: date, lines: Mapping[tuple[Any, ...], Decimal], weights: Mapping[str, int]
 ) -> Iterator[Owed]:
     targets, rule = sorted(weights), f"share of {source}"
     for key, amount in lines.items():
@@ -199,6 +214,7 @@ def _moved(
         for name, part in ((centre, -amount), *zip(targets, parts, strict=True)):
             if part:
                 yield Owed(
+                    day,
                     platform,
                     account,
                     sub_account,

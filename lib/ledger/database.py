@@ -23,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from lib.errors import SettingsError, SourceUnavailable
 from lib.settings.ledger import POSTGRES, SQLITE, is_there
 
-NEWEST = "0001"
+NEWEST = "0002"
 """The version of the tables that this program writes."""
 
 _VERSION_TABLE = "ledger_version"

@@ -92,3 +92,15 @@ FORGOTTEN = Table(
     Column("forgotten_at", Moment, nullable=False),
 )
 """Persons whose names are not kept any more, whatever a platform says later."""
+
+RULE_SETS = Table(
+    "rule_sets",
+    METADATA,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("published_at", Moment, nullable=False),
+    Column("published_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("tables", JSON, nullable=False),
+)
+"""Every version of what decides who pays; ``tables`` holds its rows as texts, by table and column."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import insert, select
+from sqlalchemy import insert, inspect, select
 
 from lib.errors import DashboardError, InputError
 from lib.ledger.database import unavailable
@@ -27,12 +27,14 @@ from lib.ledger.store import (
     last_named,
     standing,
 )
-from lib.ledger.tables import FORGOTTEN, NAMES
+from lib.ledger.tables import FORGOTTEN, NAMES, RULE_SETS
 from lib.usage.measure import SCHEMA
 
 FORMAT = "ledger-export/1"
 
-_TABLES = {"names": NAMES, "forgotten": FORGOTTEN}
+_TABLES = {"names": NAMES, "forgotten": FORGOTTEN, "rule_sets": RULE_SETS}
+_FIRST = ("captures", "names", "forgotten")
+"""Tables that every export has."""
 
 
 class Kept(Protocol):
@@ -46,7 +48,7 @@ class Kept(Protocol):
         """What was captured."""
 
     def records(self, table: str) -> list[dict[str, Any]]:
-        """Of ``names`` or ``forgotten``."""
+        """Of one of ``_TABLES``."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class OfLedger:
         if not self.ledger.exists:
             return []
         with unavailable("cannot be read"), self.ledger.database.engine.connect() as connection:
+            if not inspect(connection).has_table(table):  # an earlier program made the ledger
+                return []
             return [dict(row._mapping) for row in connection.execute(select(_TABLES[table]))]
 
 
@@ -83,7 +87,10 @@ class OfFolder:
         return pq.read_table(self.folder / _file_of(capture)).cast(SCHEMA)
 
     def records(self, table: str) -> list[dict[str, Any]]:
-        lines = (self.folder / f"{table}.jsonl").read_text(encoding="utf-8").splitlines()
+        path = self.folder / f"{table}.jsonl"
+        if table not in _FIRST and not path.exists():  # an earlier program exported it
+            return []
+        lines = path.read_text(encoding="utf-8").splitlines()
         return [_times(json.loads(line)) for line in lines]
 
 
@@ -128,7 +135,7 @@ def _export(ledger: Ledger, folder: Path) -> int:
         pq.write_table(kept.rows(capture), folder / _file_of(capture), compression="zstd")
     _write_lines(folder / "captures.jsonl", [_plain(capture) for capture in captures])
     for table in _TABLES:
-        _write_lines(folder / f"{table}.jsonl", kept.records(table) if captures else [])
+        _write_lines(folder / f"{table}.jsonl", kept.records(table))
     (folder / "ledger.json").write_text(json.dumps({"format": FORMAT, "captures": len(captures)}))
     return len(captures)
 
@@ -175,10 +182,11 @@ def take_in(ledger: Ledger, kept: Kept) -> tuple[int, list[Capture]]:
         How many came in, and those that stayed outside.
 
     Raises:
-        InputError: rows are not those that were captured.
+        InputError: rows are not those that were captured, or the rule sets are others than this one's.
         SourceUnavailable: a ledger cannot be read or written.
     """
     ledger.database.bring_up_to_date()
+    _check_rule_sets(ledger, kept)
     known = {_identity(capture) for capture in every_capture(ledger)}
     foreign = {_identity(capture) for capture in kept.captures}
     taken = {capture.key for capture in ledger.captures() if _identity(capture) not in foreign}
@@ -193,6 +201,23 @@ def take_in(ledger: Ledger, kept: Kept) -> tuple[int, list[Capture]]:
         entered += 1
     _add_records(ledger, kept)
     return entered, outside
+
+
+def _check_rule_sets(ledger: Ledger, kept: Kept) -> None:
+    """Refuses versions that would follow others than they did: a month's rules would not be its own."""
+    ours, theirs = (
+        {record["version"]: record["sha256"] for record in place.records("rule_sets")}
+        for place in (OfLedger(ledger), kept)
+    )
+    other = [
+        version for version in sorted(ours.keys() & theirs) if ours[version] != theirs[version]
+    ]
+    if other:
+        raise InputError(
+            "source",
+            f"its rules of cost centres are others than this ledger's from version {other[0]} on.",
+            "Take it into a ledger without rules, or compare both with cost-centres export.",
+        )
 
 
 def _enter(ledger: Ledger, capture: Capture, rows: pa.Table) -> None:
