@@ -74,6 +74,12 @@ def epoch(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
 
 
+def month_after(month: str) -> str:
+    """``2027-01`` after ``2026-12``."""
+    year, number = int(month[:4]), int(month[5:])
+    return f"{year + number // 12:04}-{number % 12 + 1:02}"
+
+
 def months_before(day: date, months: int) -> date:
     """The first day of the month that lies ``months`` before a day's month."""
     index = day.year * 12 + day.month - 1 - months

@@ -18,6 +18,7 @@ with open_page("history") as page:
         fetch=history_answer(asked),
         build=lambda answer: build_history(
             answer.amounts,
+            answer.cumulative,
             answer.months,
             asked.query,
             sources=answer.sources,

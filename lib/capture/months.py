@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 from lib.errors import InputError
-from lib.ledger.query import next_month
 from lib.ledger.store import Capture
-from lib.periods import EARLIEST, months_before
+from lib.periods import EARLIEST, month_after, months_before
 
 REACH = 12
 """Months before this one that are asked for unless others are named."""
@@ -24,7 +23,7 @@ def first_day(month: str) -> date:
 
 def end_of(month: str) -> datetime:
     """The first moment after a month, UTC."""
-    day = first_day(next_month(month))
+    day = first_day(month_after(month))
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
@@ -38,7 +37,7 @@ def months_since(month: str, today: date) -> list[str]:
     months = []
     while month <= month_of(today):
         months.append(month)
-        month = next_month(month)
+        month = month_after(month)
     return months
 
 

@@ -22,6 +22,7 @@ from lib.cli.output import (
     write_report,
 )
 from lib.errors import InputError, SourceUnavailable
+from lib.ledger.gaps import missing_months
 from lib.ledger.history import capture_statuses, month_records
 from lib.ledger.query import (
     COLUMNS,
@@ -29,14 +30,13 @@ from lib.ledger.query import (
     LedgerQuery,
     ask,
     check_ledger_query,
-    gaps,
 )
 from lib.ledger.retention import tidy
 from lib.ledger.store import Capture, Ledger, forget_person
 from lib.ledger.transfer import OfLedger, export, opened_export, take_in
-from lib.ledger.verify import verify
+from lib.ledger.verify import Finding, verify
 from lib.loader.progress import Progress
-from lib.periods import parse_day, span
+from lib.periods import EARLIEST, Period, parse_day, span
 from lib.quantities import counted
 from lib.redaction import redact
 from lib.reports.ledger.amounts import build_amounts
@@ -110,10 +110,13 @@ def status_command(format: AnyFormat = None, output: Output = None) -> None:
     """What is kept of each platform and month, since when, and what is missing."""
 
     async def load(settings: Settings, _progress: Progress) -> Report:
-        captures, now = ledger_upstream(settings).captures(), datetime.now(UTC)
+        store, now = ledger_upstream(settings), datetime.now(UTC)
+        _check_there(store)
+        captures = store.captures()
+        missing = missing_months(captures, Period(EARLIEST, _ended(now.date())))
         return build_months(
             month_records(captures, now),
-            sources=capture_statuses(captures, gaps(captures), now),
+            sources=capture_statuses(captures, missing, now),
             now=now,
             demo=settings.demo,
         )
@@ -155,7 +158,8 @@ def query_command(
             as_of=_end_of_day("--as-of", as_of, today) if as_of else None,
         )
         store = ledger_upstream(settings)
-        _check_there(store, query)
+        _check_there(store)
+        _check_captured(store, query)
         answer = ask(store, query)
         _check_metrics(query, answer)
         return build_amounts(
@@ -171,7 +175,7 @@ def query_command(
             query.by,
             period=query.period,
             filters={"by": [*query.by], "metric": [*query.metrics], "as_of": as_of or None},
-            sources=capture_statuses(answer.captures, answer.gaps, answer.at),
+            sources=capture_statuses(answer.captures, answer.gaps, answer.at, query.until),
             now=now,
             demo=settings.demo,
         )
@@ -197,7 +201,22 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"quantity": None if quantity is None else f"{quantity:f}"}
 
 
-def _check_there(store: Ledger, query: LedgerQuery) -> None:
+def _check_there(store: Ledger) -> None:
+    """Refuses to read where there is nothing: it would look as if all were well."""
+    if not store.exists:
+        raise SourceUnavailable(
+            "ledger",
+            "there is none at LEDGER_URL.",
+            "Run ai-usage ledger capture, or name the database of yours.",
+        )
+
+
+def _ended(today: date) -> date:
+    """The last day of the month before."""
+    return today.replace(day=1) - timedelta(days=1)
+
+
+def _check_captured(store: Ledger, query: LedgerQuery) -> None:
     """Refuses a question about what was never captured: it would read as zero."""
     captures = store.captures(as_of=query.as_of)
     there = sorted({capture.platform for capture in captures})
@@ -225,6 +244,10 @@ def _check_metrics(query: LedgerQuery, answer: LedgerAnswer) -> None:
     known_ones |= {key for platform in there for key in METRICS.get(platform, {})}
     for name in query.metrics:
         if name not in known_ones:
+            others = [platform for platform, metrics in METRICS.items() if name in metrics]
+            if others:
+                problem = f"{name!r} is counted by {', '.join(others)}, of which nothing is asked."
+                raise InputError("metric", problem, f"Add --platform {others[0]}, or capture it.")
             near = get_close_matches(name, sorted(known_ones), 3)
             raise InputError(
                 "metric",
@@ -239,17 +262,24 @@ def _check_metrics(query: LedgerQuery, answer: LedgerAnswer) -> None:
 def verify_command() -> None:
     """Compares every file with what was written, and looks for files nobody names and missing months.
 
-    Ends with 1 when a file is missing or changed.
+    Ends with 1 when a file is missing or changed, or there is no ledger.
     """
-    findings = or_exit(lambda settings: verify(ledger_upstream(settings)))
+
+    def work(settings: Settings) -> tuple[bool, list[Finding]]:
+        store = ledger_upstream(settings)
+        return store.exists, verify(store, _ended(datetime.now(UTC).date()))
+
+    exists, findings = or_exit(work)
     for finding in findings:
         typer.echo(redact(f"{finding.kind:<8} {finding.place}  {finding.detail}"))
     kinds = Counter(finding.kind for finding in findings)
-    typer.echo(
-        ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-        or "Every file is as it was written, and no month is missing."
+    well = (
+        "Every file is as it was written, and no month is missing."
+        if exists
+        else "There is no ledger at LEDGER_URL."
     )
-    if kinds["missing"] or kinds["changed"]:
+    typer.echo(", ".join(f"{count} {kind}" for kind, count in kinds.items()) or well)
+    if not exists or any(kinds[kind] for kind in ("missing", "changed", "table")):
         raise typer.Exit(FAILED)
 
 

@@ -1,8 +1,11 @@
 """The lines of a month out of the ledger, for whoever says who owes them."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -10,12 +13,13 @@ from lib.allocation.allocate import BILLED, LINE, needed_metrics
 from lib.allocation.rule_set import RuleSet
 from lib.errors import SourceUnavailable
 from lib.ledger.history import capture_statuses
-from lib.ledger.query import LedgerAnswer, LedgerQuery, ask, next_month
+from lib.ledger.query import LedgerAnswer, LedgerQuery, ask
 from lib.ledger.store import Capture, Ledger
-from lib.periods import Period, span
+from lib.periods import Period, month_after, span
 from lib.status import SourceStatus
+from lib.usage.exact import exactly
 
-_BY = LINE[1:]  # a line's day is the first of those it was asked for
+_BY = LINE[1:]
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,24 @@ class MonthLines:
 def days_of(month: str) -> Period:
     """All days of a month such as ``2026-10``."""
     first = date.fromisoformat(f"{month}-01")
-    return Period(first, date.fromisoformat(f"{next_month(month)}-01") - timedelta(days=1))
+    return Period(first, date.fromisoformat(f"{month_after(month)}-01") - timedelta(days=1))
 
 
 def month_lines(
-    ledger: Ledger, month: str, rule_set: RuleSet, *, as_of: datetime | None = None
+    ledger: Ledger,
+    month: str,
+    rule_set: RuleSet,
+    *,
+    daily: bool = False,
+    as_of: datetime | None = None,
 ) -> MonthLines:
     """The lines of a month that somebody is billed for, and those that rules price or share by.
 
-    Where rules begin or end within the month, flows of the days before and after are lines of their
-    own; of levels the last value of the month counts.
+    Where rules begin or end within the month, what is counted before and after are lines of their
+    own, by the day each of it begins; of levels the last value of the month counts.
+
+    Args:
+        daily: every day's are lines of their own.
 
     Raises:
         SourceUnavailable: nothing was captured of the month, or the ledger cannot be read.
@@ -57,51 +69,73 @@ def month_lines(
     wanted = needed_metrics(rule_set)
     names = tuple(sorted({metric for _, metric in wanted}))
     days = days_of(month)
-    cuts = rule_set.changes_between(days.start, days.end)
-    parts = [
-        (first, LedgerQuery(Period(first, last), _BY, names, as_of=as_of))
-        for first, last in _stretches(cuts, days.end)
-    ]
-    answers = [(first, ask(ledger, query)) for first, query in parts]
-    if not answers[0][1].captures:
+    of_month = LedgerQuery(days, _BY, names, as_of=as_of, so_far=True)
+    answer = ask(ledger, of_month)
+    if not answer.captures:
         raise SourceUnavailable(
             "ledger",
             f"nothing was captured of {month}{_what_there_is(ledger, as_of)}.",
             "Run ai-usage ledger capture.",
         )
-    last_day = cuts[-1]
-    of_month = answers[0][1]
-    if len(answers) > 1:
-        of_month = ask(ledger, LedgerQuery(days, _BY, names, as_of=as_of))
-    rows = [
-        *(row for first, answer in answers for row in _rows(first, answer, wanted, flows=True)),
-        *_rows(last_day, of_month, wanted, flows=False),
-    ]
+    cuts = rule_set.changes_between(days.start, days.end)
+    rows = [*_rows(answer, wanted, cuts[-1])]
+    if daily or len(cuts) > 1:
+        by_day = ask(ledger, replace(of_month, by=("day", *_BY)))
+        levels = [row for row in rows if row.nature != "flow"]
+        rows = [*levels, *_in_stretches(_rows(by_day, wanted), [] if daily else cuts)]
     columns = [*LINE, "unit", "quantity"]
     return MonthLines(
         month,
-        pd.DataFrame(rows, columns=columns, dtype=object),
-        of_month.captures,
-        tuple(capture_statuses(of_month.captures, of_month.gaps, of_month.at)),
-        of_month.complete,
-        of_month.at,
+        pd.DataFrame([row[1:] for row in rows], columns=columns, dtype=object),
+        answer.captures,
+        tuple(capture_statuses(answer.captures, answer.gaps, answer.at)),
+        answer.complete,
+        answer.at,
     )
 
 
-def _stretches(cuts: list[date], end: date) -> Iterator[tuple[date, date]]:
-    for first, after in zip(cuts, [*cuts[1:], end + timedelta(days=1)], strict=True):
-        yield first, after - timedelta(days=1)
+class _Line(NamedTuple):
+    nature: str
+    day: date
+    platform: str
+    account: str
+    sub_account: str | None
+    resource: str | None
+    principal: str | None
+    sku: str | None
+    metric: str
+    unit: str
+    quantity: Decimal | None
 
 
 def _rows(
-    first: date, answer: LedgerAnswer, wanted: Iterable[tuple[str, str]], *, flows: bool
-) -> Iterator[tuple[object, ...]]:
+    answer: LedgerAnswer, wanted: Iterable[tuple[str, str]], day: date | None = None
+) -> Iterator[_Line]:
+    """Of the metrics wanted.
+
+    Args:
+        day: of all of them; None where the answer tells each one's.
+    """
     pairs = {*wanted}
     for amount in answer.amounts:
-        metric = amount.metric
-        is_wanted = metric == BILLED or (amount.group[0], metric) in pairs
-        if is_wanted and (amount.nature == "flow") == flows:
-            yield (first, *amount.group, amount.unit, amount.quantity)
+        own, *group = amount.group if day is None else ("", *amount.group)
+        if amount.metric == BILLED or (str(group[0]), amount.metric) in pairs:
+            its_day = day or date.fromisoformat(own or f"{answer.query.period.start}")
+            yield _Line._make((amount.nature, its_day, *group, amount.unit, amount.quantity))
+
+
+def _in_stretches(lines: Iterable[_Line], cuts: Sequence[date]) -> Iterator[_Line]:
+    """Flows, added up from each cut to the next; without cuts each day's as they are."""
+    sums: dict[_Line, Decimal | None] = {}
+    with exactly():
+        for line in lines:
+            if line.nature != "flow":
+                continue
+            first = cuts[bisect_right(cuts, line.day) - 1] if cuts else line.day
+            key = line._replace(day=first, quantity=None)
+            known = sums.get(key, Decimal(0))
+            sums[key] = None if None in (known, line.quantity) else known + line.quantity  # type: ignore[operator]
+    return (key._replace(quantity=quantity) for key, quantity in sums.items())
 
 
 def _what_there_is(ledger: Ledger, as_of: datetime | None) -> str:

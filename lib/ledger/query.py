@@ -1,6 +1,6 @@
 """Sums of what was kept, in SQL over the files of the captures that count."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lib.errors import InputError
 from lib.ledger.database import unavailable
+from lib.ledger.gaps import Gap, missing_months
 from lib.ledger.store import Capture, Ledger
-from lib.ledger.warehouse import Warehouse
+from lib.ledger.warehouse import Month, Warehouse
 from lib.periods import Period
 from lib.usage.measured import shortest
 
@@ -46,6 +47,8 @@ class LedgerQuery:
         by: keys of ``COLUMNS``.
         metrics, platforms: empty means all.
         as_of: as the ledger stood before this moment.
+        so_far: a month that is not over counts as far as it was captured; else what is over and was
+            asked for must have been captured.
     """
 
     period: Period
@@ -53,6 +56,12 @@ class LedgerQuery:
     metrics: tuple[str, ...] = ()
     platforms: tuple[str, ...] = ()
     as_of: datetime | None = None
+    so_far: bool = False
+
+    @property
+    def until(self) -> date | None:
+        """The last day that must have been captured; None for whole months."""
+        return None if self.so_far else self.period.end
 
     @property
     def months(self) -> tuple[str, str]:
@@ -82,11 +91,13 @@ class LedgerAnswer:
     """Amounts, and what they rest on.
 
     Args:
+        query: the question.
         captures: of the months and platforms asked for.
         gaps: platform, account and month of which nothing was captured, see ``ask``.
         at: the moment as of which it is told.
     """
 
+    query: LedgerQuery
     amounts: tuple[Amount, ...]
     captures: tuple[Capture, ...]
     gaps: tuple[tuple[str, str, str], ...]
@@ -96,7 +107,8 @@ class LedgerAnswer:
     def complete(self) -> bool:
         """Whether nothing is missing."""
         whole = all(
-            capture.complete and not capture.lacks_days(self.at) for capture in self.captures
+            capture.complete and not capture.lacks_days(self.at, self.query.until)
+            for capture in self.captures
         )
         return whole and not self.gaps and all(amount.complete for amount in self.amounts)
 
@@ -137,8 +149,9 @@ def ask(ledger: Ledger, query: LedgerQuery) -> LedgerAnswer:
     """Exact sums per group: flows added up, of levels and counters the last value of the time.
 
     An amount is unknown where a source that counts into it failed in any of the months, also where it
-    was the only one; it is marked where one of its rows is not known, or a month went on after its capture. Missing are months between captured ones, and those that are
-    asked for to their last day while no account of the platform has them.
+    was the only one, and where the period cuts through what is counted in one; it is marked where one of
+    its rows is not known, days that are over came after the capture, or a month is missing. Of levels and
+    counters an account counts that was captured in the last month in which any of its platform was.
 
     Raises:
         SourceUnavailable: it cannot be read.
@@ -150,15 +163,26 @@ def ask(ledger: Ledger, query: LedgerQuery) -> LedgerAnswer:
     ]
     first, last = query.months
     captures = [capture for capture in of_all_times if first <= capture.month <= last]
-    between = [gap for gap in gaps(of_all_times) if first <= gap[2] <= last]
-    missing = [*between, *_without_any(of_all_times, between, query.period)]
-    at = query.as_of or datetime.now(UTC)
+    missing = missing_months(of_all_times, query.period)
+    now = datetime.now(UTC)
+    at = min(query.as_of or now, now)
     with opened(ledger.warehouse, captures) as connection:
-        _note_lacks(connection, captures, at)
+        unknown = {
+            *((capture.key, metric) for capture in captures for metric in capture.unknown_metrics),
+            *_cut(connection, query, at),
+        }
+        early = [capture.key for capture in captures if capture.lacks_days(at, query.until)]
+        _note(connection, "unknown", [(*key, metric) for key, metric in unknown])
+        _note(connection, "early", [(*key, "") for key in early])
         there = [*_amounts(connection, query)]
-    unknown = _without_rows(captures, there, query)
-    amounts = tuple(sorted([*there, *unknown], key=_order)) if unknown else tuple(there)
-    return LedgerAnswer(amounts, tuple(captures), tuple(sorted(missing)), at)
+        lacking = _metrics_of(connection, {platform for platform, *_ in missing})
+    amounts = [
+        amount._replace(complete=False) if _lacks(amount, query, missing, lacking) else amount
+        for amount in there
+    ]
+    if without := _without_rows(unknown, there, query):
+        amounts = sorted([*amounts, *without], key=_order)
+    return LedgerAnswer(query, tuple(amounts), tuple(captures), tuple(missing), at)
 
 
 @contextmanager
@@ -176,68 +200,76 @@ def opened(
         try:
             connection.register("measures", warehouse.relation(connection, paths))
             yield connection
-        except duckdb.IOException as error:
+        except (
+            duckdb.Error
+        ) as error:  # a file that is gone, cut off or no Parquet, S3 that is silent
             raise OSError(None, _first_line(error)) from error
 
 
-def gaps(captures: Iterable[Capture]) -> Iterator[tuple[str, str, str]]:
-    """Platform, account and month that lie between captured ones and are not there."""
-    months: dict[tuple[str, str], set[str]] = {}
-    for capture in captures:
-        months.setdefault((capture.platform, capture.account), set()).add(capture.month)
-    for (platform, account), there in sorted(months.items()):
-        month = min(there)
-        while month < max(there):
-            if month not in there:
-                yield platform, account, month
-            month = next_month(month)
-
-
-def _without_any(
-    captures: Sequence[Capture], told: Iterable[tuple[str, str, str]], period: Period
-) -> Iterator[tuple[str, str, str]]:
-    """Whole months of a period that no account of a platform has, from its first one on.
-
-    They go by the account that was captured last.
-
-    Args:
-        told: gaps that are known.
-    """
-    of_platform: dict[str, list[Capture]] = {}
-    for capture in captures:
-        of_platform.setdefault(capture.platform, []).append(capture)
-    known = {(platform, month) for platform, _, month in told}
-    known |= {(capture.platform, capture.month) for capture in captures}
-    after = f"{period.end + timedelta(days=1):%Y-%m}"
-    for platform, its in of_platform.items():
-        newest = max(its, key=lambda capture: (capture.month, capture.confirmed_at))
-        month = max(min(capture.month for capture in its), f"{period.start:%Y-%m}")
-        while month < after:
-            if (platform, month) not in known:
-                yield platform, newest.account, month
-            month = next_month(month)
-
-
-def next_month(month: str) -> str:
-    """``2027-01`` after ``2026-12``."""
-    year, number = int(month[:4]), int(month[5:])
-    return f"{year + number // 12:04}-{number % 12 + 1:02}"
-
-
-def _note_lacks(
-    connection: "duckdb.DuckDBPyConnection", captures: Iterable[Capture], at: datetime
+def _note(
+    connection: "duckdb.DuckDBPyConnection", name: str, rows: Sequence[tuple[str, ...]]
 ) -> None:
-    """Tables of what is not known of months: metrics, and days after the last capture."""
-    tables: dict[str, list[tuple[str, ...]]] = {"unknown": [], "early": []}
-    for capture in captures:
-        tables["unknown"] += [(*capture.key, metric) for metric in sorted(capture.unknown_metrics)]
-        tables["early"] += [(*capture.key, "")] if capture.lacks_days(at) else []
-    for name, rows in tables.items():
-        connection.execute(
-            f"CREATE TABLE {name} (platform TEXT, account TEXT, month TEXT, metric TEXT)"
-        )
-        if rows:
-            connection.executemany(f"INSERT INTO {name} VALUES (?, ?, ?, ?)", rows)  # noqa: S608
+    """A table of months, and metrics in them, of which something is not known."""
+    connection.execute(
+        f"CREATE TABLE {name} (platform TEXT, account TEXT, month TEXT, metric TEXT)"
+    )
+    if rows:
+        connection.executemany(f"INSERT INTO {name} VALUES (?, ?, ?, ?)", sorted(rows))  # noqa: S608
+
+
+def _cut(
+    connection: "duckdb.DuckDBPyConnection", query: LedgerQuery, at: datetime
+) -> Iterator[tuple[Month, str]]:
+    """Metrics of months that are counted in stretches of which the period has a part only.
+
+    What goes on at the moment has no end yet: a period that reaches it cuts nothing.
+    """
+    first, after = query.period.start, query.period.end + timedelta(days=1)
+    is_cut = [
+        *(['start < $first AND "end" > $first'] if first.day > 1 else []),
+        *(['start < $after AND "end" > $after'] if after.day > 1 and after <= at.date() else []),
+    ]
+    if not is_cut:
+        return
+    rows = connection.execute(
+        f"""SELECT DISTINCT platform, account, month, metric FROM measures
+        WHERE ({" OR ".join(is_cut)}) AND ($first < $after)""",  # noqa: S608  # texts of ours
+        {"first": first, "after": after},
+    ).fetchall()
+    for *key, metric in rows:
+        yield Month(*key), metric
+
+
+def _metrics_of(
+    connection: "duckdb.DuckDBPyConnection", platforms: Container[str]
+) -> dict[str, set[str]]:
+    """Metric to those of some platforms that have it."""
+    if not platforms:
+        return {}
+    having: dict[str, set[str]] = {}
+    sql = "SELECT DISTINCT platform, metric FROM measures"
+    for platform, metric in connection.execute(sql).fetchall():
+        if platform in platforms:
+            having.setdefault(metric, set()).add(platform)
+    return having
+
+
+def _lacks(
+    amount: Amount,
+    query: LedgerQuery,
+    missing: Sequence[Gap],
+    having: Mapping[str, Container[str]],
+) -> bool:
+    """Whether a month that is missing would count into an amount."""
+    group = dict(zip(query.by, amount.group, strict=True))
+    of_platforms = having.get(amount.metric, ())
+    return any(
+        platform in of_platforms
+        and group.get("platform", platform) == platform
+        and group.get("account", account) == account
+        and (group.get("month") or (group.get("day") or month)[:7]) == month
+        for platform, account, month in missing
+    )
 
 
 def _amounts(connection: "duckdb.DuckDBPyConnection", query: LedgerQuery) -> Iterator[Amount]:
@@ -245,7 +277,8 @@ def _amounts(connection: "duckdb.DuckDBPyConnection", query: LedgerQuery) -> Ite
     names = [f"by_{place}" for place in range(len(query.by))]
     times = [f"by_{place}" for place, column in enumerate(query.by) if column in _TIMES]
     # First all that is alike in each account, month and moment of a level, in one pass over the files;
-    # levels and counters count at the last moment that any of them has, in each account and time
+    # levels and counters count at the last moment that any of them has, in each account and time, if no
+    # other account was captured in a later month: its server has another name by then
     sql = f"""
         WITH parts AS (
             SELECT {", ".join(groups)}, platform, account, month, metric, nature, unit,
@@ -255,8 +288,11 @@ def _amounts(connection: "duckdb.DuckDBPyConnection", query: LedgerQuery) -> Ite
             WHERE start >= $since AND start < $until AND ($any_metric OR metric IN (SELECT unnest($metrics)))
             GROUP BY ALL
         ), last AS (
-            SELECT platform, account, metric, {"".join(f"{name}, " for name in times)}max(moment) AS last
-            FROM parts WHERE moment IS NOT NULL GROUP BY ALL
+            SELECT platform, account, metric, {"".join(f"{name}, " for name in times)}max(moment) AS last,
+                max(month) = max(max(month)) OVER (
+                    PARTITION BY {", ".join(["platform", "metric", *times])}
+                ) AS is_there
+            FROM parts WHERE moment IS NOT NULL GROUP BY {", ".join(["platform", "account", "metric", *times])}
         ), counting AS (
             SELECT p.*, u.metric IS NOT NULL AS is_unknown, e.metric IS NOT NULL AS is_early
             FROM parts p
@@ -265,7 +301,7 @@ def _amounts(connection: "duckdb.DuckDBPyConnection", query: LedgerQuery) -> Ite
             LEFT JOIN unknown u ON u.platform = p.platform AND u.account = p.account
                 AND u.month = p.month AND u.metric = p.metric
             LEFT JOIN early e ON e.platform = p.platform AND e.account = p.account AND e.month = p.month
-            WHERE p.moment IS NULL OR p.moment = l.last
+            WHERE p.moment IS NULL OR (p.moment = l.last AND l.is_there)
         )
         SELECT {", ".join(names)}, metric, nature, unit,
             CASE WHEN bool_or(is_unknown) THEN NULL
@@ -287,21 +323,20 @@ def _amounts(connection: "duckdb.DuckDBPyConnection", query: LedgerQuery) -> Ite
 
 
 def _without_rows(
-    captures: Iterable[Capture], amounts: Iterable[Amount], query: LedgerQuery
+    lacking: Iterable[tuple[Month, str]], amounts: Iterable[Amount], query: LedgerQuery
 ) -> set[Amount]:
-    """Unknown amounts of metrics of which a month has no row at all: its only source failed."""
+    """Unknown amounts of metrics of which a month has no row at all in this period."""
     kinds = {amount.metric: (amount.nature, amount.unit) for amount in amounts}
     named = [place for place, column in enumerate(query.by) if column in _OF_CAPTURE]
     there = {(amount.metric, *(amount.group[place] for place in named)) for amount in amounts}
     unknown: set[Amount] = set()
-    for capture in captures:
-        of_capture = dict(zip(_OF_CAPTURE, capture.key, strict=False))
-        for metric in capture.unknown_metrics:
-            group = tuple((of_capture | {"metric": metric}).get(column) for column in query.by)
-            is_there = (metric, *(group[place] for place in named)) in there
-            if not is_there and metric in (query.metrics or (metric,)):
-                nature, unit = kinds.get(metric, ("flow", ""))
-                unknown.add(Amount(group, metric, nature, unit, None, complete=False))
+    for month, metric in lacking:
+        of_month = month._asdict() | {"metric": metric}
+        group = tuple(of_month.get(column) for column in query.by)
+        is_there = (metric, *(group[place] for place in named)) in there
+        if not is_there and metric in (query.metrics or (metric,)):
+            nature, unit = kinds.get(metric, ("flow", ""))
+            unknown.add(Amount(group, metric, nature, unit, None, complete=False))
     return unknown
 
 

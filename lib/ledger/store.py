@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
@@ -45,9 +45,15 @@ class Capture:
     def key(self) -> Month:
         return Month(self.platform, self.account, self.month)
 
-    def lacks_days(self, now: datetime) -> bool:
-        """Whether the month went on after it was last asked for, and is over: what happened then is missing."""
+    def lacks_days(self, now: datetime, until: date | None = None) -> bool:
+        """Whether days of it that are over came after it was last asked for: what happened then is missing.
+
+        Args:
+            until: the last day that matters; None for a month, of which only the end does.
+        """
         after = months_before(date.fromisoformat(f"{self.month}-01"), -1)
+        if until is not None:
+            after = min(after, until + timedelta(days=1), now.date())
         end = datetime(after.year, after.month, after.day, tzinfo=UTC)
         return not self.is_state and self.confirmed_at < end <= now
 

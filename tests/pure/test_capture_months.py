@@ -6,8 +6,9 @@ import pytest
 
 from lib.capture.months import chosen_months, due_months, end_of, last_day, months_since
 from lib.errors import InputError
-from lib.ledger.query import gaps, next_month
+from lib.ledger.gaps import missing_months
 from lib.ledger.store import Capture
+from lib.periods import EARLIEST, Period, month_after
 
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -66,11 +67,16 @@ def test_what_is_no_month_or_lies_ahead_is_refused(month: str) -> None:
 
 
 def test_a_year_ends_with_december() -> None:
-    assert next_month("2026-12") == "2027-01"
+    assert month_after("2026-12") == "2027-01"
     assert last_day("2028-02") == date(2028, 2, 29)
     assert months_since("2025-12", date(2026, 2, 1)) == ["2025-12", "2026-01", "2026-02"]
 
 
 def test_a_gap_lies_between_months_that_are_captured() -> None:
     months = [captured(month) for month in ("2026-06", "2026-09", "2026-10")]
-    assert [month for _, _, month in gaps(months)] == ["2026-07", "2026-08"]
+
+    def missing(until: date) -> list[str]:
+        return [month for _, _, month in missing_months(months, Period(EARLIEST, until))]
+
+    assert missing(date(2026, 11, 29)) == ["2026-07", "2026-08"]
+    assert missing(date(2026, 11, 30)) == ["2026-07", "2026-08", "2026-11"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.exports.json import to_json
-from lib.reports.ledger.history import AMOUNTS, HistoryQuery, build_history
+from lib.reports.ledger.history import AMOUNTS, CUMULATIVE, HistoryQuery, build_history
 from lib.reports.report import Report
 from lib.status import SourceStatus
 from lib.usage.exact import exact_sum
@@ -53,12 +53,23 @@ def month(name: str, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def build(*amounts: tuple[Any, ...], months: Any = None) -> Report:
+def build(
+    *amounts: tuple[Any, ...], months: Any = None, of_people: dict[str, list[Any]] | None = None
+) -> Report:
+    """Of people: what each one's counter was, month by month; else there is one counter."""
     names = sorted({row[AMOUNTS.index("month")] for row in amounts})
     states = [month(name) for name in names] if months is None else months
     frame = pd.DataFrame([*amounts], columns=[*AMOUNTS], dtype=object)
     status = SourceStatus("ledger", "comet", "ok", NOW, 3)
-    return build_history(frame, states, HistoryQuery(), sources=[status], now=NOW)
+    each = frame[frame["nature"] == "counter"]
+    parts = [
+        each.assign(part="users", sub_account=None, resource=None, principal=person).assign(
+            **({"quantity": pd.Series(values, each.index, dtype=object)} if values else {})
+        )
+        for person, values in (of_people or {"ann": []}).items()
+    ]
+    counters = pd.concat(parts)[[*CUMULATIVE]]
+    return build_history(frame, counters, states, HistoryQuery(), sources=[status], now=NOW)
 
 
 def growth_of(report: Report) -> dict[str, Any]:
@@ -77,6 +88,69 @@ def test_a_counter_that_began_anew_is_named_and_has_no_growth() -> None:
     assert growth_of(report)["2026-10"] is None
     assert report.table("amounts").frame["reset"].tolist() == [False, True]
     assert any("2026-10" in note and "began anew" in note for note in report.notes)
+
+
+def test_a_counter_that_began_anew_is_not_hidden_by_others_that_rose() -> None:
+    counter = {"metric": "sdk_usage", "nature": "counter", "unit": "interactions"}
+    months = amount("2026-08", 200, **counter), amount("2026-09", 305, **counter)
+    report = build(*months, of_people={"ann": [100, 5], "bob": [100, 300]})
+    assert growth_of(report)["2026-09"] is None
+    assert any("1 counter began anew" in note for note in report.notes)
+    assert (
+        growth_of(build(*months, of_people={"ann": [100, 105], "bob": [100, 200]}))["2026-09"]
+        == 105
+    )
+
+
+def test_of_who_is_gone_nothing_is_taken_off_what_others_used() -> None:
+    counter = {"metric": "sdk_usage", "nature": "counter", "unit": "interactions"}
+    months = [amount("2026-08", 110, **counter), amount("2026-09", 30, **counter)]
+    frame = pd.DataFrame(months, columns=[*AMOUNTS], dtype=object)
+    who = {"part": "users", "sub_account": None, "resource": None}
+    each = pd.DataFrame(
+        [
+            dict(zip(AMOUNTS, amount(name, value, **counter), strict=True))
+            | who
+            | {"principal": by}
+            for name, value, by in [
+                ("2026-08", 100, "ann"),
+                ("2026-08", 10, "bob"),
+                ("2026-09", 30, "bob"),
+            ]
+        ],
+        dtype=object,
+    )
+    states = [month("2026-08"), month("2026-09")]
+    report = build_history(frame, each, states, HistoryQuery(), sources=[], now=NOW)
+    assert growth_of(report)["2026-09"] == 20
+
+
+def test_a_charts_sentence_is_of_all_accounts_in_the_order_of_time() -> None:
+    flows = {
+        "platform": OPENAI,
+        "metric": "num_model_requests",
+        "nature": "flow",
+        "unit": "requests",
+    }
+    report = build(
+        *(
+            amount(name, value, account="old.example", **flows)
+            for name, value in [("2026-08", 1), ("2026-09", 2)]
+        ),
+        *(
+            amount(name, value, account="a.example", **flows)
+            for name, value in [("2026-09", 30), ("2026-10", 40)]
+        ),
+        amount("2026-11", 5, account="a.example", **flows | {"complete": False}),
+    )
+    (chart,) = report.charts
+    assert "per month: 1 request in 2026-08, 5 requests in 2026-11." in chart.alt
+    assert "Not whole: 2026-11." in chart.alt
+    assert (
+        build(amount("2026-08", 7))
+        .charts[0]
+        .alt.endswith("at the end of each month: 7 experiments in 2026-08.")
+    )
 
 
 @pytest.mark.parametrize("gone", [None, 5])

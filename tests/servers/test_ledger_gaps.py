@@ -8,6 +8,7 @@ import pytest
 from lib.ledger.history import capture_statuses, month_records
 from lib.ledger.query import LedgerAnswer, ask, check_ledger_query
 from lib.ledger.store import Ledger
+from lib.ledger.warehouse import Month
 from tests.support.kept import NOW, OCTOBER, put
 
 pytest_plugins = ["tests.support.ledgers"]
@@ -117,3 +118,97 @@ def test_of_two_months_one_unknown_leaves_the_other_its_amount(folder_ledger: Le
         ("2026-09", 9, "tokens"),
         ("2026-10", None, "tokens"),
     ]
+
+
+def test_days_that_are_over_and_were_asked_for_must_have_been_captured(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, NINE, OCTOBER._replace(month="2026-11"), hours=-16 * 24)
+    since, until = date(2026, 11, 1), date(2026, 11, 18)
+    as_of = datetime(2026, 11, 21, tzinfo=UTC)
+    closed = check_ledger_query(since=since, until=until, as_of=as_of)
+    answer = ask(folder_ledger, closed)
+    assert [(amount.quantity, amount.complete) for amount in answer.amounts] == [(9, False)]
+    (status,) = capture_statuses(answer.captures, answer.gaps, answer.at, closed.until)
+    assert (answer.complete, status.status) == (False, "partial")
+    assert ask(folder_ledger, replace(closed, so_far=True)).complete
+    captured = check_ledger_query(since=since, until=date(2026, 11, 4), as_of=as_of)
+    assert ask(folder_ledger, captured).complete
+
+
+def test_a_month_that_is_missing_marks_every_sum_that_it_belongs_to(folder_ledger: Ledger) -> None:
+    filled(folder_ledger, dict.fromkeys(("2026-07", "2026-09"), "api.example"))
+    put(folder_ledger, {("a", "tokens"): 1}, Month("tenants", "redis.example", "2026-07"))
+    put(folder_ledger, {("a", "tokens"): 1}, Month("tenants", "redis.example", "2026-08"))
+    put(folder_ledger, {("a", "tokens"): 1}, Month("tenants", "redis.example", "2026-09"))
+    days = {"since": date(2026, 7, 1), "until": date(2026, 9, 30)}
+
+    def complete(*by: str) -> dict[tuple[str | None, ...], bool]:
+        amounts = ask(folder_ledger, check_ledger_query(by=by, **days)).amounts  # type: ignore[arg-type]
+        return {amount.group: amount.complete for amount in amounts}
+
+    assert complete("metric") == {("input_tokens",): False, ("tokens",): True}
+    assert complete("platform", "metric") == {
+        ("openai", "input_tokens"): False,
+        ("tenants", "tokens"): True,
+    }
+    assert set(complete("month", "metric").values()) == {True}, "what there is of a month is whole"
+
+
+@pytest.mark.parametrize(("first", "last"), [(2, 31), (1, 30), (5, 9)])
+def test_what_is_counted_by_the_month_is_unknown_for_a_part_of_it(
+    folder_ledger: Ledger, first: int, last: int
+) -> None:
+    start, end = datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)
+    put(folder_ledger, {("alpha", "requests"): 3, ("alpha", "images"): 5}, length=end - start)
+    days = date(2026, 10, first), date(2026, 10, last)
+    answer = asked(folder_ledger, *days)
+    assert {(one.metric, one.quantity, one.complete) for one in answer.amounts} == {
+        ("requests", None, False),
+        ("images", None, False),
+    }
+    assert not answer.complete
+    assert asked(folder_ledger, *IN_OCTOBER).complete
+
+
+def test_a_month_that_runs_is_cut_by_no_period_that_reaches_today(folder_ledger: Ledger) -> None:
+    today = datetime.now(UTC).date()
+    month = OCTOBER._replace(month=f"{today:%Y-%m}")
+    hours = (datetime.now(UTC) - NOW) / timedelta(hours=1)
+    put(folder_ledger, NINE, month, hours=hours, length=timedelta(days=31))
+    amounts = asked(folder_ledger, today.replace(day=1), today).amounts
+    assert [amount.quantity for amount in amounts] == [9]
+
+
+def test_of_a_server_that_was_renamed_levels_count_once(folder_ledger: Ledger) -> None:
+    for month, account, users in (
+        ("2026-08", "old.example", 50),
+        ("2026-09", "old.example", 52),
+        ("2026-10", "new.example", 55),
+    ):
+        put(
+            folder_ledger,
+            {(None, "users"): users},
+            Month("comet-chargeback", account, month),
+            nature="level",
+            is_state=True,
+        )
+    for by in (["metric"], ["platform", "metric"], ["account", "metric"]):
+        query = check_ledger_query(since=date(2026, 8, 1), until=date(2026, 10, 31), by=by)
+        answer = ask(folder_ledger, query)
+        assert [amount.quantity for amount in answer.amounts] == [55]
+    details = [
+        status.detail
+        for status in capture_statuses(answer.captures, answer.gaps, answer.at)
+        if "old.example" in status.part
+    ]
+    assert details == ["Ends with 2026-09: what it had then is in no sum of later months."]
+    by_month = asked(folder_ledger, date(2026, 8, 1), date(2026, 10, 31)).amounts
+    assert [amount.quantity for amount in by_month] == [50, 52, 55]
+
+
+def test_as_of_a_day_that_is_not_over_is_as_of_now(folder_ledger: Ledger) -> None:
+    filled(folder_ledger, {"2026-10": "api.example"})
+    later = datetime.now(UTC) + timedelta(days=2)
+    query = check_ledger_query(since=IN_OCTOBER[0], until=IN_OCTOBER[1], as_of=later)
+    assert ask(folder_ledger, query).at <= datetime.now(UTC)

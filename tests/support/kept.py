@@ -13,6 +13,7 @@ from lib.ledger.keeping import Outcome, Said, keep
 from lib.ledger.store import Ledger
 from lib.ledger.warehouse import Month
 from lib.usage.measure import SCHEMA, Counted, Name, measures
+from lib.usage.metrics import Nature
 
 NOW = datetime(2026, 11, 21, 1, 40, tzinfo=UTC)
 OCTOBER = Month("openai", "api.example", "2026-10")
@@ -21,8 +22,15 @@ Amounts = dict[tuple[str | None, str], Decimal | int | None]
 """Sub-account and metric to quantity."""
 
 
-def month_rows(amounts: Amounts, key: Month = OCTOBER, part: str = "completions") -> pa.Table:
-    """Measures of the first day of a month."""
+def month_rows(
+    amounts: Amounts,
+    key: Month = OCTOBER,
+    part: str = "completions",
+    *,
+    length: timedelta = timedelta(days=1),
+    nature: Nature = "flow",
+) -> pa.Table:
+    """Measures of the first day of a month, or of so much time from its beginning."""
     start = pd.Timestamp(f"{key.month}-01", tz="UTC")
     tables = [
         measures(
@@ -31,13 +39,13 @@ def month_rows(amounts: Amounts, key: Month = OCTOBER, part: str = "completions"
             pd.DataFrame(
                 {
                     "start": [start],
-                    "end": [start + timedelta(days=1)],
+                    "end": [start + length],
                     "part": [part],
                     "sub_account": pd.array([sub_account], dtype=object),
                     "value": pd.array([value], dtype=object),
                 }
             ),
-            [Counted("value", metric, "tokens", nulls=True)],
+            [Counted("value", metric, "tokens", nature, nulls=True)],
         )
         for (sub_account, metric), value in amounts.items()
     ]
@@ -45,13 +53,21 @@ def month_rows(amounts: Amounts, key: Month = OCTOBER, part: str = "completions"
 
 
 def said(
-    amounts: Amounts, key: Month = OCTOBER, *, hours: float = 0, names: Any = (), **more: Any
+    amounts: Amounts,
+    key: Month = OCTOBER,
+    *,
+    hours: float = 0,
+    names: Any = (),
+    length: timedelta = timedelta(days=1),
+    nature: Nature = "flow",
+    **more: Any,
 ) -> Said:
     """What a platform said some hours after ``NOW``."""
     asked = NOW + timedelta(hours=hours)
     until = datetime(2026, 11, 4, tzinfo=UTC)
     kept_names = tuple(Name(*name) for name in names)
-    return Said(key, asked, until, month_rows(amounts, key), kept_names, **more)
+    rows = month_rows(amounts, key, length=length, nature=nature)
+    return Said(key, asked, until, rows, kept_names, **more)
 
 
 def put(ledger: Ledger, amounts: Amounts, key: Month = OCTOBER, **more: Any) -> Outcome:

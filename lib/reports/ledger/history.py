@@ -20,7 +20,7 @@ from lib.reports.ledger.platforms import (
 )
 from lib.reports.ledger.words import FILTER_WORDS
 from lib.reports.report import ChartSpec, Column, Figure, Report, SourceStatus, Table
-from lib.usage.exact import exactly
+from lib.usage.exact import exact_sum, exactly
 
 KIND = "usage-history"
 
@@ -47,8 +47,13 @@ AMOUNTS = ("platform", "account", "metric", "unit", "nature", "month", "quantity
 """Columns of the amounts of a history: text, quantity Decimal or None, complete bool."""
 
 
+CUMULATIVE = (*AMOUNTS, "part", "sub_account", "resource", "principal")
+"""Columns of the amounts of counters, one by one."""
+
+
 def build_history(
     amounts: pd.DataFrame,
+    cumulative: pd.DataFrame,
     months: Iterable[Mapping[str, Any]],
     query: HistoryQuery,
     *,
@@ -60,11 +65,12 @@ def build_history(
 
     Args:
         amounts: with ``AMOUNTS``; one row per platform, account, metric, unit and month.
+        cumulative: with ``CUMULATIVE``; of counters, one row per month and whatever has one of its own.
         months: a record per capture that counts, as ``build_months`` takes them.
         sources: one per platform and account.
     """
     states = months_table(months)
-    with_growth = _grown(amounts)
+    with_growth = _grown(amounts, cumulative)
     period = _period(states.frame["month"])
     resets = with_growth[with_growth["reset"]]
     return Report(
@@ -86,9 +92,9 @@ def build_history(
     )
 
 
-def _grown(amounts: pd.DataFrame) -> pd.DataFrame:
+def _grown(amounts: pd.DataFrame, cumulative: pd.DataFrame) -> pd.DataFrame:
     """The amounts with ``growth``, by how much what is cumulative rose since the month before, and
-    ``reset``, whether it began anew: then nobody knows the growth.
+    ``resets``, how many of its counters began anew: then nobody knows the growth.
 
     Months without a capture in between leave it unknown, too.
     """
@@ -98,8 +104,9 @@ def _grown(amounts: pd.DataFrame) -> pd.DataFrame:
         .sort_values(["order", "account", "unit", "month"], ignore_index=True)
         .drop(columns="order")
     )
+    used = _used(cumulative)
     growth: list[Any] = [None] * len(frame)
-    reset = [False] * len(frame)
+    resets = [0] * len(frame)
     before: dict[tuple[Any, ...], tuple[str, Any]] = {}
     for place, row in enumerate(frame.to_dict("records")):
         key, quantity = tuple(row[name] for name in _GROUP), row["quantity"]
@@ -108,12 +115,41 @@ def _grown(amounts: pd.DataFrame) -> pd.DataFrame:
         follows = month == _month_before(row["month"]) and row["nature"] in _GROWING
         if not follows or None in (quantity, earlier):
             continue
-        if row["nature"] == "counter" and quantity < earlier:
-            reset[place] = True
+        if row["nature"] == "counter":
+            growth[place], resets[place] = used.get((*key, row["month"]), (None, 0))
             continue
         with exactly():
             growth[place] = quantity - earlier
-    return frame.assign(growth=pd.Series(growth, frame.index, dtype=object), reset=reset)
+    return frame.assign(
+        growth=pd.Series(growth, frame.index, dtype=object),
+        resets=resets,
+        reset=[count > 0 for count in resets],
+    )
+
+
+def _used(cumulative: pd.DataFrame) -> dict[tuple[Any, ...], tuple[Any, int]]:
+    """Group and month to what its counters rose by, None where one began anew, and how many did.
+
+    One that is new counts whole; one that is gone counts no more.
+    """
+    each = [*_GROUP, *(name for name in CUMULATIVE if name not in AMOUNTS)]
+    values: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in cumulative.to_dict("records"):
+        values.setdefault(tuple(row[name] for name in each), {})[row["month"]] = row["quantity"]
+    used: dict[tuple[Any, ...], tuple[Any, int]] = {}
+    with exactly():
+        for key, months in values.items():
+            for month, quantity in months.items():
+                earlier = months.get(_month_before(month), 0)
+                group = (*key[: len(_GROUP)], month)
+                sums, resets = used.get(group, (0, 0))
+                known = None not in (sums, quantity, earlier)
+                fell = None not in (quantity, earlier) and quantity < earlier
+                used[group] = (
+                    sums + quantity - earlier if known and not fell else None,
+                    resets + fell,
+                )
+    return used
 
 
 def _month_before(month: str) -> str:
@@ -177,18 +213,33 @@ def _charts(amounts: pd.DataFrame, period: Period) -> Iterator[ChartSpec]:
                 f"{platform}_{metric}_{unit}".replace("-", "_").lower().strip("_"),
                 f"{platform_label(platform)}: {by}",
                 OverTime(fold(tidy, step, period), step, unit),
-                _sentence(f"{platform_label(platform)}, {by} per month", known, unit),
+                _sentence(f"{platform_label(platform)}, {by}", amounts, key),
                 group=GROUPS.get(platform, platform_label(platform)),
                 by=by,
             )
 
 
-def _sentence(title: str, known: pd.DataFrame, unit: str) -> str:
-    months = known["month"].tolist()
-    first, last = (counted(decimal_of(known["quantity"].iloc[at]), unit) for at in (0, -1))
-    if len(months) == 1:
-        return f"{title}: {first} in {months[0]}."
-    return f"{title}: {first} in {months[0]}, {last} in {months[-1]}."
+def _sentence(title: str, amounts: pd.DataFrame, key: tuple[str, str, str]) -> str:
+    """From which month to which it went from how much to how much; and which months are not whole."""
+    platform, metric, unit = key
+    rows = amounts[
+        (amounts["platform"] == platform)
+        & (amounts["metric"] == metric)
+        & (amounts["unit"] == unit)
+    ]
+    by_month: dict[str, list[Any]] = {}
+    for month, quantity in zip(rows["month"], rows["quantity"], strict=True):
+        by_month.setdefault(month, []).append(quantity)
+    known = {
+        month: counted(exact_sum(map(decimal_of, parts)), unit)
+        for month, parts in sorted(by_month.items())
+        if None not in parts
+    }
+    when = "per month" if set(rows["nature"]) == {"flow"} else "at the end of each month"
+    told = [f"{known[month]} in {month}" for month in dict.fromkeys([min(known), max(known)])]
+    partial = sorted({*rows.loc[~rows["complete"].astype(bool), "month"]})
+    lacking = f" Not whole: {', '.join(partial)}." if partial else ""
+    return f"{title} {when}: {', '.join(told)}.{lacking}"
 
 
 def _amounts_table(amounts: pd.DataFrame) -> Table:
@@ -200,17 +251,11 @@ def _amounts_table(amounts: pd.DataFrame) -> Table:
         ],
     )
     columns = (
-        Column("platform", "Platform id", told_by="platform_label"),
         Column("platform_label", "Platform"),
-        Column("account", "Account"),
-        Column("metric", "Metric id", told_by="metric_label"),
         Column("metric_label", "Metric"),
         Column("month", "Month"),
         Column("quantity", "Quantity", "decimal", counts=True),
         Column("unit", "Unit"),
-        Column(
-            "nature", "Nature", help="Flows add up; of levels and counters the last value counts."
-        ),
         Column(
             "growth",
             "Growth",
@@ -218,8 +263,14 @@ def _amounts_table(amounts: pd.DataFrame) -> Table:
             counts=True,
             help="Of levels and counters, since the month before.",
         ),
-        Column("reset", "Began anew", "bool"),
         Column("complete", "Complete", "bool"),
+        Column("reset", "Began anew", "bool"),
+        Column(
+            "nature", "Nature", help="Flows add up; of levels and counters the last value counts."
+        ),
+        Column("account", "Account"),
+        Column("platform", "Platform id", told_by="platform_label"),
+        Column("metric", "Metric id", told_by="metric_label"),
     )
     frame = shown[[column.key for column in columns]].reset_index(drop=True)
     brief = ("platform_label", "metric_label", "month", "quantity", "unit", "growth")
@@ -228,7 +279,9 @@ def _amounts_table(amounts: pd.DataFrame) -> Table:
 
 def _reset_notes(resets: pd.DataFrame) -> Iterator[str]:
     for row in resets.itertuples(index=False):
+        count = int(row.resets)  # type: ignore[arg-type]  # a whole number
         yield (
             f"{platform_label(str(row.platform))}, {metric_label(str(row.platform), str(row.metric))}: in "
-            f"{row.month} it was smaller than in the month before, so it began anew; its growth is unknown."
+            f"{row.month} {counted(count, 'counters')} began anew, smaller than in the month before, so its "
+            "growth is unknown."
         )
