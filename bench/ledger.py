@@ -27,13 +27,13 @@ from lib.capture.rounds import NAMES
 from lib.demo.openai_server import create_openai_app
 from lib.demo.organisation import Organisation, make_organisation
 from lib.exports.terminal import to_terminal
+from lib.ledger.gaps import missing_months
 from lib.ledger.history import capture_statuses, month_records
 from lib.ledger.keeping import Said, keep
-from lib.ledger.query import gaps
 from lib.ledger.store import Ledger, add_capture
 from lib.ledger.warehouse import DataFile
 from lib.loader.openai import load_openai
-from lib.periods import Period
+from lib.periods import EARLIEST, Period
 from lib.reports.ledger.months import build_months
 from lib.reports.openai.build import build_openai_usage
 from lib.sources.openai.answer import OpenAIAnswer
@@ -41,6 +41,7 @@ from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import DIMENSIONS
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+WHOLE = Period(EARLIEST, NOW.date())
 OCTOBER = "2026-10"
 QUERY = OpenAIQuery(Period(date(2026, 10, 1), date(2026, 10, 31)), group_by=tuple(DIMENSIONS))
 SEEDS = (7, 8, 9)
@@ -188,7 +189,7 @@ def _status(folder: Path) -> Iterator[Row]:
         captures = ledger_in(folder).captures()
         report = build_months(
             month_records(captures, NOW),
-            sources=capture_statuses(captures, gaps(captures), NOW),
+            sources=capture_statuses(captures, missing_months(captures, WHOLE), NOW),
             now=NOW,
         )
         assert report.totals["months"] == len(PLATFORMS) * len(YEARS)
