@@ -1,0 +1,208 @@
+"""What a rule set would do to a month, before anybody publishes it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from lib.allocation.allocate import Allocation, Owed
+from lib.allocation.match import Matches
+from lib.allocation.names import FIELD_OF, Named
+from lib.allocation.rule_set import FIELDS, Rule, RuleSet
+from lib.usage.exact import exact_sum, exactly
+
+_BY_ID = ("sub_account", "principal", "resource", "sku", "account")
+"""By what an unallocated line is named: the first that it has."""
+
+_SHORT = 2
+"""So many characters of a name are too few to speak for anything."""
+
+Place = tuple[str, str, str]
+"""Platform, field and id."""
+
+
+class Newcomer(NamedTuple):
+    """An id that no rule assigns, with all that was billed for it in one currency.
+
+    Args:
+        suggestion: a cost centre that it may belong to; empty where nothing speaks for one.
+        because: what speaks for it.
+    """
+
+    platform: str
+    field: str
+    id: str
+    name: str
+    billed: Decimal
+    currency: str
+    suggestion: str
+    because: str
+
+
+class IdleRule(NamedTuple):
+    """A rule that decides nothing. ``shadowed``: others that come first take all that it matches."""
+
+    rule: Rule
+    shadowed: bool
+
+
+class Moved(NamedTuple):
+    """What a cost centre owes under two rule sets; ``cost_centre`` None: unallocated."""
+
+    cost_centre: str | None
+    currency: str
+    before: Decimal
+    after: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        with exactly():
+            return self.after - self.before
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a draft would do; newcomers with the most money first, moves with the largest first."""
+
+    newcomers: tuple[Newcomer, ...]
+    idle: tuple[IdleRule, ...]
+    moved: tuple[Moved, ...]
+
+
+def preview(
+    draft: Allocation,
+    published: Allocation,
+    rule_set: RuleSet,
+    names: Iterable[Named],
+    earlier: Allocation | None = None,
+) -> Preview:
+    """Compares what a draft makes of a month with what the published set makes of it.
+
+    Args:
+        draft, published: of the same lines.
+        rule_set: the draft.
+        names: what ids are called.
+        earlier: the month before, by the published set, for suggestions.
+    """
+    called = {
+        (name.platform, FIELD_OF[name.kind], name.id): name.name
+        for name in names
+        if name.kind in FIELD_OF
+    }
+    homes = _homes(earlier) | _homes(draft) if earlier else _homes(draft)
+    return Preview(
+        tuple(_newcomers(draft.lines, _Known(rule_set, called, homes))),
+        tuple(idle_rules(draft.matches)),
+        tuple(_moved(published.lines, draft.lines)),
+    )
+
+
+def idle_rules(matches: Matches) -> list[IdleRule]:
+    """Rules that decide about no line, in their order."""
+    winners = {*matches.places.tolist()}
+    return [
+        IdleRule(rule, place in matches.touched)
+        for place, rule in enumerate(matches.rules)
+        if place not in winners
+    ]
+
+
+def owed_by_centre(lines: Iterable[Owed]) -> dict[tuple[str | None, str], Decimal]:
+    """Cost centre and currency to what is allocated."""
+    amounts: dict[tuple[str | None, str], list[Decimal]] = defaultdict(list)
+    for line in lines:
+        if line.allocated is not None:
+            amounts[line.cost_centre, line.currency].append(line.allocated)
+    return {key: Decimal(exact_sum(parts)) for key, parts in amounts.items()}
+
+
+def _moved(before: Iterable[Owed], after: Iterable[Owed]) -> list[Moved]:
+    was, will_be = owed_by_centre(before), owed_by_centre(after)
+    nothing = Decimal(0)
+    moves = [Moved(*key, was.get(key, nothing), will_be.get(key, nothing)) for key in was | will_be]
+    changed = [move for move in moves if move.change]
+    return sorted(changed, key=lambda move: (-abs(move.change), str(move.cost_centre)))
+
+
+def place_of(line: Owed) -> Place:
+    """By what a line is named: the first of ``_BY_ID`` that it has."""
+    field = next(field for field in _BY_ID if getattr(line, field) is not None)
+    return line.platform, field, getattr(line, field)
+
+
+def _homes(allocation: Allocation) -> dict[Place, str]:
+    """Where ids went that rules assigned."""
+    return {
+        (line.platform, field, value): line.cost_centre
+        for line in allocation.lines
+        if line.cost_centre is not None and line.shared is None
+        for field in FIELDS
+        if (value := getattr(line, field)) is not None and field in ("sub_account", "principal")
+    }
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What may tell where a newcomer belongs.
+
+    Args:
+        called: what ids are called.
+        homes: where other ids went.
+    """
+
+    rule_set: RuleSet
+    called: Mapping[Place, str]
+    homes: Mapping[Place, str]
+
+    def suggested(self, place: Place, people: Iterable[str]) -> tuple[str, str]:
+        """A cost centre for an id, and why it may be the one; two empty texts where nothing tells."""
+        if place in self.homes:
+            return self.homes[place], "it was there the month before"
+        word = self._word(place)
+        for text, identity in self._centres():
+            if text in word:
+                return identity, f"its name has {text!r}"
+        alike = {self._word(other): other for other in sorted(self.homes) if other[:2] == place[:2]}
+        for near in get_close_matches(word, [*alike], 1, 0.75):
+            other = alike[near]
+            return self.homes[other], f"{self.called.get(other) or other[2]} has a similar name"
+        of_people = {self.homes.get((place[0], "principal", person), "") for person in people}
+        home = of_people.pop() if len(of_people) == 1 else ""
+        return home, "its people are there" if home else ""
+
+    def _word(self, place: Place) -> str:
+        return (self.called.get(place) or place[2]).casefold()
+
+    def _centres(self) -> list[tuple[str, str]]:
+        """What cost centres are called, the longest first: a short one lies in many a name."""
+        texts = [
+            (text.casefold(), centre.id)
+            for centre in self.rule_set.cost_centres
+            for text in (centre.id, centre.name)
+            if len(text) > _SHORT
+        ]
+        return sorted(texts, key=lambda pair: (-len(pair[0]), pair))
+
+
+def _newcomers(lines: Iterable[Owed], known: _Known) -> list[Newcomer]:
+    billed: dict[tuple[Place, str], list[Decimal]] = defaultdict(list)
+    people: dict[Place, set[str]] = defaultdict(set)
+    for line in lines:
+        if line.cost_centre is None and line.billed is not None:
+            place = place_of(line)
+            billed[place, line.currency].append(line.billed)
+            if line.principal is not None:
+                people[place].add(line.principal)
+    newcomers = [
+        Newcomer(
+            *place,
+            known.called.get(place, ""),
+            Decimal(exact_sum(amounts)),
+            currency,
+            *known.suggested(place, people[place]),
+        )
+        for (place, currency), amounts in billed.items()
+    ]
+    return sorted(newcomers, key=lambda newcomer: (-abs(newcomer.billed), newcomer[:3]))
