@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ _LOCK = 7_203_014_815
 """Of PostgreSQL's advisory locks; any number that nobody else takes."""
 
 _LOCK_FLAGS = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC
+
+_OF_STORE = re.compile(r"AWS Error (?:UNKNOWN \()?(HTTP status \d+|\w+)")
 
 _PATIENCE = 300.0
 """Seconds to wait for another writer."""
@@ -171,9 +174,16 @@ def unavailable(what: str) -> Iterator[None]:
     except OSError as error:
         raise SourceUnavailable(
             "ledger",
-            f"it {what}: {error.strerror or type(error).__name__}.",
+            f"it {what}: {_reason(error)}.",
             "Check LEDGER_WAREHOUSE, its space and its rights; what was kept before is still there.",
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    """What a disk says, or a store of objects: pyarrow tells its code in a text full of addresses."""
+    if of_store := _OF_STORE.search(str(error)):
+        return f"the store of objects gave {of_store[1]}"
+    return error.strerror or type(error).__name__
 
 
 def make_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import warnings
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 from pyarrow import fs
 
+from lib.errors import SourceUnavailable
 from lib.ledger.database import Database, make_folder, unavailable
 from lib.settings.ledger import S3
 from lib.usage.measure import SCHEMA
@@ -142,7 +144,8 @@ class Warehouse:
             And(*(EqualTo(term=key, value=value) for key, value in month._asdict().items()))
             for month in rows
         ]
-        table.overwrite(pa.concat_tables(rows.values()), Or(AlwaysFalse(), *months))
+        with _alone():
+            table.overwrite(pa.concat_tables(rows.values()), Or(AlwaysFalse(), *months))
         snapshot = table.current_snapshot()
         number, sequence = (
             (0, 0) if snapshot is None else (snapshot.snapshot_id, snapshot.sequence_number or 0)
@@ -190,10 +193,11 @@ class Warehouse:
         current = table.current_snapshot()
         if current is None or current.snapshot_id in named:
             return False
-        if snapshot:
-            table.manage_snapshots().set_current_snapshot(snapshot).commit()
-        else:
-            table.delete()
+        with _alone():
+            if snapshot:
+                table.manage_snapshots().set_current_snapshot(snapshot).commit()
+            else:
+                table.delete()
         return True
 
     def data_files(self) -> list[str]:
@@ -213,7 +217,10 @@ class Warehouse:
         """Forgets snapshots of an earlier time; those that a tag or branch names stay."""
         table = self.table()
         if any(one.timestamp_ms < before.timestamp() * 1_000 for one in table.snapshots()[:-1]):
-            table.maintenance.expire_snapshots().older_than(before.replace(tzinfo=None)).commit()
+            with _alone():
+                table.maintenance.expire_snapshots().older_than(
+                    before.replace(tzinfo=None)
+                ).commit()
 
     def files_of_all_snapshots(self) -> set[str]:
         """Paths of the files of rows that any snapshot has."""
@@ -289,6 +296,24 @@ class Warehouse:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """A commit to the table, which is refused where somebody else's came first.
+
+    The right to write goes by locks, so this is rare: the database was restarted, and its locks are gone.
+    """
+    from pyiceberg.exceptions import CommitFailedException, ValidationException  # noqa: PLC0415
+
+    try:
+        yield
+    except (CommitFailedException, ValidationException) as error:
+        raise SourceUnavailable(
+            "ledger",
+            "another capture has written to it meanwhile.",
+            "Capture again.",
+        ) from error
 
 
 def _schema() -> Any:

@@ -1,6 +1,6 @@
 """What platforms said, for ledgers to keep; and what a ledger has of it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from lib.ledger.keeping import Outcome, Said, keep
+from lib.ledger.query import Amount, ask, check_ledger_query
 from lib.ledger.store import Ledger
 from lib.ledger.warehouse import Month
 from lib.usage.measure import SCHEMA, Counted, Name, measures
@@ -81,6 +82,14 @@ def amounts_of(ledger: Ledger, key: Month = OCTOBER) -> Amounts:
     rows = ledger.warehouse.rows(capture.files).to_pylist()
     assert len(rows) == capture.rows
     return {(row["sub_account"], row["metric"]): row["quantity"] for row in rows}
+
+
+def told(ledger: Ledger) -> tuple[Amount, ...]:
+    """What is told to whoever asks for October."""
+    whole = {"since": date(2026, 10, 1), "until": date(2026, 10, 31)}
+    answer = ask(ledger, check_ledger_query(by=["sub_account", "metric"], **whole))
+    assert answer.complete
+    return answer.amounts
 
 
 def amounts_in_table(ledger: Ledger, key: Month = OCTOBER) -> Amounts:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +71,45 @@ class PostgresServer:
                 connection.execute(statement)  # type: ignore[arg-type]
 
 
+@dataclass
+class Running:
+    """The process of a server of our own.
+
+    Args:
+        log: what it says; common: Popen's arguments.
+    """
+
+    server: PostgresServer
+    command: Sequence[str]
+    log: Path
+    common: Mapping[str, object]
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Comes back once it answers."""
+        with self.log.open("ab") as sink:
+            self.process = subprocess.Popen(self.command, stdout=sink, stderr=sink, **self.common)  # type: ignore[call-overload]
+        _wait_until_up(self.server, self.process, self.log)
+
+    def kill(self) -> None:
+        """As ``pg_ctl stop -m immediate`` does it: every session is cut off, and nothing tidied up."""
+        self._end(signal.SIGQUIT)
+
+    def stop(self) -> None:
+        """A "fast shutdown": it ends sessions, then itself."""
+        self._end(signal.SIGINT)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self.process is None:
+            return
+        self.process.send_signal(how)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
 @dataclass(frozen=True)
 class Database:
     """One test's database."""
@@ -119,15 +158,22 @@ def postgres_server(request: pytest.FixtureRequest) -> PostgresServer:
 @pytest.fixture(scope="session")
 def own_postgres() -> Iterator[PostgresServer]:
     """A private server that speaks no TLS."""
-    with _running(_programs()) as server:
-        yield server
+    with _running(_programs()) as running:
+        yield running.server
 
 
 @pytest.fixture(scope="session")
 def tls_postgres() -> Iterator[PostgresServer]:
     """A private server that speaks TLS over TCP, with a certificate for ``ELSEWHERE``."""
-    with _running(_programs(), tls=True) as server:
-        yield server
+    with _running(_programs(), tls=True) as running:
+        yield running.server
+
+
+@pytest.fixture(scope="module")
+def mortal_postgres() -> Iterator[Running]:
+    """A private server that no other module's tests see, to be killed; what it has committed it keeps."""
+    with _running(_programs(), synchronous_commit="on") as running:
+        yield running
 
 
 @pytest.fixture
@@ -150,6 +196,13 @@ def bytewise_database(postgres_server: PostgresServer) -> Iterator[Database]:
 def own_database(own_postgres: PostgresServer) -> Iterator[Database]:
     """As ``database``, on a private server."""
     with fresh_database(own_postgres) as made:
+        yield made
+
+
+@pytest.fixture
+def mortal_database(mortal_postgres: Running) -> Iterator[Database]:
+    """As ``database``, on a private server that is killed and started anew."""
+    with fresh_database(mortal_postgres.server) as made:
         yield made
 
 
@@ -216,7 +269,7 @@ def _account() -> dict[str, object]:
 
 
 @contextmanager
-def _running(programs: Path, *, tls: bool = False) -> Iterator[PostgresServer]:
+def _running(programs: Path, *, tls: bool = False, **settings: str) -> Iterator[Running]:
     # A socket's path may have 107 bytes: the system's temporary folder can be too deep.
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
     account = _account()
@@ -241,41 +294,33 @@ def _running(programs: Path, *, tls: bool = False) -> Iterator[PostgresServer]:
                 **common,  # type: ignore[call-overload]
             )
             assert made.returncode == 0, log.read_text(errors="replace")
-            with (folder / "data" / "pg_hba.conf").open("a") as rules:
-                rules.write("host all all samehost scram-sha-256\n")  # this machine, nobody else
-            with socket.socket() as probe:
-                probe.bind(("", 0))  # free at every address
-                port = str(probe.getsockname()[1])
-            outside = address_of_this_machine()
-            facts = {
-                **FAST,
-                **(_tls(folder, account) if tls else {}),
-                "port": port,
-                "listen_addresses": f"127.0.0.1,{outside}",
-                "unix_socket_directories": str(folder),
-            }
-            process = subprocess.Popen(
-                [programs / "postgres", "-D", folder / "data"]
-                + [word for name, value in facts.items() for word in ("-c", f"{name}={value}")],
-                stdout=sink,
-                stderr=sink,
-                **common,  # type: ignore[call-overload]
-            )
+        with (folder / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samehost scram-sha-256\n")  # this machine, nobody else
+        with socket.socket() as probe:
+            probe.bind(("", 0))  # free at every address
+            port = str(probe.getsockname()[1])
+        outside = address_of_this_machine()
+        facts = {
+            **FAST,
+            **(_tls(folder, account) if tls else {}),
+            **settings,
+            "port": port,
+            "listen_addresses": f"127.0.0.1,{outside}",
+            "unix_socket_directories": str(folder),
+        }
         server = PostgresServer(
             {"user": "postgres", "host": str(folder), "port": port},
             {"host": ELSEWHERE, "hostaddr": outside, "port": port},
             folder / "ca.crt" if tls else None,
         )
+        command = [str(programs / "postgres"), "-D", str(folder / "data")]
+        command += [word for name, value in facts.items() for word in ("-c", f"{name}={value}")]
+        running = Running(server, command, log, common)
         try:
-            _wait_until_up(server, process, log)
-            yield server
+            running.start()
+            yield running
         finally:
-            process.send_signal(signal.SIGINT)  # "fast shutdown": ends sessions, then itself
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            running.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
