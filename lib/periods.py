@@ -80,6 +80,11 @@ def month_after(month: str) -> str:
     return f"{year + number // 12:04}-{number % 12 + 1:02}"
 
 
+def month_before(month: str) -> str:
+    """``2026-12`` before ``2027-01``."""
+    return f"{months_before(date.fromisoformat(f'{month}-01'), 1):%Y-%m}"
+
+
 def months_before(day: date, months: int) -> date:
     """The first day of the month that lies ``months`` before a day's month."""
     index = day.year * 12 + day.month - 1 - months
@@ -149,6 +154,23 @@ def parse_day(parameter: str, text: str) -> date:
         raise InputError(
             parameter, f"{text[:40]!r} is not a date.", "Write it as YYYY-MM-DD."
         ) from error
+
+
+def check_month(parameter: str, text: str, today: date) -> str:
+    """A month written YYYY-MM that has begun.
+
+    Raises:
+        InputError: names the parameter and shows the form that is wanted.
+    """
+    try:
+        first = datetime.strptime(text, "%Y-%m").date()
+    except ValueError:
+        first = None
+    if first is None or len(text) != len("2026-10"):
+        raise InputError(parameter, f"{text[:40]!r} is no month.", "Write it as YYYY-MM.")
+    if first > today:
+        raise InputError(parameter, f"{text} lies in the future.", f"Today is {today} (UTC).")
+    return text
 
 
 def bucket_starts(start: int, end: int, width: str) -> range:

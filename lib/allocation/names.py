@@ -60,12 +60,13 @@ def _resolved(
         called = {names[rule.pattern] for _, names in places if rule.pattern in names}
         yield replace(rule, name=called.pop()) if len(called) == 1 else rule
         return
-    pieces = rule.name.split("*")
+    wanted = rule.name.casefold()  # people write names, and ids are exact
+    pieces = wanted.split("*")
     there = [
         (platform, identity, name)
         for platform, names in places
         for identity, name in sorted(names.items())
-        if (matches(name, pieces) if len(pieces) > 1 else name == rule.name)
+        if (matches(name.casefold(), pieces) if len(pieces) > 1 else name.casefold() == wanted)
     ]
     if not there:
         what = f"nothing is called {rule.name[:60]!r}; name the id in pattern."

@@ -23,9 +23,13 @@ _COMMANDS = {
     "chargeback": ("chargeback", "chargeback_command"),
     "comet-usage": ("comet_usage", "comet_usage_command"),
     "ledger": ("ledger", "ledger"),
+    "cost-centres": ("cost_centres", "cost_centres"),
     "sign-outs": ("sign_outs", "sign_outs"),
 }
-_LISTED = {"ledger": "What every platform said, kept for good."}
+_LISTED = {
+    "ledger": "What every platform said, kept for good.",
+    "cost-centres": "Who pays: the rules, in files that Excel opens.",
+}
 """What the list of commands says of those that bring what no other needs: a database, an engine for SQL."""
 
 _CHECKS = {"openai": "openai_checks", "tenants": "tenant_checks", "chargeback": "comet_checks"}

@@ -35,6 +35,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "ledger-2026-11-30.tar",
         "--from-url sqlite:///data/ledger/catalog.db --from-warehouse data/ledger/warehouse",
     ),
+    "cost-centres export": ("rules",),
+    "cost-centres check": ("rules",),
+    "cost-centres preview": ("rules --month 2026-10", "rules --month 2026-10 --format json"),
+    "cost-centres publish": ('rules --reason "Search has a cost centre of its own"',),
+    "cost-centres history": ("",),
     "check": ("", "--ready"),
     "sign-outs end": ("ann@company.com",),
 }

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lib.charts import STEPS, OverTime, choose_step, fold
-from lib.periods import Period, months_before, span
+from lib.periods import Period, month_before, months_before, span
 from lib.quantities import counted, decimal_of, is_currency
 from lib.reports.ledger.months import months_table
 from lib.reports.ledger.platforms import (
@@ -112,7 +112,7 @@ def _grown(amounts: pd.DataFrame, cumulative: pd.DataFrame) -> pd.DataFrame:
         key, quantity = tuple(row[name] for name in _GROUP), row["quantity"]
         month, earlier = before.get(key, ("", None))
         before[key] = row["month"], quantity
-        follows = month == _month_before(row["month"]) and row["nature"] in _GROWING
+        follows = month == month_before(row["month"]) and row["nature"] in _GROWING
         if not follows or None in (quantity, earlier):
             continue
         if row["nature"] == "counter":
@@ -140,7 +140,7 @@ def _used(cumulative: pd.DataFrame) -> dict[tuple[Any, ...], tuple[Any, int]]:
     with exactly():
         for key, months in values.items():
             for month, quantity in months.items():
-                earlier = months.get(_month_before(month), 0)
+                earlier = months.get(month_before(month), 0)
                 group = (*key[: len(_GROUP)], month)
                 sums, resets = used.get(group, (0, 0))
                 known = None not in (sums, quantity, earlier)
@@ -150,10 +150,6 @@ def _used(cumulative: pd.DataFrame) -> dict[tuple[Any, ...], tuple[Any, int]]:
                     resets + fell,
                 )
     return used
-
-
-def _month_before(month: str) -> str:
-    return f"{months_before(date.fromisoformat(f'{month}-01'), 1):%Y-%m}"
 
 
 def _period(months: "pd.Series[Any]") -> Period | None:
