@@ -56,6 +56,11 @@ class Owed(NamedTuple):
     currency: str
 
     @property
+    def is_bill(self) -> bool:
+        """Whether it is what a platform billed, known or not."""
+        return self.metric == BILLED and self.shared is None
+
+    @property
     def allocated(self) -> Decimal | None:
         """What the cost centre owes: billed and shared."""
         known = [amount for amount in (self.billed, self.shared) if amount is not None]

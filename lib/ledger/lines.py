@@ -31,6 +31,7 @@ class MonthLines:
         captures: of the month.
         sources: one per platform and account.
         complete: nothing of what decides is missing.
+        by_month: platforms that bill for more than a day at once; known where every day was asked for.
     """
 
     month: str
@@ -39,6 +40,7 @@ class MonthLines:
     sources: tuple[SourceStatus, ...]
     complete: bool
     at: datetime
+    by_month: frozenset[str] = frozenset()
 
 
 def days_of(month: str) -> Period:
@@ -78,10 +80,12 @@ def month_lines(
             "Run ai-usage ledger capture.",
         )
     cuts = rule_set.changes_between(days.start, days.end)
-    rows = [*_rows(answer, wanted, cuts[-1])]
+    rows, by_month = [*_rows(answer, wanted, cuts[-1])], frozenset[str]()
     if daily or len(cuts) > 1:
         by_day = ask(ledger, replace(of_month, by=("day", *_BY)))
         levels = [row for row in rows if row.nature != "flow"]
+        if daily:
+            by_month = _by_month(ledger, of_month)
         rows = [*levels, *_in_stretches(_rows(by_day, wanted), [] if daily else cuts)]
     columns = [*LINE, "unit", "quantity"]
     return MonthLines(
@@ -91,6 +95,14 @@ def month_lines(
         tuple(capture_statuses(answer.captures, answer.gaps, answer.at)),
         answer.complete,
         answer.at,
+        by_month,
+    )
+
+
+def _by_month(ledger: Ledger, of_month: LedgerQuery) -> frozenset[str]:
+    lengths = ask(ledger, replace(of_month, by=("platform", "days"), metrics=(BILLED,)))
+    return frozenset(
+        str(platform) for platform, days in (one.group for one in lengths.amounts) if days != "1"
     )
 
 

@@ -30,8 +30,9 @@ COLUMNS = {
     "metric": "metric",
     "month": "month",
     "day": "strftime(start, '%Y-%m-%d')",
+    "days": "CAST(ceil(date_diff('hour', start, \"end\") / 24) AS BIGINT)::TEXT",
 }
-"""What amounts may be told apart by, and how it is found in a row."""
+"""What amounts may be told apart by, and how it is found in a row; ``days`` is how many it is counted for."""
 
 _TIMES = ("month", "day")
 _OF_CAPTURE = ("platform", "account", "month", "metric")

@@ -22,6 +22,7 @@ LABELS = {
     "metric": "Metric",
     "month": "Month",
     "day": "Day",
+    "days": "Days",
 }
 _PERSONAL = ("principal",)
 

@@ -1,0 +1,90 @@
+"""What an overview of all platforms rests on, out of the ledger alone."""
+
+from datetime import date, datetime, timedelta
+
+from lib.allocation.allocate import BILLED, allocate
+from lib.allocation.names import FIELD_OF
+from lib.allocation.rule_set import RuleSet
+from lib.cache import FINAL_AFTER
+from lib.errors import SourceUnavailable
+from lib.ledger.lines import MonthLines, days_of, month_lines
+from lib.ledger.query import LedgerQuery, ask
+from lib.ledger.rule_sets import known_names, published
+from lib.ledger.store import Ledger
+from lib.periods import Period, month_before, months_before
+from lib.reports.allocation.overview import MONTHS
+from lib.reports.allocation.select import OverviewAnswer, Spend
+
+_DAY = timedelta(days=1)
+
+
+def load_overview(
+    ledger: Ledger, month: str, now: datetime, rule_set: RuleSet | None = None
+) -> OverviewAnswer:
+    """A month and the one before, as the rules that count now say who owes them.
+
+    Args:
+        rule_set: other rules than the published ones.
+
+    Raises:
+        SourceUnavailable: nothing was captured of the month, or the ledger cannot be read.
+    """
+    rules = published(ledger)
+    counting = rules.rule_set if rule_set is None else rule_set
+    period = days_of(month)
+    is_running = period.end + FINAL_AFTER >= now.date()
+    lines = month_lines(ledger, month, counting, daily=is_running)
+    try:
+        earlier = month_lines(ledger, month_before(month), counting, daily=is_running)
+    except SourceUnavailable:
+        earlier = None
+    whole = _last_whole_day(lines, now)
+    allocation = allocate(lines.lines, counting)
+    before = None if earlier is None else allocate(earlier.lines, counting)
+    return OverviewAnswer(
+        month,
+        period,
+        allocation.lines,
+        None if before is None else before.lines,
+        counting,
+        rules.version,
+        whole if whole < period.end else None,
+        min(whole, (min(now, lines.at) - FINAL_AFTER).date() - _DAY),
+        lines.by_month,
+        _trend(ledger, period),
+        {
+            (name.platform, name.id): name.name
+            for name in known_names(ledger)
+            if name.kind in FIELD_OF
+        },
+        lines.sources,
+        allocation.notes,
+        allocation.unknown,
+    )
+
+
+def _last_whole_day(lines: MonthLines, now: datetime) -> date:
+    """The last day of which everybody that bills was asked after its end."""
+    billing = {
+        (platform, account)
+        for platform, account, metric in zip(
+            lines.lines["platform"], lines.lines["account"], lines.lines["metric"], strict=True
+        )
+        if metric == BILLED
+    }
+    asked = [
+        capture.confirmed_at
+        for capture in lines.captures
+        if (capture.platform, capture.account) in billing
+    ]
+    return min([now, *asked]).date() - _DAY
+
+
+def _trend(ledger: Ledger, period: Period) -> tuple[Spend, ...]:
+    first = months_before(period.start, MONTHS - 1)
+    query = LedgerQuery(Period(first, period.end), ("month", "platform"), (BILLED,), so_far=True)
+    return tuple(
+        Spend(str(month), str(platform), amount.unit, amount.quantity, amount.complete)
+        for amount in ask(ledger, query).amounts
+        for month, platform in [amount.group]
+    )

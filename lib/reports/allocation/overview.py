@@ -1,0 +1,269 @@
+"""All platforms in one month: what was spent, who owes it, against last month and budgets, as a Report."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from lib.allocation.projection import NotEnough, Projection
+from lib.charts import STEPS, OverTime, Ranking, fold
+from lib.periods import Period, month_before, months_before
+from lib.quantities import counted
+from lib.reports.allocation.lines import lines_table
+from lib.reports.allocation.money import added, totals
+from lib.reports.allocation.select import Amounts, OverviewAnswer, Selection
+from lib.reports.allocation.tables import (
+    by_cost_centre,
+    by_platform,
+    movers,
+)
+from lib.reports.allocation.words import UNALLOCATED, against
+from lib.reports.ledger.platforms import platform_label
+from lib.reports.report import ChartSpec, Delta, Figure, Report
+from lib.usage.exact import exact_sum, exactly, percent_change, percent_of
+
+KIND = "overview"
+MONTHS = 13
+
+
+def build_overview(answer: OverviewAnswer, *, now: datetime, demo: bool = False) -> Report:
+    """One month over all platforms; every breakdown sums to the same totals."""
+    selection = Selection(answer)
+    centres = selection.by(lambda line: line.cost_centre)
+    platforms = selection.by(lambda line: line.platform)
+    projected = selection.projected(selection.of_both)
+    return Report(
+        kind=KIND,
+        title=f"AI spend of {answer.month}",
+        period=answer.period,
+        filters={"month": answer.month, "rules_version": answer.version},
+        filter_words={"month": ("Month", {}), "rules_version": ("Rules", {"0": "None"})},
+        generated_at=now,
+        sources=answer.sources,
+        totals=_totals(selection, centres, projected),
+        figures=tuple(_figures(selection, centres, projected)),
+        charts=tuple(_charts(selection, centres)),
+        tables=(
+            by_cost_centre(selection, centres),
+            by_platform(selection, platforms),
+            movers(selection),
+            lines_table(selection.lines),
+        ),
+        notes=tuple(_notes(selection, projected)),
+        demo=demo,
+        main_table="by_cost_centre",
+        money_table="lines",
+        is_unused=not centres,
+    )
+
+
+def _sums(amounts: Mapping[tuple[Any, str], Amounts], kind: str) -> dict[str, Decimal]:
+    return added((currency, getattr(each, kind)) for (_, currency), each in amounts.items())
+
+
+def _totals(
+    selection: Selection,
+    centres: Mapping[tuple[str | None, str], Amounts],
+    projected: Projection | NotEnough | None,
+) -> dict[str, Any]:
+    billed, rated = _sums(centres, "billed"), _sums(centres, "rated")
+    nobodys = {place: each for place, each in centres.items() if place[0] is None}
+    unallocated = dict.fromkeys(billed, Decimal(0)) | _sums(nobodys, "allocated")
+    budget = added((currency, amount) for amount, currency, _ in selection.budgets().values())
+    amount = projected.amount if isinstance(projected, Projection) else None
+    return totals(
+        {
+            "billed": billed,
+            "allocated": _sums(centres, "allocated"),
+            "rated": {code: sum_ for code, sum_ in rated.items() if sum_} or _none(rated),
+            "unallocated": unallocated,
+            "budget": budget,
+            "projection": {} if amount is None else {selection.currency: amount},
+        },
+        selection.currency,
+    )
+
+
+def _none(rated: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Nothing was rated in the first currency, rather than in each."""
+    return dict([*rated.items()][:1])
+
+
+def _figures(
+    selection: Selection,
+    centres: Mapping[tuple[str | None, str], Amounts],
+    projected: Projection | NotEnough | None,
+) -> Iterator[Figure]:
+    currency = selection.currency
+    billed = _sums(centres, "billed")
+    for code, amount in sorted(billed.items(), key=lambda item: item[0] != currency):
+        if amount or code == currency:
+            yield _spend(selection, centres, code, amount, several=len(billed) > 1)
+    spent = billed.get(currency)
+    budget = added((code, amount) for amount, code, _ in selection.budgets().values()).get(currency)
+    if budget is not None:
+        share = percent_of(spent or 0, budget)
+        used = f"{share:.1f} % of it is spent." if share is not None else ""
+        yield Figure("budget", "Budget", budget, currency, f"Of all cost centres together. {used}")
+    yield from _projection(selection, projected)
+    nobodys = centres.get((None, currency))
+    rest = nobodys.allocated if nobodys else Decimal(0)
+    share = percent_of(rest, spent) if spent else None
+    yield Figure(
+        "unallocated",
+        UNALLOCATED,
+        rest,
+        currency,
+        f"{share:.1f} % of what was billed belongs to no cost centre." if share is not None else "",
+    )
+    for code, amount in _sums(centres, "rated").items():
+        if amount:
+            yield Figure(
+                f"rated_{code.lower()}",
+                f"Rated ({code})",
+                amount,
+                code,
+                "Showback: what nobody bills, at prices of finance. In no sum with what is billed.",
+            )
+
+
+def _spend(
+    selection: Selection,
+    centres: Mapping[tuple[str | None, str], Amounts],
+    currency: str,
+    amount: Decimal,
+    *,
+    several: bool,
+) -> Figure:
+    of = [each for (_, code), each in centres.items() if code == currency]
+    compared = Decimal(exact_sum(each.compared for each in of))
+    before = None
+    if selection.before is not None:
+        before = Decimal(exact_sum(each.before for each in of if each.before is not None))
+    delta = None
+    if before is not None:
+        with exactly():
+            change = compared - before
+        delta = Delta(before, change, percent_change(compared, before), against(selection))
+    incomplete = selection.answer.unknown > 0 or any(
+        source.status not in ("ok", "skipped") for source in selection.answer.sources
+    )
+    label = "Spend so far" if selection.is_running else "Spend"
+    return Figure(
+        f"billed_{currency.lower()}",
+        f"{label} ({currency})" if several else label,
+        amount,
+        currency,
+        "What the platforms billed.",
+        delta,
+        incomplete=incomplete,
+    )
+
+
+def _projection(selection: Selection, projected: Projection | NotEnough | None) -> Iterator[Figure]:
+    if projected is None:
+        return
+    if isinstance(projected, NotEnough):
+        yield Figure("projection", "Projection", None, selection.currency, projected.why)
+        return
+    between = projected.between
+    spread = (
+        f"Between {counted(between.low, selection.currency)} and "
+        f"{counted(between.high, selection.currency)}, as the last four weeks went. "
+        if between
+        else ""
+    )
+    yield Figure(
+        "projection",
+        "Projection to the month's end",
+        projected.amount,
+        selection.currency,
+        f"{spread}Settled until {projected.until} (UTC), then the median of each weekday. No cost yet.",
+        incomplete=bool(projected.unknown),
+        is_sum=False,
+    )
+
+
+def _charts(
+    selection: Selection, centres: Mapping[tuple[str | None, str], Amounts]
+) -> Iterator[ChartSpec]:
+    currency, names = selection.currency, selection.answer.rule_set.names
+    owed = sorted(
+        (
+            (names.get(centre or "", centre) or UNALLOCATED, each)
+            for (centre, code), each in centres.items()
+            if code == currency and each.allocated
+        ),
+        key=lambda pair: -pair[1].allocated,
+    )
+    if owed:
+        largest, amount = owed[0][0], counted(owed[0][1].allocated, currency)
+        frame = pd.DataFrame(
+            {
+                "label": [name for name, _ in owed],
+                "value": [float(each.allocated) for _, each in owed],
+            }
+        )
+        yield ChartSpec(
+            "by_cost_centre",
+            f"Allocated by cost centre ({currency})",
+            Ranking(frame, currency),
+            f"{counted(len(owed), 'cost centres')}; the largest is {largest} with {amount}.",
+            group="Spend",
+            by="cost centre",
+        )
+    yield from _trend(selection)
+
+
+def _trend(selection: Selection) -> Iterator[ChartSpec]:
+    answer, currency = selection.answer, selection.currency
+    spends = [
+        spend for spend in answer.trend if spend.currency == currency and spend.amount is not None
+    ]
+    if not spends:
+        return
+    first = months_before(answer.period.start, MONTHS - 1)
+    period = Period(first, answer.period.end)
+    tidy = pd.DataFrame(
+        {
+            "time": pd.to_datetime([spend.month for spend in spends], format="%Y-%m", utc=True),
+            "series": [platform_label(spend.platform) for spend in spends],
+            "value": [float(spend.amount or 0) for spend in spends],
+        }
+    )
+    by_month = added((spend.month, spend.amount) for spend in spends)
+    partial = sorted({spend.month for spend in answer.trend if not spend.complete})
+    last = max(by_month)
+    lacking = f" Not whole: {', '.join(partial)}." if partial else ""
+    before = by_month.get(month_before(last))
+    earlier = f", {counted(before, currency)} in the month before" if before is not None else ""
+    yield ChartSpec(
+        "trend",
+        f"Billed per month by platform ({currency})",
+        OverTime(fold(tidy, STEPS[-1], period), STEPS[-1], currency),
+        f"{counted(by_month[last], currency)} in {last}{earlier}.{lacking}",
+        group="Trend of 13 months",
+        by="platform",
+    )
+
+
+def _notes(selection: Selection, projected: Projection | NotEnough | None) -> Iterator[str]:
+    answer = selection.answer
+    if not answer.version:
+        yield "No rules are published, so nothing is allocated: ai-usage cost-centres export begins."
+    if answer.unknown:
+        yield (
+            f"{counted(answer.unknown, 'lines')} of money or of what is priced have an amount that "
+            "nobody knows; they are in no sum."
+        )
+    yield from selection.notes
+    if isinstance(projected, NotEnough):
+        yield f"No projection: {projected.why}"
+    for identity, (_, currency, centre) in selection.budgets().items():
+        if currency != selection.currency:
+            yield (
+                f"The budget of {centre.name or identity} is in {currency}; without an exchange rate of "
+                f"{answer.month} it is compared with nothing in {selection.currency}."
+            )

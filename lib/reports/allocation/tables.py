@@ -1,0 +1,193 @@
+"""The breakdowns of a month: by cost centre, by platform, and what moved most."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from lib.allocation.budgets import share
+from lib.allocation.preview import place_of
+from lib.allocation.projection import Projection
+from lib.quantities import Number
+from lib.reports.allocation.select import Amounts, Selection
+from lib.reports.allocation.words import UNALLOCATED, against
+from lib.reports.cells import typed_frame
+from lib.reports.ledger.platforms import in_order, platform_label
+from lib.reports.report import Column, Table
+from lib.usage.exact import exact_sum, exactly, percent_change
+
+MOST = 10
+"""Movers that are told."""
+
+
+def by_cost_centre(
+    selection: Selection, centres: Mapping[tuple[str | None, str], Amounts]
+) -> Table:
+    """What each cost centre owes, against its budget and last month; one row is unallocated."""
+    names, budgets = selection.answer.rule_set.names, selection.budgets()
+    places = sorted(
+        {*centres, *((centre, code) for centre, (_, code, _) in budgets.items())},
+        key=lambda place: (
+            place[0] is None,
+            -(centres[place].allocated if place in centres else 0),
+            str(place[0]),
+            place[1],
+        ),
+    )
+    if not any(place[0] is None for place in places):
+        places.append((None, selection.currency))
+    cells: dict[str, list[Any]] = {"cost_centre": [], "name": []}
+    cells |= {name: [] for name in (*_MONEY, *_AGAINST, *_BUDGET, "currency")}
+    for centre, currency in places:
+        amounts = centres.get((centre, currency), _nothing(selection))
+        budget = budgets.get(centre or "")
+        limit = budget[0] if budget and budget[1] == currency else None
+        cells["cost_centre"].append(centre)
+        cells["name"].append(names.get(centre or "", centre) if centre else UNALLOCATED)
+        _add_amounts(cells, amounts, currency)
+        cells["budget"].append(limit)
+        cells["budget_share"].append(share(amounts.allocated, limit))
+        cells["projection"].append(_projected(selection, centre, currency))
+    columns = (
+        Column("cost_centre", "Cost centre id", told_by="name", of="cost_centre"),
+        Column("name", "Cost centre"),
+        *_money(selection),
+        Column("budget", "Budget", "decimal"),
+        Column("budget_share", "Of budget", "percent"),
+        Column(
+            "projection", "Projection", "decimal", help="To the month's end; no cost, an estimate."
+        ),
+        Column("currency", "Currency"),
+    )
+    frame = typed_frame(cells, columns)
+    rest = frozenset(place for place, (centre, _) in enumerate(places) if centre is None)
+    totals = _totals(cells, (*_MONEY, "previous", "change"))
+    return Table(
+        "by_cost_centre", "By cost centre", frame, columns, totals, brief=_BRIEF_CENTRE, rest=rest
+    )
+
+
+def by_platform(selection: Selection, platforms: Mapping[tuple[str | None, str], Amounts]) -> Table:
+    """What each platform billed, and what of it is rated."""
+    places = sorted(platforms, key=lambda place: (in_order(str(place[0]), ""), place[1]))
+    cells: dict[str, list[Any]] = {"platform": [], "platform_label": []}
+    cells |= {name: [] for name in (*_MONEY, *_AGAINST, "currency")}
+    for platform, currency in places:
+        cells["platform"].append(platform)
+        cells["platform_label"].append(platform_label(str(platform)))
+        _add_amounts(cells, platforms[platform, currency], currency)
+    columns = (
+        Column("platform", "Platform id", told_by="platform_label", of="platform"),
+        Column("platform_label", "Platform"),
+        *_money(selection),
+        Column("currency", "Currency"),
+    )
+    totals = _totals(cells, (*_MONEY, "previous", "change"))
+    return Table("by_platform", "By platform", typed_frame(cells, columns), columns, totals)
+
+
+def movers(selection: Selection) -> Table:
+    """The ids whose bill rose or fell most."""
+    names = selection.answer.names
+    by_id = selection.by(place_of)
+    moved = [
+        (abs(amounts.compared - amounts.before), key, currency, amounts)
+        for (key, currency), amounts in by_id.items()
+        if amounts.before is not None and amounts.compared != amounts.before
+    ]
+    moved.sort(key=lambda row: (-row[0], row[1]))
+    cells: dict[str, list[Any]] = {
+        name: [] for name in ("platform", "name", "id", "field", *_AGAINST, "now", "currency")
+    }
+    for _, key, currency, amounts in moved[:MOST]:
+        platform, field, identity = key
+        _against(cells, amounts)
+        cells["now"].append(amounts.compared)
+        for name, value in (
+            ("platform", platform_label(platform)),
+            ("name", names.get((platform, identity), identity)),
+            ("id", identity),
+            ("field", field),
+            ("currency", currency),
+        ):
+            cells[name].append(value)
+    columns = (
+        Column("platform", "Platform"),
+        Column("name", "Name"),
+        Column("id", "Id", told_by="name"),
+        Column("field", "Field"),
+        Column("now", "Allocated", "decimal"),
+        *_compared(selection),
+        Column("currency", "Currency"),
+    )
+    return Table(
+        "movers",
+        "Biggest movers",
+        typed_frame(cells, columns),
+        columns,
+        note=f"Against {against(selection)}, the same days.",
+    )
+
+
+_MONEY = ("billed", "shared", "allocated", "rated")
+_AGAINST = ("previous", "change", "change_percent")
+_BUDGET = ("budget", "budget_share", "projection")
+_BRIEF_CENTRE = ("name", "allocated", "previous", "change_percent", "budget", "budget_share")
+
+
+def _nothing(selection: Selection) -> Amounts:
+    zero = Decimal(0)
+    return Amounts(zero, zero, zero, zero, None if selection.before is None else zero)
+
+
+def _add_amounts(cells: Mapping[str, list[Any]], amounts: Amounts, currency: str) -> None:
+    for name in _MONEY:
+        cells[name].append(getattr(amounts, name))
+    _against(cells, amounts)
+    cells["currency"].append(currency)
+
+
+def _against(cells: Mapping[str, list[Any]], amounts: Amounts) -> None:
+    before, change, percent = amounts.before, None, None
+    if before is not None:
+        with exactly():
+            change = amounts.compared - before
+        percent = percent_change(amounts.compared, before)
+    for name, value in zip(_AGAINST, (before, change, percent), strict=True):
+        cells[name].append(value)
+
+
+def _money(selection: Selection) -> tuple[Column, ...]:
+    return (
+        Column("billed", "Billed", "decimal", help="What platforms billed and rules assign."),
+        Column("shared", "Shared", "decimal", help="What shares move in, or out below 0."),
+        Column("allocated", "Allocated", "decimal", help="Billed and shared: what is owed."),
+        Column("rated", "Rated", "decimal", help="Showback; in no sum with what is billed."),
+        *_compared(selection),
+    )
+
+
+def _compared(selection: Selection) -> tuple[Column, ...]:
+    days = against(selection)
+    return (
+        Column("previous", "Before", "decimal", help=f"Allocated in {days}."),
+        Column("change", "Change", "decimal", help=f"Against {days}, the same days."),
+        Column("change_percent", "Change %", "percent"),
+    )
+
+
+def _projected(selection: Selection, centre: str | None, currency: str) -> Decimal | None:
+    if currency != selection.currency:
+        return None
+    projected = selection.projected(selection.of_centre.get(centre, ()))
+    return projected.amount if isinstance(projected, Projection) else None
+
+
+def _totals(
+    cells: Mapping[str, list[Any]], names: tuple[str, ...]
+) -> dict[str, Number | None] | None:
+    """Sums of the columns; none where rows are of several currencies."""
+    if len({*cells["currency"]}) != 1:
+        return None
+    return {
+        name: None if None in cells[name] else Decimal(exact_sum(cells[name])) for name in names
+    }
