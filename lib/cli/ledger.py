@@ -22,6 +22,7 @@ from lib.cli.output import (
     write_report,
 )
 from lib.errors import InputError, SourceUnavailable
+from lib.ledger.exported import OfLedger, export, opened_export
 from lib.ledger.history import capture_statuses, month_records
 from lib.ledger.query import (
     COLUMNS,
@@ -32,8 +33,8 @@ from lib.ledger.query import (
     gaps,
 )
 from lib.ledger.retention import tidy
-from lib.ledger.store import Capture, Ledger, forget_person
-from lib.ledger.transfer import OfLedger, export, opened_export, take_in
+from lib.ledger.store import Ledger, forget_person
+from lib.ledger.transfer import TakenIn, take_in
 from lib.ledger.verify import verify
 from lib.loader.progress import Progress
 from lib.periods import parse_day, span
@@ -301,10 +302,11 @@ def import_command(
 ) -> None:
     """Takes in everything another ledger knows, with its times.
 
-    A month of which this ledger has something else stays as it is; ends with 1 where there is one.
+    A month of which this ledger has something else stays as it is; ends with 1 where there is one. What a
+    newer capture has replaced does not come to count again, and made-up data stays apart.
     """
 
-    def work(settings: Settings) -> tuple[int, list[Capture]]:
+    def work(settings: Settings) -> TakenIn:
         target = ledger_upstream(settings)
         given = source is not None, bool(from_url), bool(from_warehouse)
         if given not in ((True, False, False), (False, True, True)):
@@ -321,14 +323,17 @@ def import_command(
             raise InputError("from-url", "there is no ledger.", "Name the one to take in.")
         return take_in(target, OfLedger(other))
 
-    entered, outside = or_exit(work)
-    typer.echo(f"{counted(entered, 'captures')} came in.")
-    for capture in outside:
+    taken = or_exit(work)
+    typer.echo(f"{counted(taken.entered, 'captures')} came in.")
+    if taken.confirmed:
+        typer.echo(f"Confirmed again since, and noted: {counted(taken.confirmed, 'captures')}.")
+    if taken.older:
+        typer.echo(f"Passed over, since newer ones count: {counted(taken.older, 'captures')}.")
+    for platform, account, month in dict.fromkeys(capture.key for capture in taken.outside):
         typer.echo(
-            f"{capture.platform} {capture.month} of {capture.account} stays as it is: this ledger "
-            "has something else."
+            f"{platform} {month} of {account} stays as it is: this ledger has something else."
         )
-    if outside:
+    if taken.outside:
         raise typer.Exit(FAILED)
 
 
