@@ -22,6 +22,7 @@ from lib.cli.output import (
     write_report,
 )
 from lib.errors import InputError, SourceUnavailable
+from lib.exports.formats import visible
 from lib.ledger.exported import OfLedger, export, opened_export
 from lib.ledger.history import capture_statuses, month_records
 from lib.ledger.query import (
@@ -83,7 +84,7 @@ def capture_command(
             complete = True
             rounds = capture_round(settings, store, platforms, months, now=now, progress=progress)
             async for result in rounds:
-                typer.echo(redact(_line(result)))
+                _tell(_line(result))
                 complete = complete and result.complete
             return complete
 
@@ -93,6 +94,11 @@ def capture_command(
 
     if not or_exit(work):
         raise typer.Exit(FAILED)
+
+
+def _tell(line: str) -> None:
+    """Writes one line, in which no name of a platform acts."""
+    typer.echo(visible(redact(line)))
 
 
 def _line(result: MonthResult) -> str:
@@ -244,7 +250,7 @@ def verify_command() -> None:
     """
     findings = or_exit(lambda settings: verify(ledger_upstream(settings)))
     for finding in findings:
-        typer.echo(redact(f"{finding.kind:<8} {finding.place}  {finding.detail}"))
+        _tell(f"{finding.kind:<8} {finding.place}  {finding.detail}")
     kinds = Counter(finding.kind for finding in findings)
     typer.echo(
         ", ".join(f"{count} {kind}" for kind, count in kinds.items())
@@ -324,15 +330,13 @@ def import_command(
         return take_in(target, OfLedger(other))
 
     taken = or_exit(work)
-    typer.echo(f"{counted(taken.entered, 'captures')} came in.")
+    _tell(f"{counted(taken.entered, 'captures')} came in.")
     if taken.confirmed:
-        typer.echo(f"Confirmed again since, and noted: {counted(taken.confirmed, 'captures')}.")
+        _tell(f"Confirmed again since, and noted: {counted(taken.confirmed, 'captures')}.")
     if taken.older:
-        typer.echo(f"Passed over, since newer ones count: {counted(taken.older, 'captures')}.")
+        _tell(f"Passed over, since newer ones count: {counted(taken.older, 'captures')}.")
     for platform, account, month in dict.fromkeys(capture.key for capture in taken.outside):
-        typer.echo(
-            f"{platform} {month} of {account} stays as it is: this ledger has something else."
-        )
+        _tell(f"{platform} {month} of {account} stays as it is: this ledger has something else.")
     if taken.outside:
         raise typer.Exit(FAILED)
 
