@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -125,17 +126,26 @@ def test_what_was_confirmed_since_is_final_after_a_second_import(
     assert_same(filled, other)
 
 
-def test_two_imports_at_once_enter_every_capture_once(filled: Ledger, tmp_path: Path) -> None:
-    for month in range(1, 9):
-        put(filled, NINE, OCTOBER._replace(month=f"2026-{month:02}"))
+def test_two_imports_at_once_enter_every_capture_once(
+    filled: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_have_looked = Barrier(2)
+
+    def looked_at_once(ledger: Ledger) -> list[Capture]:
+        known = every_capture(ledger)
+        both_have_looked.wait(timeout=60)
+        return known
+
+    monkeypatch.setattr("lib.ledger.transfer.every_capture", looked_at_once)
+    other = in_folder(tmp_path / "other")
     with ThreadPoolExecutor() as threads:
         both = [
             threads.submit(take_in, in_folder(tmp_path / "other"), OfLedger(filled))
             for _ in range(2)
         ]
         entered = [taken.result().entered for taken in both]
-    assert sum(entered) == len(every_capture(in_folder(tmp_path / "other"))) == 11
-    assert_same(filled, in_folder(tmp_path / "other"))
+    assert sum(entered) == len(every_capture(other)) == 3
+    assert_same(filled, other)
 
 
 def test_what_is_captured_during_an_import_stays(
