@@ -109,11 +109,12 @@ def made_up_months(account: str) -> "MadeUpMonths":
 
 
 def other_ledger(settings: Settings, url: str, warehouse: str) -> "Ledger":
-    """A ledger at another place than the configured one, with the same access to S3.
+    """A ledger at another place than the configured one, with the same access to S3; the demo's, too.
 
     Raises:
         SettingsError: the place cannot be one.
     """
+    from lib.demo.ledger import demo_ledger
     from lib.ledger.store import ledger_of
 
     place = {"ledger_url": SecretStr(url), "ledger_warehouse": warehouse}
@@ -123,7 +124,7 @@ def other_ledger(settings: Settings, url: str, warehouse: str) -> "Ledger":
         first = error.errors(include_url=False, include_input=False)[0]
         option = "--from-warehouse" if "ledger_warehouse" in first["loc"] else "--from-url"
         raise SettingsError(option, f"{first['msg'].removeprefix('Value error, ')}.") from None
-    return ledger_of(checked)
+    return ledger_of(checked, made_up=checked.ledger_file == demo_ledger().database.file)
 
 
 def kept_ledger(settings: Settings) -> "Ledger | None":

@@ -22,6 +22,8 @@ from lib.cli.output import (
     write_report,
 )
 from lib.errors import InputError, SourceUnavailable
+from lib.exports.formats import visible
+from lib.ledger.exported import OfLedger, export, opened_export
 from lib.ledger.gaps import missing_months
 from lib.ledger.history import capture_statuses, month_records
 from lib.ledger.query import (
@@ -32,8 +34,8 @@ from lib.ledger.query import (
     check_ledger_query,
 )
 from lib.ledger.retention import tidy
-from lib.ledger.store import Capture, Ledger, forget_person
-from lib.ledger.transfer import OfLedger, export, opened_export, take_in
+from lib.ledger.store import Ledger, forget_person
+from lib.ledger.transfer import TakenIn, take_in
 from lib.ledger.verify import Finding, verify
 from lib.loader.progress import Progress
 from lib.periods import EARLIEST, Period, parse_day, span
@@ -82,7 +84,7 @@ def capture_command(
             complete = True
             rounds = capture_round(settings, store, platforms, months, now=now, progress=progress)
             async for result in rounds:
-                typer.echo(redact(_line(result)))
+                _tell(_line(result))
                 complete = complete and result.complete
             return complete
 
@@ -92,6 +94,11 @@ def capture_command(
 
     if not or_exit(work):
         raise typer.Exit(FAILED)
+
+
+def _tell(line: str) -> None:
+    """Writes one line, in which no name of a platform acts."""
+    typer.echo(visible(redact(line)))
 
 
 def _line(result: MonthResult) -> str:
@@ -271,7 +278,7 @@ def verify_command() -> None:
 
     exists, findings = or_exit(work)
     for finding in findings:
-        typer.echo(redact(f"{finding.kind:<8} {finding.place}  {finding.detail}"))
+        _tell(f"{finding.kind:<8} {finding.place}  {finding.detail}")
     kinds = Counter(finding.kind for finding in findings)
     well = (
         "Every file is as it was written, and no month is missing."
@@ -331,10 +338,11 @@ def import_command(
 ) -> None:
     """Takes in everything another ledger knows, with its times.
 
-    A month of which this ledger has something else stays as it is; ends with 1 where there is one.
+    A month of which this ledger has something else stays as it is; ends with 1 where there is one. What a
+    newer capture has replaced does not come to count again, and made-up data stays apart.
     """
 
-    def work(settings: Settings) -> tuple[int, list[Capture]]:
+    def work(settings: Settings) -> TakenIn:
         target = ledger_upstream(settings)
         given = source is not None, bool(from_url), bool(from_warehouse)
         if given not in ((True, False, False), (False, True, True)):
@@ -351,14 +359,15 @@ def import_command(
             raise InputError("from-url", "there is no ledger.", "Name the one to take in.")
         return take_in(target, OfLedger(other))
 
-    entered, outside = or_exit(work)
-    typer.echo(f"{counted(entered, 'captures')} came in.")
-    for capture in outside:
-        typer.echo(
-            f"{capture.platform} {capture.month} of {capture.account} stays as it is: this ledger "
-            "has something else."
-        )
-    if outside:
+    taken = or_exit(work)
+    _tell(f"{counted(taken.entered, 'captures')} came in.")
+    if taken.confirmed:
+        _tell(f"Confirmed again since, and noted: {counted(taken.confirmed, 'captures')}.")
+    if taken.older:
+        _tell(f"Passed over, since newer ones count: {counted(taken.older, 'captures')}.")
+    for platform, account, month in dict.fromkeys(capture.key for capture in taken.outside):
+        _tell(f"{platform} {month} of {account} stays as it is: this ledger has something else.")
+    if taken.outside:
         raise typer.Exit(FAILED)
 
 

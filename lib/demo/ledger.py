@@ -32,7 +32,8 @@ _EPOCH = date(1970, 1, 1)
 
 def demo_ledger() -> Ledger:
     """Made-up data only."""
-    return Ledger(f"{SQLITE}{FOLDER / 'catalog.db'}", str(FOLDER / "warehouse"))
+    warehouse = str(FOLDER / "warehouse")
+    return Ledger(f"{SQLITE}{FOLDER / 'catalog.db'}", warehouse, made_up=True)
 
 
 class MadeUpMonths:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     inspect,
     text,
 )
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from lib.errors import SettingsError, SourceUnavailable
@@ -26,6 +26,9 @@ from lib.settings.ledger import POSTGRES, SQLITE, is_there
 
 NEWEST = "0002"
 """The version of the tables that this program writes."""
+
+LEDGER_URL, LEDGER_WAREHOUSE = "LEDGER_URL", "LEDGER_WAREHOUSE"
+"""The variables that say where database and files are."""
 
 _VERSION_TABLE = "ledger_version"
 _LOCK = 7_203_014_815
@@ -65,10 +68,19 @@ class Database:
     def engine(self) -> Engine:
         """Connections for one use each: a server that was restarted is not noticed."""
         if self.file is None:
-            return create_engine(
-                self.driver_url, poolclass=NullPool, connect_args={"connect_timeout": 3}
-            )
-        make_folder(self.file.parent)
+            try:
+                return create_engine(
+                    self.driver_url, poolclass=NullPool, connect_args={"connect_timeout": 3}
+                )
+            except (ArgumentError, ValueError):  # its words may hold what the address holds
+                raise SettingsError(
+                    LEDGER_URL,
+                    "has parameters after its question mark that no database's client takes.",
+                    "Correct them, or leave them out.",
+                ) from None
+        with unavailable("cannot be opened", LEDGER_URL):
+            make_folder(self.file.parent)
+            _make_file(self.file)
         engine = create_engine(self.driver_url, poolclass=NullPool, connect_args={"timeout": 30})
         event.listen(engine, "connect", _prepared)
         event.listen(engine, "begin", _begun)
@@ -95,7 +107,7 @@ class Database:
             version = connection.scalar(text(f"SELECT version_num FROM {_VERSION_TABLE}"))  # noqa: S608
         if str(version) > NEWEST:
             raise SettingsError(
-                "LEDGER_URL",
+                LEDGER_URL,
                 f"names a ledger of version {version}, newer than this program's {NEWEST}.",
                 "Run the newer program.",
             )
@@ -141,8 +153,10 @@ class Database:
     @contextmanager
     def _locked_file(self) -> Iterator[None]:
         assert self.file is not None  # the other kind locks in the database
-        make_folder(self.file.parent)
-        with os.fdopen(os.open(self.file.with_suffix(".lock"), _LOCK_FLAGS, 0o600)) as lock:
+        with unavailable("cannot be written", LEDGER_URL):
+            make_folder(self.file.parent)
+            descriptor = os.open(self.file.with_suffix(".lock"), _LOCK_FLAGS, 0o600)
+        with os.fdopen(descriptor) as lock:
             until = time.monotonic() + self._patience
             while True:
                 try:
@@ -156,11 +170,12 @@ class Database:
 
 
 @contextmanager
-def unavailable(what: str) -> Iterator[None]:
+def unavailable(what: str, place: str = LEDGER_WAREHOUSE) -> Iterator[None]:
     """What a database, a disk or a store of objects says, as one error that names no address.
 
     Args:
         what: what cannot be done, after "the ledger".
+        place: the variable that says where the disk or the store is.
     """
     try:
         yield
@@ -169,13 +184,13 @@ def unavailable(what: str) -> Iterator[None]:
         raise SourceUnavailable(
             "ledger",
             f"it {what}: the database gave {reason}.",
-            "Check LEDGER_URL and that database; what was kept before is still there.",
+            f"Check {LEDGER_URL} and that database; what was kept before is still there.",
         ) from error
     except OSError as error:
         raise SourceUnavailable(
             "ledger",
             f"it {what}: {_reason(error)}.",
-            "Check LEDGER_WAREHOUSE, its space and its rights; what was kept before is still there.",
+            f"Check {place}, its space and its rights; what was kept before is still there.",
         ) from error
 
 
@@ -191,6 +206,13 @@ def make_folder(folder: Path) -> None:
     for missing in reversed([folder, *folder.parents]):
         with suppress(FileExistsError):
             missing.mkdir(mode=0o700)
+
+
+def _make_file(file: Path) -> None:
+    """An empty database that only its owner may read, where there is none; SQLite gives its other files the same mode."""
+    if not is_there(file):  # to open one that is there, and close it, would end SQLite's locks
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _busy() -> SourceUnavailable:

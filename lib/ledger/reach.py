@@ -7,7 +7,7 @@ from pyarrow import fs
 from sqlalchemy import text
 
 from lib.errors import SettingsError
-from lib.ledger.database import Database, unavailable
+from lib.ledger.database import LEDGER_URL, LEDGER_WAREHOUSE, Database, unavailable
 from lib.ledger.store import Ledger
 from lib.settings.ledger import S3
 
@@ -19,25 +19,26 @@ def check_reach(ledger: Ledger) -> None:
         SettingsError: the database or the warehouse cannot be used, and why.
         SourceUnavailable: one of them does not answer.
     """
-    with unavailable("cannot be reached"):
+    with unavailable("cannot be reached", LEDGER_URL):
         _check_database(ledger.database)
+    with unavailable("cannot be reached", LEDGER_WAREHOUSE):
         if ledger.warehouse.in_s3:
             _check_bucket(ledger)
         else:
-            _check_folder("LEDGER_WAREHOUSE", Path(ledger.warehouse.place))
+            _check_folder(LEDGER_WAREHOUSE, Path(ledger.warehouse.place))
 
 
 def _check_database(database: Database) -> None:
     file = database.file
     if file is not None:
-        _check_folder("LEDGER_URL", file.parent)
+        _check_folder(LEDGER_URL, file.parent)
         if not database.exists:
             return
         if not os.access(file, os.R_OK | os.W_OK):
-            raise _unusable("LEDGER_URL", "names a file that this process may not write.")
+            raise _unusable(LEDGER_URL, "names a file that this process may not write.")
     made = bool(database.version)
     if file is None and not _may_write(database, made=made):
-        raise _unusable("LEDGER_URL", "names a database in which this user may not write.")
+        raise _unusable(LEDGER_URL, "names a database in which this user may not write.")
 
 
 def _may_write(database: Database, *, made: bool) -> bool:
@@ -70,7 +71,7 @@ def _check_bucket(ledger: Ledger) -> None:
         return
     bucket = ledger.warehouse.place.removeprefix(S3).partition("/")[0]
     if files.base_fs.get_file_info(bucket).type is fs.FileType.NotFound:
-        raise _unusable("LEDGER_WAREHOUSE", "names a bucket that is not there.")
+        raise _unusable(LEDGER_WAREHOUSE, "names a bucket that is not there.")
 
 
 def _unusable(variable: str, problem: str) -> SettingsError:

@@ -69,9 +69,18 @@ class Ledger:
         url: of the database, see ``Database``.
         warehouse: a folder, or ``s3://bucket/path``.
         s3: see ``Warehouse``.
+        made_up: whether it is the demo's.
     """
 
-    def __init__(self, url: str, warehouse: str, s3: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        warehouse: str,
+        s3: Mapping[str, str] | None = None,
+        *,
+        made_up: bool = False,
+    ) -> None:
+        self.made_up = made_up
         self.database = Database(url)
         self.warehouse = Warehouse(warehouse, self.database, s3 or {})
 
@@ -105,10 +114,10 @@ class Ledger:
             return {(kind, identity): name for kind, identity, name in rows}
 
 
-def ledger_of(settings: LedgerSettings) -> Ledger:
+def ledger_of(settings: LedgerSettings, *, made_up: bool = False) -> Ledger:
     """The ledger that is configured."""
     url = settings.ledger_url.get_secret_value()
-    return Ledger(url, settings.ledger_warehouse, settings.s3)
+    return Ledger(url, settings.ledger_warehouse, settings.s3, made_up=made_up)
 
 
 def every_capture(ledger: Ledger) -> list[Capture]:
@@ -116,6 +125,13 @@ def every_capture(ledger: Ledger) -> list[Capture]:
     with unavailable("cannot be read"), ledger.database.engine.connect() as connection:
         rows = connection.execute(select(CAPTURES).order_by(CAPTURES.c.id))
         return [_capture(row) for row in rows]
+
+
+def captures_of(connection: Connection, key: Month) -> list[Capture]:
+    """All that was ever captured of a month, oldest first."""
+    same = [CAPTURES.c[name] == value for name, value in key._asdict().items()]
+    rows = connection.execute(select(CAPTURES).where(*same).order_by(CAPTURES.c.id))
+    return [_capture(row) for row in rows]
 
 
 def standing(

@@ -1,5 +1,6 @@
 """What the settings say of the ledger: where its tables and its files are."""
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, SecretStr, field_validator
@@ -10,6 +11,11 @@ ROOT = Path(__file__).parents[2]
 DEFAULT_FOLDER = ROOT / "data" / "ledger"
 
 SQLITE, POSTGRES, S3 = "sqlite:///", "postgresql://", "s3://"
+
+_PORT = re.compile(
+    rf"{POSTGRES}(?:[^:/]*(?::[^@]*)?@)?(?:\[[^/?]+\]|[^/:?]+)?(?::(?P<port>[^/?]*))?"
+)
+"""Where SQLAlchemy, which is not imported to check settings, finds the port."""
 
 
 class LedgerSettings(BaseModel):
@@ -39,6 +45,8 @@ class LedgerSettings(BaseModel):
                 "is not the URL of a database; it looks like postgresql://host/ledger or "
                 "sqlite:///path/catalog.db"
             )
+        if not _may_be_port(_PORT.match(url)):
+            raise ValueError("has a port that is no number; it looks like postgresql://host:5432/x")
         return SecretStr(url)
 
     @field_validator("ledger_warehouse", mode="after")
@@ -87,6 +95,12 @@ def is_there(file: Path) -> bool:
         return file.exists()
     except OSError:
         return True
+
+
+def _may_be_port(found: re.Match[str] | None) -> bool:
+    """Whether the port of an address can be one; an address without a port has the usual one."""
+    port = found["port"] if found else None
+    return port is None or (re.fullmatch("[0-9]{1,5}", port) is not None and int(port) < 65_536)
 
 
 def _absolute(path: str) -> Path:

@@ -97,6 +97,8 @@ async def test_a_ledger_that_can_be_made_is_ready_and_is_not_made(tmp_path: Path
         ({"ledger_url": "sqlite:////dev/null/catalog.db"}, "LEDGER_URL names a folder below"),
         ({"ledger_warehouse": "/dev/null/files"}, "LEDGER_WAREHOUSE names a folder below"),
         ({"ledger_url": f"sqlite:////{'x' * 300}/catalog.db"}, "File name too long"),
+        ({"ledger_url": f"sqlite:////{'x' * 300}/catalog.db"}, "Check LEDGER_URL"),
+        ({"ledger_warehouse": f"/{'x' * 300}/files"}, "Check LEDGER_WAREHOUSE"),
         ({"ledger_url": "postgresql://nobody:canary@127.0.0.1:9/x"}, "OperationalError"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lib.errors import InputError, SettingsError
+from lib.ledger.database import Database
 from lib.redaction import MASK, redact
 from lib.settings import ROOT, Settings, load_settings
 from lib.settings.keys import typed_openai_key
@@ -114,6 +115,13 @@ def test_the_example_as_it_is_gives_the_defaults(tmp_path: Path) -> None:
         ("OPENAI_BASE_URL", f"https://[{CANARY}/v1"),
         ("LOGURU_LEVEL", CANARY),
         ("DASHBOARD_DEMO", CANARY),
+        ("LEDGER_URL", f"mysql://user:{CANARY}@host/ledger"),
+        ("LEDGER_URL", f"postgresql://user:{CANARY}@host:port/ledger"),
+        ("LEDGER_URL", f"postgresql://user:password@host:{CANARY}/ledger"),
+        ("LEDGER_URL", f"postgresql://user:{CANARY}@host:/ledger"),
+        ("LEDGER_URL", f"postgresql://user:{CANARY}@[::1/ledger"),
+        ("LEDGER_URL", f"postgresql://user:{CANARY}@host:65536/ledger"),
+        ("LEDGER_URL", f"postgresql://user:{CANARY}@one:5432,two:5432/ledger"),
     ],
 )
 def test_an_unusable_value_is_refused_by_name_and_never_repeated(
@@ -243,3 +251,19 @@ def test_a_key_that_is_used_is_masked_whether_typed_or_set(tmp_path: Path) -> No
     typed_openai_key("  gateway-typed-2281  ")
     load_settings({"OPENAI_ADMIN_KEY": " gw-set-77 "}, tmp_path)
     assert redact("gateway-typed-2281 gw-set-77") == f"{MASK} {MASK}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://host",
+        "postgresql://user:a/b:c?d@host:5432/ledger?sslmode=require",
+        "postgresql://[::1]:5432/ledger",
+        "postgresql:///ledger?host=/var/run/postgresql",
+        "postgresql://host:5432?port=5433",
+    ],
+)
+def test_an_address_that_the_database_s_client_takes_is_taken(tmp_path: Path, url: str) -> None:
+    settings = load_settings({"LEDGER_URL": url}, tmp_path)
+    assert settings.ledger_url.get_secret_value() == url
+    assert Database(url).engine

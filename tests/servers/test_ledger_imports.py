@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from lib.cli.commands import _LISTED, _imported
+from lib.cli.commands import _COMMANDS, _LISTED, _imported
 from lib.demo.openai_server import create_openai_app
 from tests.support.servers import NOTHING, ROOT, serve
 
@@ -72,4 +72,4 @@ def test_where_nothing_was_captured_a_report_needs_nothing_of_the_ledger(tmp_pat
 
 @pytest.mark.parametrize("name", _LISTED)
 def test_the_list_of_commands_says_what_a_command_says_itself(name: str) -> None:
-    assert _LISTED[name] == get_command(_imported(name, name)).help
+    assert _LISTED[name] == get_command(_imported(*_COMMANDS[name])).help

@@ -86,9 +86,9 @@ def by_platform(selection: Selection, platforms: Mapping[tuple[str | None, str],
 
 
 def movers(selection: Selection) -> Table:
-    """The ids whose bill rose or fell most."""
+    """The ids whose bill rose or fell most; persons are not told."""
     names = selection.answer.names
-    by_id = selection.by(place_of)
+    by_id = selection.by(lambda line: place_of(line._replace(principal=None)))
     moved = [
         (abs(amounts.compared - amounts.before), key, currency, amounts)
         for (key, currency), amounts in by_id.items()
