@@ -1,6 +1,7 @@
 """Whom to ask: what is configured, or the demo's stand-ins."""
 
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from lib.settings import Settings
 from lib.settings.ledger import LedgerSettings, is_there
 
 if TYPE_CHECKING:
+    from lib.allocation.rule_set import RuleSet
     from lib.demo.ledger import MadeUpMonths
     from lib.ledger.store import Ledger
     from lib.loader.comet_source import CometSource
@@ -106,6 +108,13 @@ def made_up_months(account: str) -> "MadeUpMonths":
     from lib.demo.ledger import MadeUpMonths
 
     return MadeUpMonths(account)
+
+
+def made_up_rules(today: date) -> "tuple[RuleSet, str]":
+    """Who pays in the demo, and why these rules were published."""
+    from lib.demo.cost_centres import REASON, demo_rule_set
+
+    return demo_rule_set(today), REASON
 
 
 def other_ledger(settings: Settings, url: str, warehouse: str) -> "Ledger":

@@ -6,24 +6,28 @@ from datetime import UTC, datetime
 from lib.cache import FINAL_AFTER
 from lib.capture.months import end_of, month_of, months_since
 from lib.capture.rounds import MonthResult, capture_round
+from lib.ledger.allocated import checked
 from lib.ledger.keeping import Said, keep_all
+from lib.ledger.rule_sets import known_names, publish, published
 from lib.ledger.store import Ledger
 from lib.ledger.warehouse import Month
 from lib.loader.progress import Progress
 from lib.periods import months_before
 from lib.settings import Settings
 from lib.sources.openai.measures import PLATFORM as OPENAI
-from lib.upstreams import ledger_upstream, made_up_months, openai_upstream
+from lib.upstreams import ledger_upstream, made_up_months, made_up_rules, openai_upstream
 
 MONTHS = 13
 """This one and those before it."""
 
 
 def is_filled(ledger: Ledger, now: datetime) -> bool:
-    """Whether every platform has all months."""
+    """Whether every platform has all months, and there are rules of who pays."""
     from lib.capture.platforms import PLATFORMS  # noqa: PLC0415  # all platforms: a second
 
     there = {(capture.platform, capture.month) for capture in ledger.captures()}
+    if not published(ledger).version:
+        return False
     return all((platform, month) in there for platform in PLATFORMS for month in _months(now))
 
 
@@ -54,6 +58,11 @@ async def fill(
     ]
     for outcome in keep_all(ledger, answers):
         yield MonthResult(OPENAI, outcome.capture.month, outcome)
+    if not published(ledger).version:
+        rules, reason = made_up_rules(now.date())
+        resolved, problems = checked(rules, (), known_names(ledger))
+        assert not problems, problems  # they are ours
+        publish(ledger, resolved, over=0, by="demo", reason=reason, now=now)
 
 
 def _months(now: datetime) -> list[str]:

@@ -22,11 +22,15 @@ _COMMANDS = {
     "tenants": ("tenants", "tenants"),
     "chargeback": ("chargeback", "chargeback_command"),
     "comet-usage": ("comet_usage", "comet_usage_command"),
+    "overview": ("overview", "overview_command"),
+    "cost-centre": ("overview", "cost_centre_command"),
     "ledger": ("ledger", "ledger"),
     "cost-centres": ("cost_centres", "cost_centres"),
     "sign-outs": ("sign_outs", "sign_outs"),
 }
 _LISTED = {
+    "overview": "What all platforms cost in a month, and who owes it: against last month, budgets and a projection.",
+    "cost-centre": "What one cost centre owes of a month, for what, and by which rule.",
     "ledger": "What every platform said, kept for good.",
     "cost-centres": "Who pays: the rules, in files that Excel opens.",
 }

@@ -35,6 +35,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "ledger-2026-11-30.tar",
         "--from-url sqlite:///data/ledger/catalog.db --from-warehouse data/ledger/warehouse",
     ),
+    "overview": ("--month 2026-10", "--month 2026-10 --output october.pdf"),
+    "cost-centre": ("4711 --month 2026-10 --output 4711.pdf", "unallocated --month 2026-10"),
     "cost-centres export": ("rules",),
     "cost-centres check": ("rules",),
     "cost-centres preview": ("rules --month 2026-10", "rules --month 2026-10 --format json"),

@@ -37,7 +37,8 @@ def demo_ledger() -> Ledger:
 
 
 class MadeUpMonths:
-    """OpenAI's months as the stand-in tells them, by project, user and model, each as one row a month.
+    """OpenAI's months as the stand-in tells them, by project, user and model, each as one row a month; costs
+    of this month and the one before day by day, for projections.
 
     Asked day by day over its protocol, a year takes ten seconds.
     """
@@ -51,9 +52,13 @@ class MadeUpMonths:
         first = date.fromisoformat(f"{month}-01")
         after = months_before(first, -1)
         days = range(_number(first), _number(min(after, today + _DAY)))
+        daily = first >= months_before(today, 1)
         tables = [
-            self._written(endpoint, self._facts(endpoint, days), first, after)
+            self._written(endpoint, self._facts(endpoint, part), start, end)
             for endpoint in METRICS
+            for part, start, end in (
+                _single(days) if daily and endpoint == COSTS else [(days, first, after)]
+            )
         ]
         return pa.concat_tables([SCHEMA.empty_table(), *tables])
 
@@ -92,6 +97,12 @@ class MadeUpMonths:
         start, end = (pd.Timestamp(day, tz="UTC") for day in (first, after))
         rows = frame.assign(start=start, end=end, part=endpoint, unit=_units(endpoint, frame))
         return measures("openai", self._account, rows, _counted(endpoint))
+
+
+def _single(days: range) -> Iterator[tuple[range, date, date]]:
+    for number in days:
+        day = _EPOCH + number * _DAY
+        yield range(number, number + 1), day, day + _DAY
 
 
 def _number(day: date) -> int:

@@ -1,6 +1,6 @@
 """All platforms in one month: what was spent, who owes it, against last month and budgets, as a Report."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from lib.allocation.projection import NotEnough, Projection
 from lib.charts import STEPS, OverTime, Ranking, fold
 from lib.periods import Period, month_before, months_before
 from lib.quantities import counted
+from lib.reports.allocation.figures import amount_figure, projection_figure
 from lib.reports.allocation.lines import lines_table
 from lib.reports.allocation.money import added, totals
 from lib.reports.allocation.select import Amounts, OverviewAnswer, Selection
@@ -19,10 +20,10 @@ from lib.reports.allocation.tables import (
     by_platform,
     movers,
 )
-from lib.reports.allocation.words import UNALLOCATED, against
+from lib.reports.allocation.words import UNALLOCATED
 from lib.reports.ledger.platforms import platform_label
-from lib.reports.report import ChartSpec, Delta, Figure, Report
-from lib.usage.exact import exact_sum, exactly, percent_change, percent_of
+from lib.reports.report import ChartSpec, Figure, Report
+from lib.usage.exact import exact_sum, percent_of
 
 KIND = "overview"
 MONTHS = 13
@@ -98,16 +99,19 @@ def _figures(
 ) -> Iterator[Figure]:
     currency = selection.currency
     billed = _sums(centres, "billed")
-    for code, amount in sorted(billed.items(), key=lambda item: item[0] != currency):
-        if amount or code == currency:
-            yield _spend(selection, centres, code, amount, several=len(billed) > 1)
+    for code in sorted(billed, key=lambda code: code != currency):
+        if billed[code] or code == currency:
+            of = f" ({code})" if len(billed) > 1 else ""
+            label = f"{'Spend so far' if selection.is_running else 'Spend'}{of}"
+            whole = _whole(each for (_, its), each in centres.items() if its == code)
+            yield amount_figure(selection, f"billed_{code.lower()}", label, whole, code)
     spent = billed.get(currency)
     budget = added((code, amount) for amount, code, _ in selection.budgets().values()).get(currency)
     if budget is not None:
         share = percent_of(spent or 0, budget)
         used = f"{share:.1f} % of it is spent." if share is not None else ""
         yield Figure("budget", "Budget", budget, currency, f"Of all cost centres together. {used}")
-    yield from _projection(selection, projected)
+    yield from projection_figure(selection, projected)
     nobodys = centres.get((None, currency))
     rest = nobodys.allocated if nobodys else Decimal(0)
     share = percent_of(rest, spent) if spent else None
@@ -129,60 +133,16 @@ def _figures(
             )
 
 
-def _spend(
-    selection: Selection,
-    centres: Mapping[tuple[str | None, str], Amounts],
-    currency: str,
-    amount: Decimal,
-    *,
-    several: bool,
-) -> Figure:
-    of = [each for (_, code), each in centres.items() if code == currency]
-    compared = Decimal(exact_sum(each.compared for each in of))
-    before = None
-    if selection.before is not None:
-        before = Decimal(exact_sum(each.before for each in of if each.before is not None))
-    delta = None
-    if before is not None:
-        with exactly():
-            change = compared - before
-        delta = Delta(before, change, percent_change(compared, before), against(selection))
-    incomplete = selection.answer.unknown > 0 or any(
-        source.status not in ("ok", "skipped") for source in selection.answer.sources
-    )
-    label = "Spend so far" if selection.is_running else "Spend"
-    return Figure(
-        f"billed_{currency.lower()}",
-        f"{label} ({currency})" if several else label,
-        amount,
-        currency,
-        "What the platforms billed.",
-        delta,
-        incomplete=incomplete,
-    )
-
-
-def _projection(selection: Selection, projected: Projection | NotEnough | None) -> Iterator[Figure]:
-    if projected is None:
-        return
-    if isinstance(projected, NotEnough):
-        yield Figure("projection", "Projection", None, selection.currency, projected.why)
-        return
-    between = projected.between
-    spread = (
-        f"Between {counted(between.low, selection.currency)} and "
-        f"{counted(between.high, selection.currency)}, as the last four weeks went. "
-        if between
-        else ""
-    )
-    yield Figure(
-        "projection",
-        "Projection to the month's end",
-        projected.amount,
-        selection.currency,
-        f"{spread}Settled until {projected.until} (UTC), then the median of each weekday. No cost yet.",
-        incomplete=bool(projected.unknown),
-        is_sum=False,
+def _whole(parts: Iterable[Amounts]) -> Amounts:
+    """Parts of one currency as one."""
+    each = [*parts]
+    before = [part.before for part in each if part.before is not None]
+    kinds = [
+        Decimal(exact_sum(getattr(part, kind) for part in each))
+        for kind in ("billed", "shared", "rated", "compared")
+    ]
+    return Amounts(
+        kinds[0], kinds[1], kinds[2], kinds[3], Decimal(exact_sum(before)) if before else None
     )
 
 

@@ -85,6 +85,40 @@ def by_platform(selection: Selection, platforms: Mapping[tuple[str | None, str],
     return Table("by_platform", "By platform", typed_frame(cells, columns), columns, totals)
 
 
+def by_id(selection: Selection, key: str, title: str, field: str) -> Table:
+    """What is owed by a field of lines; what has none is one row, and so are shares of each pool."""
+    names = selection.answer.names
+    sums = selection.by(
+        lambda line: (
+            line.platform,
+            line.rule if line.shared is not None else None,
+            getattr(line, field),
+        )
+    )
+    places = sorted(
+        sums, key=lambda place: (-sums[place].allocated, [str(part) for part in place[0]], place[1])
+    )
+    personal = field == "principal"
+    wanted = ("platform_label", "name", "id", *_MONEY, *_AGAINST, "currency", "share")
+    cells: dict[str, list[Any]] = {name: [] for name in wanted}
+    for (platform, rule, identity), currency in places:
+        cells["platform_label"].append(platform_label(platform))
+        cells["name"].append(names.get((platform, identity or ""), identity))
+        cells["id"].append(identity)
+        cells["share"].append(rule)
+        _add_amounts(cells, sums[(platform, rule, identity), currency], currency)
+    columns = (
+        Column("platform_label", "Platform"),
+        Column("name", "Name", personal=personal, missing="(none)"),
+        Column("id", "Id", told_by="name", personal=personal),
+        *_money(selection),
+        Column("share", "Share", help="What brought or took it, where it was shared."),
+        Column("currency", "Currency"),
+    )
+    totals = _totals(cells, (*_MONEY, "previous", "change"))
+    return Table(key, title, typed_frame(cells, columns), columns, totals, brief=_BRIEF_ID)
+
+
 def movers(selection: Selection) -> Table:
     """The ids whose bill rose or fell most; persons are not told."""
     names = selection.answer.names
@@ -131,6 +165,7 @@ def movers(selection: Selection) -> Table:
 _MONEY = ("billed", "shared", "allocated", "rated")
 _AGAINST = ("previous", "change", "change_percent")
 _BUDGET = ("budget", "budget_share", "projection")
+_BRIEF_ID = ("platform_label", "name", "allocated", "rated", "previous", "change_percent")
 _BRIEF_CENTRE = ("name", "allocated", "previous", "change_percent", "budget", "budget_share")
 
 
