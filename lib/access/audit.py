@@ -24,7 +24,7 @@ _MEGABYTES_A_FILE = 10
 _FILES_KEPT = 20
 _ONE_AT_A_TIME = Lock()
 
-Event = Literal["sign-in", "sign-out", "refused", "report", "download", "capture"]
+Event = Literal["sign-in", "sign-out", "refused", "report", "download", "capture", "rules"]
 
 
 class Trail:

@@ -8,16 +8,17 @@ from typing import Literal
 
 from lib.settings.sign_in import SignInSettings
 
-Right = Literal["download", "personal", "type", "operate"]
+Right = Literal["download", "personal", "type", "operate", "spend", "rules"]
 """``download``: files. ``personal``: e-mail addresses and names of people. ``type``: keys and hosts
-of one's own. ``operate``: empty the caches, read tracebacks."""
+of one's own. ``operate``: empty the caches, read tracebacks. ``spend``: the money of all cost centres;
+without it, of those alone that one owns. ``rules``: change who pays."""
 
 Role = Literal["viewer", "finance", "admin"]
 
 ROLES: Mapping[Role, frozenset[Right]] = {
     "viewer": frozenset(),
-    "finance": frozenset({"download", "personal"}),
-    "admin": frozenset({"download", "personal", "type", "operate"}),
+    "finance": frozenset({"download", "personal", "spend", "rules"}),
+    "admin": frozenset({"download", "personal", "spend", "rules", "type", "operate"}),
 }
 """Role to rights, the least role first; a role sees every page that a lesser one sees."""
 
@@ -27,6 +28,8 @@ PAGES: Mapping[str, Role] = {
     "comet_chargeback": "finance",  # people, and what their workspaces store
     "tenant_usage": "finance",  # the names of customers
     "history": "finance",  # amounts of all platforms
+    "overview": "finance",  # money of all cost centres
+    "cost_centres": "viewer",  # of which a viewer sees those that he owns
 }
 """Page to the least role that sees it; a page that is not listed is for admins."""
 
@@ -44,12 +47,14 @@ class Visitor:
         email: empty on a laptop, where nobody signs in.
         signed_in: when, UTC; None on a laptop.
         identity: of this one sign-in; the same person's next one has another.
+        groups: that the provider names; some own cost centres.
     """
 
     role: Role
     email: str = ""
     signed_in: datetime | None = None
     identity: str = ""
+    groups: frozenset[str] = frozenset()
 
     def may(self, right: Right) -> bool:
         """Whether the role has this right."""
@@ -122,7 +127,7 @@ def decide(
     )
     for role, people in listed:
         if not names.isdisjoint(people):
-            return Visitor(role, email, issued, identity_of(claims))
+            return Visitor(role, email, issued, identity_of(claims), frozenset(groups))
     return Refusal("no role", f"{email} has no role in this dashboard.", email)
 
 

@@ -157,14 +157,17 @@ def _ranking(chart: Ranking) -> alt.Chart:
         alt.Tooltip("label:N", title="of"),
         value(chart.unit),
     ]
-    parts = {}
+    parts: dict[str, Any] = {}
+    data = told(chart.frame, chart.unit)
     if chart.is_split:
         order = [*dict.fromkeys(chart.frame["series"])]
+        data = data.assign(rank=[order.index(name) for name in chart.frame["series"]])
+        parts["order"] = alt.Order("rank:Q")  # else stacked by their names
         parts["color"] = alt.Color("series:N", sort=order, title=None, legend=legend(len(order)))
         tooltip.insert(1, alt.Tooltip("series:N", title="part"))
     labels = [*dict.fromkeys(chart.frame["label"])]
     drawn: alt.Chart = (
-        alt.Chart(told(chart.frame, chart.unit))
+        alt.Chart(data)
         .mark_bar()
         .encode(
             x=alt.X("value:Q", title=None, axis=amounts(chart.unit)),

@@ -2,21 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from lib.api_client import fingerprint
 from lib.loader.progress import Progress
 from lib.reports.ledger.history import HistoryQuery
 from lib.reports.ledger.words import FILTER_WORDS
 from lib.ui.ask import Asked, Inputs, ask
 from lib.ui.controls import Control, choice
+from lib.ui.ledger_source import LedgerSource, ledger_source, say_nothing_is_kept, watched
 from lib.ui.page import Page
 from lib.ui.text import literal
-from lib.upstreams import ledger_upstream
 
 if TYPE_CHECKING:
     from lib.capture.rounds import MonthResult
@@ -26,24 +25,9 @@ if TYPE_CHECKING:
 EVERY = "all"
 
 
-@dataclass(frozen=True)
-class LedgerSource:
-    """The ledger to read; ``scope`` is a fingerprint of where it is."""
-
-    scope: str
-    ledger: "Ledger" = field(repr=False, compare=False)
-    demo: bool = False
-
-
 def history_controls(page: Page) -> Asked[LedgerSource, HistoryQuery]:
     """Inputs of the page; the demo's history is made when it is first looked at."""
-    settings = page.settings
-    place = settings.ledger_url.get_secret_value(), settings.ledger_warehouse
-    source = LedgerSource(
-        "demo" if settings.demo else fingerprint(*place), ledger_upstream(settings), settings.demo
-    )
-    if source.demo:
-        _make_history(page, source.ledger)
+    source = ledger_source(page)
     captured: list[bool] = []
     asked = ask(
         page,
@@ -82,13 +66,7 @@ def _row(
 
     def question() -> HistoryQuery | None:
         if not source.ledger.exists:
-            st.info(
-                "Nothing is kept yet. **Capture now** keeps what the platforms say, or "
-                "`ai-usage ledger capture`, best by the timer in hosting/."
-                if page.visitor.may("operate")
-                else f"Nothing is kept yet. Ask {literal(page.settings.dashboard_contact)}.",
-                icon=":material/history_toggle_off:",
-            )
+            say_nothing_is_kept(page)
             return None
         return HistoryQuery("" if platform == EVERY else platform)
 
@@ -110,7 +88,7 @@ def _capture_button(page: Page, ledger: "Ledger") -> bool:
     platforms = chosen_platforms(page.settings, ())
     now = datetime.now(UTC)
     with st.status("Capturing …", expanded=True) as status:
-        results = _watched(
+        results = watched(
             page,
             lambda progress: capture_round(
                 page.settings, ledger, platforms, (), now=now, progress=progress
@@ -130,35 +108,6 @@ def _capture_button(page: Page, ledger: "Ledger") -> bool:
     trail = page.sign_in.trail(page.settings)
     trail.note("capture", user=page.visitor.email or "local", page=page.entry.name)
     return True
-
-
-def _make_history(page: Page, ledger: "Ledger") -> None:
-    """The demo's own, once; the next visitor finds it made."""
-    from lib.capture.made_up import fill, is_filled  # noqa: PLC0415  # all platforms
-
-    now = datetime.now(UTC)
-    if is_filled(ledger, now):
-        return
-    with st.spinner("Thirteen months of made-up history are captured, once …", show_time=True):
-        _watched(page, lambda progress: fill(page.settings, ledger, now, progress))
-
-
-def _watched(page: Page, rounds: Callable[[Progress], Any]) -> list["MonthResult"]:
-    """All results of a round; who leaves the page ends it after the month under way."""
-    place = st.empty()
-    results: list[MonthResult] = []
-
-    async def gather() -> None:
-        async for result in rounds(Progress()):
-            results.append(result)
-
-    def draw() -> None:
-        last = results[-1] if results else None
-        place.caption(literal(f"{last.platform} {last.month}") if last else "Asking …")
-
-    page.runtime.run(gather, draw)
-    place.empty()
-    return results
 
 
 def _said(result: "MonthResult") -> str:

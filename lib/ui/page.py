@@ -22,6 +22,7 @@ from lib.ui.look import style_page
 from lib.ui.runtime import Runtime, runtime
 from lib.ui.sign_in import admit, current_sign_in
 from lib.ui.text import literal
+from lib.upstreams import kept_ledger
 
 _BY_APP = "_menu_by_app"
 PRODUCT = "AI usage"
@@ -35,6 +36,7 @@ class Entry:
 
     Args:
         prefix: starts the names of its parameters in the URL.
+        kept: it shows what the ledger keeps, and nothing where nothing is.
     """
 
     name: str
@@ -42,9 +44,26 @@ class Entry:
     icon: str
     prefix: str
     about: str
+    kept: bool = False
 
 
 ENTRIES = (
+    Entry(
+        "overview",
+        "Overview",
+        ":material/space_dashboard:",
+        "ovr",
+        "What all platforms cost in a month, who owes it, and how it stands to budgets. Days are UTC.",
+        kept=True,
+    ),
+    Entry(
+        "cost_centres",
+        "Cost centres",
+        ":material/account_balance:",
+        "ccs",
+        "What a cost centre owes in a month, for what, and by which rule. Days are UTC.",
+        kept=True,
+    ),
     Entry(
         "openai_usage",
         "OpenAI usage",
@@ -79,6 +98,7 @@ ENTRIES = (
         ":material/history:",
         "his",
         "What every platform said, kept for good: all months, gaps, and growth. Months are UTC.",
+        kept=True,
     ),
 )
 
@@ -170,12 +190,20 @@ def _pages(seen: tuple[str, ...]) -> dict[str, StreamlitPage]:
 
 
 def _start() -> None:
-    """Leads from "/" to the first page."""
+    """Leads from "/" to the first page that has something to show."""
     st.session_state.pop(_BY_APP, None)
     link = {key: st.query_params.get_all(key) for key in st.query_params}
     seen = _seen()
-    first = seen[0] if seen else ENTRIES[0].name
+    asking = [entry.name for entry in ENTRIES if not entry.kept]
+    names = [*seen] if "overview" in seen and _is_anything_kept() else asking
+    first = next((name for name in names if name in seen), asking[0])
     st.switch_page(_pages(seen)[first], query_params=link)
+
+
+def _is_anything_kept() -> bool:
+    """Whether there is a ledger, which costs no import to know."""
+    settings = load_settings()
+    return settings.demo or kept_ledger(settings) is not None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lib.allocation.projection import NotEnough, Projection
-from lib.charts import STEPS, OverTime, Ranking, fold
+from lib.charts import STEPS, OverTime, Ranking, distinct_labels, fold, ids_behind
 from lib.periods import Period, month_before, months_before
 from lib.quantities import counted
 from lib.reports.allocation.figures import amount_figure, projection_figure
@@ -149,32 +149,49 @@ def _whole(parts: Iterable[Amounts]) -> Amounts:
 def _charts(
     selection: Selection, centres: Mapping[tuple[str | None, str], Amounts]
 ) -> Iterator[ChartSpec]:
-    currency, names = selection.currency, selection.answer.rule_set.names
-    owed = sorted(
-        (
-            (names.get(centre or "", centre) or UNALLOCATED, each)
-            for (centre, code), each in centres.items()
-            if code == currency and each.allocated
-        ),
-        key=lambda pair: -pair[1].allocated,
-    )
+    currency = selection.currency
+    owed = [
+        (centre, each.allocated)
+        for (centre, code), each in centres.items()
+        if code == currency and each.allocated
+    ]
+    owed.sort(key=lambda pair: (-pair[1], str(pair[0])))
     if owed:
-        largest, amount = owed[0][0], counted(owed[0][1].allocated, currency)
-        frame = pd.DataFrame(
-            {
-                "label": [name for name, _ in owed],
-                "value": [float(each.allocated) for _, each in owed],
-            }
-        )
-        yield ChartSpec(
-            "by_cost_centre",
-            f"Allocated by cost centre ({currency})",
-            Ranking(frame, currency),
-            f"{counted(len(owed), 'cost centres')}; the largest is {largest} with {amount}.",
-            group="Spend",
-            by="cost centre",
-        )
+        yield _against_budgets(selection, owed)
     yield from _trend(selection)
+
+
+def _against_budgets(selection: Selection, owed: list[tuple[str | None, Decimal]]) -> ChartSpec:
+    """What each owes, in parts: within its budget, over it, and what is left."""
+    currency, budgets = selection.currency, selection.budgets()
+    names = selection.answer.rule_set.names
+    called = {centre: names.get(centre or "", centre) or UNALLOCATED for centre, _ in owed}
+    labels = distinct_labels({centre or "": name for centre, name in called.items()})
+    rows: list[tuple[str, str, float]] = []
+    over = []
+    for centre, amount in owed:
+        label = labels[centre or ""]
+        limit, code, _ = budgets.get(centre or "", (None, "", None))
+        if limit is None or code != currency:
+            rows.append((label, "Without budget", float(amount)))
+            continue
+        rows.append((label, "Within budget", float(min(amount, limit))))
+        if amount > limit:
+            over.append(called[centre])
+            rows.append((label, "Over budget", float(amount - limit)))
+        else:
+            rows.append((label, "Left of budget", float(limit - amount)))
+    told = f" Over budget: {', '.join(over)}." if over else ""
+    return ChartSpec(
+        "by_cost_centre",
+        f"Allocated by cost centre, against budget ({currency})",
+        Ranking(pd.DataFrame(rows, columns=["label", "series", "value"]), currency),
+        f"{called[owed[0][0]]} owes most, {counted(owed[0][1], currency)}.{told}",
+        group="Cost centres against budget",
+        stands_for=ids_behind(
+            {centre: labels[centre] for centre, _ in owed if centre}, "cost_centre"
+        ),
+    )
 
 
 def _trend(selection: Selection) -> Iterator[ChartSpec]:

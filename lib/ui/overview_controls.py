@@ -1,0 +1,179 @@
+"""Inputs of the pages over all platforms: a month that is kept, and the way to one cost centre."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from lib.allocation.rule_set import UNALLOCATED
+from lib.errors import InputError
+from lib.loader.progress import Progress
+from lib.ui.arrows import Step, arrows, stepped
+from lib.ui.ask import Asked, Inputs, ask
+from lib.ui.controls import Control, Narrows
+from lib.ui.ledger_source import LedgerSource, ledger_source, say_nothing_is_kept
+from lib.ui.page import Page
+
+if TYPE_CHECKING:
+    from lib.reports.allocation.select import OverviewAnswer
+
+CENTRES_PAGE = "pages/cost_centres.py"
+DEMO = (
+    "Nothing is configured, so a made-up company is shown: nine cost centres and thirteen months."
+)
+
+
+@dataclass(frozen=True)
+class MonthQuery:
+    """A question about one month.
+
+    Args:
+        version: of the rules that count now: other rules, another answer.
+        captured: of the newest capture: more is known, another answer.
+        cost_centre: its id; empty means all of them.
+    """
+
+    month: str
+    version: int
+    captured: int
+    cost_centre: str = ""
+
+
+def overview_controls(page: Page) -> Asked[LedgerSource, MonthQuery]:
+    """Inputs of the page: the month. A row of a cost centre leads to its page."""
+    source = ledger_source(page)
+    months = kept_months(source)
+    controls = (
+        kept_month(page.entry.prefix, months, lambda query: query.month),
+        _way_to_cost_centre(page.entry.prefix),
+    )
+    return ask(
+        page,
+        source,
+        demo=DEMO,
+        controls=controls,
+        row=lambda inputs: _row(page, source, inputs),
+    )
+
+
+def overview_answer(
+    asked: Asked[LedgerSource, MonthQuery],
+) -> Callable[[Progress], Awaitable["OverviewAnswer"]]:
+    """What brings a month out of the ledger."""
+
+    def load() -> "OverviewAnswer":
+        from lib.ledger.overview import load_overview  # noqa: PLC0415  # DuckDB: who looks here only
+
+        return load_overview(asked.source.ledger, asked.query.month, datetime.now(UTC))
+
+    return lambda _: asyncio.to_thread(load)
+
+
+def kept_months(source: LedgerSource) -> list[str]:
+    """Months of which something is kept, the latest first."""
+    return sorted({capture.month for capture in source.ledger.captures()}, reverse=True)
+
+
+def newest(source: LedgerSource) -> tuple[int, int]:
+    """The version of the rules, and the number of the newest capture."""
+    from lib.ledger.rule_sets import published  # noqa: PLC0415  # SQLAlchemy
+
+    captures = source.ledger.captures()
+    return published(source.ledger).version, max((one.id for one in captures), default=0)
+
+
+def kept_month(
+    prefix: str, months: Sequence[str], of: Callable[[MonthQuery], str]
+) -> Control[MonthQuery, str]:
+    """One of the months that are kept, by default the latest."""
+    key = f"{prefix}_month"
+
+    def check(values: list[str]) -> None:
+        if months and values[-1] not in months:
+            raise InputError(
+                "month", f"nothing is kept of {values[-1][:20]!r}; the latest is shown."
+            )
+
+    def draw() -> str:
+        if not months:
+            return ""
+        linked = st.query_params.get(key, "")
+        opened = linked if linked in months else months[0]
+        chosen = st.session_state.get(f"{key}_kept", opened)
+        st.session_state[key] = chosen if chosen in months else months[0]
+        place = months.index(st.session_state[key])
+
+        def take(month: str | None = None) -> None:
+            st.session_state[f"{key}_kept"] = month or st.session_state[key]
+
+        def to(way: int) -> Step | None:
+            if not 0 <= place + way < len(months):
+                return None
+            return Step(_title(months[place + way]), partial(take, months[place + way]))
+
+        with stepped(prefix, 200):
+            st.selectbox("Month (UTC)", months, format_func=_title, key=key, on_change=take)
+            arrows(prefix, to(1), to(-1))
+        chosen = st.session_state[key]
+        if chosen == months[0]:
+            st.query_params.pop(key, None)
+        elif st.query_params.get(key) != chosen:
+            st.query_params[key] = chosen
+        return str(chosen)
+
+    return Control(key, draw, of, "Month", check=check)
+
+
+def _title(month: str) -> str:
+    return f"{date.fromisoformat(f'{month}-01'):%B %Y}"
+
+
+def _way_to_cost_centre(prefix: str) -> Control[MonthQuery, None]:
+    """No input: what a click on a cost centre chooses leads to its page, with the month."""
+    key = f"{prefix}_centre"
+
+    def draw() -> None:
+        chosen = st.session_state.pop(key, None)
+        if chosen:
+            month = st.session_state.get(f"{prefix}_month", "")
+            st.switch_page(
+                CENTRES_PAGE, query_params={"ccs_centre": chosen[-1], "ccs_month": month}
+            )
+
+    def check(_: list[str]) -> None:
+        raise InputError("cost centre", "it has a page of its own, Cost centres.")
+
+    return Control(
+        key,
+        draw,
+        lambda _: None,
+        "Cost centre",
+        check=check,
+        narrows=Narrows(("cost_centre",), "Cost centre"),
+    )
+
+
+def _row(page: Page, source: LedgerSource, inputs: Inputs) -> Callable[[], MonthQuery | None]:
+    prefix = page.entry.prefix
+    month = inputs[f"{prefix}_month"].draw()
+    inputs[f"{prefix}_centre"].draw()
+
+    def question() -> MonthQuery | None:
+        if not month:
+            say_nothing_is_kept(page)
+            return None
+        return MonthQuery(month, *newest(source))
+
+    return question
+
+
+def centre_choices(source: LedgerSource) -> dict[str, str]:
+    """Id to what each cost centre that was ever published is called, and what is unallocated."""
+    from lib.ledger.rule_sets import published  # noqa: PLC0415  # SQLAlchemy
+
+    names: dict[str, Any] = published(source.ledger).rule_set.names
+    return {**dict(sorted(names.items(), key=lambda item: item[1])), UNALLOCATED: "Unallocated"}
