@@ -24,11 +24,13 @@ _COMMANDS = {
     "comet-usage": ("comet_usage", "comet_usage_command"),
     "overview": ("overview", "overview_command"),
     "cost-centre": ("overview", "cost_centre_command"),
+    "alerts": ("overview", "alerts_command"),
     "ledger": ("ledger", "ledger"),
     "cost-centres": ("cost_centres", "cost_centres"),
     "sign-outs": ("sign_outs", "sign_outs"),
 }
 _LISTED = {
+    "alerts": "Tells budgets that reach 50, 80 or 100 %, projections above them, and days that stand out: each once.",
     "overview": "What all platforms cost in a month, and who owes it: against last month, budgets and a projection.",
     "cost-centre": "What one cost centre owes of a month, for what, and by which rule.",
     "ledger": "What every platform said, kept for good.",

@@ -37,6 +37,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "overview": ("--month 2026-10", "--month 2026-10 --output october.pdf"),
     "cost-centre": ("4711 --month 2026-10 --output 4711.pdf", "unallocated --month 2026-10"),
+    "alerts": ("", "--month 2026-10 --all"),
     "cost-centres export": ("rules",),
     "cost-centres check": ("rules",),
     "cost-centres preview": ("rules --month 2026-10", "rules --month 2026-10 --format json"),

@@ -4,7 +4,6 @@ from datetime import date, datetime, timedelta
 
 from lib.allocation.allocate import BILLED, allocate
 from lib.allocation.names import FIELD_OF
-from lib.allocation.rule_set import RuleSet
 from lib.cache import FINAL_AFTER
 from lib.errors import SourceUnavailable
 from lib.ledger.lines import MonthLines, days_of, month_lines
@@ -19,23 +18,23 @@ _DAY = timedelta(days=1)
 
 
 def load_overview(
-    ledger: Ledger, month: str, now: datetime, rule_set: RuleSet | None = None
+    ledger: Ledger, month: str, now: datetime, *, daily: bool = False
 ) -> OverviewAnswer:
     """A month and the one before, as the rules that count now say who owes them.
 
     Args:
-        rule_set: other rules than the published ones.
+        daily: every day's lines apart, also of a month that is over.
 
     Raises:
         SourceUnavailable: nothing was captured of the month, or the ledger cannot be read.
     """
     rules = published(ledger)
-    counting = rules.rule_set if rule_set is None else rule_set
+    counting = rules.rule_set
     period = days_of(month)
-    is_running = period.end + FINAL_AFTER >= now.date()
-    lines = month_lines(ledger, month, counting, daily=is_running)
+    apart = daily or period.end + FINAL_AFTER >= now.date()
+    lines = month_lines(ledger, month, counting, daily=apart)
     try:
-        earlier = month_lines(ledger, month_before(month), counting, daily=is_running)
+        earlier = month_lines(ledger, month_before(month), counting, daily=apart)
     except SourceUnavailable:
         earlier = None
     whole = _last_whole_day(lines, now)
@@ -51,6 +50,7 @@ def load_overview(
         whole if whole < period.end else None,
         min(whole, (min(now, lines.at) - FINAL_AFTER).date() - _DAY),
         lines.by_month,
+        frozenset() if earlier is None else earlier.by_month,
         _trend(ledger, period),
         {
             (name.platform, name.id): name.name

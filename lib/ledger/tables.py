@@ -104,3 +104,15 @@ RULE_SETS = Table(
     Column("tables", JSON, nullable=False),
 )
 """Every version of what decides who pays; ``tables`` holds its rows as texts, by table and column."""
+
+ALERTS = Table(
+    "alerts",
+    METADATA,
+    Column("time", String(10), primary_key=True),
+    Column("cost_centre", Text, primary_key=True),
+    Column("platform", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("percent", Integer, primary_key=True, autoincrement=False),
+    Column("told_at", Moment, nullable=False),
+)
+"""Alerts that were told, each once: ``time`` a month, or the day of a spike; ``percent`` 0 for one."""

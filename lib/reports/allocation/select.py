@@ -41,6 +41,7 @@ class OverviewAnswer:
         until: the last whole day that was captured; None for a month that is over.
         settled_until: the last day that changes no more.
         by_month: platforms that bill by the month, not by the day.
+        before_by_month: those of which the month before is known by the month only.
         trend: of thirteen months.
         names: platform and id to what it is called.
         unknown: how many lines have an amount that nobody knows.
@@ -55,6 +56,7 @@ class OverviewAnswer:
     until: date | None
     settled_until: date
     by_month: frozenset[str]
+    before_by_month: frozenset[str]
     trend: tuple[Spend, ...]
     names: Mapping[tuple[str, str], str]
     sources: tuple[SourceStatus, ...]
@@ -176,7 +178,7 @@ class Selection:
         answer = self.answer
         if answer.settled_until >= answer.period.end:
             return None
-        daily: dict[date, list[Decimal]] = {day: [] for day in self._captured_days()}
+        daily: dict[date, list[Decimal]] = {day: [] for day in self.settled_days}
         fixed: list[Decimal] = []
         unknown: set[date] = set()
         for line in lines:
@@ -194,11 +196,15 @@ class Selection:
         }
         return projection(sums, answer.month, answer.settled_until, Decimal(exact_sum(fixed)))
 
-    def _captured_days(self) -> Iterable[date]:
-        """Days on which nothing billed is 0, and not unknown."""
-        first = self.compared_days[1].start if self.before is not None else self.answer.period.start
-        last = self.answer.settled_until
-        return (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
+    @cached_property
+    def settled_days(self) -> list[date]:
+        """Days that change no more and are told apart: what was billed on none of them is 0, not unknown."""
+        answer = self.answer
+        is_told_apart = answer.before_by_month <= answer.by_month
+        before = self.before is not None and is_told_apart
+        first = self.compared_days[1].start if before else answer.period.start
+        last = min(answer.settled_until, answer.period.end)
+        return [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
 
     def _is_in(self, line: Owed, days: Period) -> bool:
         return line.platform in self.answer.by_month or days.start <= line.day <= days.end

@@ -1,0 +1,102 @@
+"""What of a month calls for somebody's eyes: marks of budgets that are reached, and days that stand out."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from lib.allocation.budgets import fired
+from lib.allocation.projection import Projection, spikes
+from lib.quantities import counted
+from lib.reports.allocation.select import Centre, OverviewAnswer, Selection
+from lib.reports.ledger.platforms import platform_label
+from lib.usage.exact import exact_sum
+
+
+class Alert(NamedTuple):
+    """One thing to look at.
+
+    Args:
+        time: a month, or the day of a spike.
+        cost_centre: empty: unallocated.
+        platform: of a spike; empty for marks of budgets.
+        kind: ``spent``, ``projected`` or ``spike``.
+        percent: of the budget; 0 for a spike.
+        sentence: what happened, for people.
+    """
+
+    time: str
+    cost_centre: str
+    platform: str
+    kind: str
+    percent: int
+    sentence: str
+
+    @property
+    def key(self) -> tuple[str, str, str, str, int]:
+        """Equal for what is told once."""
+        return self.time, self.cost_centre, self.platform, self.kind, self.percent
+
+
+def alerts_of(answer: OverviewAnswer) -> list[Alert]:
+    """All that hold in a month, cost centre by cost centre.
+
+    Args:
+        answer: with lines of every day apart, of the month and the one before.
+    """
+    selection = Selection(answer)
+    return [*_budgets(selection), *_spikes(selection)]
+
+
+def _budgets(selection: Selection) -> Iterator[Alert]:
+    owed = selection.by(lambda line: line.cost_centre)
+    for identity, (limit, currency, centre) in sorted(selection.budgets().items()):
+        if currency != selection.currency:
+            continue
+        amounts = owed.get((identity, currency))
+        spent = amounts.allocated if amounts else Decimal(0)
+        projected = selection.projected(selection.of_centre.get(identity, ()))
+        amount = projected.amount if isinstance(projected, Projection) else None
+        for mark in fired(limit, spent, amount):
+            told = spent if mark.kind == "spent" or amount is None else amount
+            what = "is spent" if mark.kind == "spent" else "is projected to the month's end"
+            yield Alert(
+                selection.answer.month,
+                identity,
+                "",
+                mark.kind,
+                mark.percent,
+                f"{centre.name or identity}: {mark.percent} % of the budget of {counted(limit, currency)} "
+                f"{'is reached' if mark.kind == 'spent' else 'will be passed'}; {counted(told, currency)} {what}.",
+            )
+
+
+def _spikes(selection: Selection) -> Iterator[Alert]:
+    """Settled days of the month on which a cost centre paid a platform far more than usual."""
+    answer, names = selection.answer, selection.answer.rule_set.names
+    daily: dict[tuple[Centre, str], dict[date, list[Decimal]]] = defaultdict(dict)
+    for line in selection.of_both:
+        is_daily = line.platform not in answer.by_month
+        if is_daily and line.allocated is not None and line.currency == selection.currency:
+            of_days = daily[line.cost_centre, line.platform]
+            of_days.setdefault(line.day, []).append(line.allocated)
+    for (centre, platform), of_days in sorted(daily.items(), key=lambda item: str(item[0])):
+        sums: dict[date, Decimal | None] = {
+            day: Decimal(exact_sum(of_days.get(day, ()))) for day in selection.settled_days
+        }
+        for spike in spikes(sums, answer.settled_until):
+            if spike.day >= answer.period.start:
+                usual = (
+                    f"; {counted(spike.usual, selection.currency)} is usual" if spike.usual else ""
+                )
+                yield Alert(
+                    f"{spike.day}",
+                    centre or "",
+                    platform,
+                    "spike",
+                    0,
+                    f"{names.get(centre or '', centre) or 'Unallocated'}: "
+                    f"{counted(spike.amount, selection.currency)} of {platform_label(platform)} on "
+                    f"{spike.day} (UTC){usual}.",
+                )
