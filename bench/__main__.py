@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from bench.allocation import measure_allocation
 from bench.caching import measure_caching
 from bench.chargeback import measure_chargeback
 from bench.comet_usage import measure_comet_usage
@@ -32,6 +33,7 @@ TOPICS: Topics = {
     "chargeback": measure_chargeback,
     "comet-usage": measure_comet_usage,
     "ledger": measure_ledger,
+    "allocation": measure_allocation,
 }
 
 
