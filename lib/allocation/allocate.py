@@ -62,10 +62,8 @@ class Owed(NamedTuple):
 
     @property
     def allocated(self) -> Decimal | None:
-        """What the cost centre owes: billed and shared."""
-        known = [amount for amount in (self.billed, self.shared) if amount is not None]
-        with exactly():
-            return sum(known, Decimal(0)) if known else None
+        """What the cost centre owes: a line has been billed or shared, never both."""
+        return self.billed if self.shared is None else self.shared
 
 
 @dataclass(frozen=True)

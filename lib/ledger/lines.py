@@ -82,10 +82,13 @@ def month_lines(
     cuts = rule_set.changes_between(days.start, days.end)
     rows, by_month = [*_rows(answer, wanted, cuts[-1])], frozenset[str]()
     if daily or len(cuts) > 1:
-        by_day = ask(ledger, replace(of_month, by=("day", *_BY)))
+        by_day = ask(ledger, replace(of_month, by=("day", "days", *_BY)))
         levels = [row for row in rows if row.nature != "flow"]
-        if daily:
-            by_month = _by_month(ledger, of_month)
+        by_month = frozenset(
+            str(amount.group[2])
+            for amount in by_day.amounts
+            if amount.metric == BILLED and amount.group[1] != "1"
+        )
         rows = [*levels, *_in_stretches(_rows(by_day, wanted), [] if daily else cuts)]
     columns = [*LINE, "unit", "quantity"]
     return MonthLines(
@@ -96,13 +99,6 @@ def month_lines(
         answer.complete,
         answer.at,
         by_month,
-    )
-
-
-def _by_month(ledger: Ledger, of_month: LedgerQuery) -> frozenset[str]:
-    lengths = ask(ledger, replace(of_month, by=("platform", "days"), metrics=(BILLED,)))
-    return frozenset(
-        str(platform) for platform, days in (one.group for one in lengths.amounts) if days != "1"
     )
 
 
@@ -130,9 +126,11 @@ def _rows(
     """
     pairs = {*wanted}
     for amount in answer.amounts:
-        own, *group = amount.group if day is None else ("", *amount.group)
+        group = amount.group[-len(_BY) :]
         if amount.metric == BILLED or (str(group[0]), amount.metric) in pairs:
-            its_day = day or date.fromisoformat(own or f"{answer.query.period.start}")
+            its_day = day or date.fromisoformat(
+                amount.group[0] or f"{answer.query.period.start}"  # unknown as a whole
+            )
             yield _Line._make((amount.nature, its_day, *group, amount.unit, amount.quantity))
 
 

@@ -1,17 +1,14 @@
 """What of a month calls for somebody's eyes: marks of budgets that are reached, and days that stand out."""
 
-from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
 from lib.allocation.budgets import fired
 from lib.allocation.projection import Projection, spikes
 from lib.quantities import counted
-from lib.reports.allocation.select import Centre, OverviewAnswer, Selection
+from lib.reports.allocation.select import OverviewAnswer, Selection
 from lib.reports.ledger.platforms import platform_label
-from lib.usage.exact import exact_sum
 
 
 class Alert(NamedTuple):
@@ -56,7 +53,7 @@ def _budgets(selection: Selection) -> Iterator[Alert]:
             continue
         amounts = owed.get((identity, currency))
         spent = amounts.allocated if amounts else Decimal(0)
-        projected = selection.projected(selection.of_centre.get(identity, ()))
+        projected = selection.projected(identity)
         amount = projected.amount if isinstance(projected, Projection) else None
         for mark in fired(limit, spent, amount):
             told = spent if mark.kind == "spent" or amount is None else amount
@@ -75,16 +72,11 @@ def _budgets(selection: Selection) -> Iterator[Alert]:
 def _spikes(selection: Selection) -> Iterator[Alert]:
     """Settled days of the month on which a cost centre paid a platform far more than usual."""
     answer, names = selection.answer, selection.answer.rule_set.names
-    daily: dict[tuple[Centre, str], dict[date, list[Decimal]]] = defaultdict(dict)
-    for line in selection.of_both:
-        is_daily = line.platform not in answer.by_month
-        if is_daily and line.allocated is not None and line.currency == selection.currency:
-            of_days = daily[line.cost_centre, line.platform]
-            of_days.setdefault(line.day, []).append(line.allocated)
-    for (centre, platform), of_days in sorted(daily.items(), key=lambda item: str(item[0])):
-        sums: dict[date, Decimal | None] = {
-            day: Decimal(exact_sum(of_days.get(day, ()))) for day in selection.settled_days
-        }
+    in_turn = sorted(selection.daily.items(), key=lambda item: str(item[0]))
+    for (centre, platform), of_days in in_turn:
+        if platform in answer.by_month:
+            continue
+        sums = {day: of_days.get(day, Decimal(0)) for day in selection.settled_days}
         for spike in spikes(sums, answer.settled_until):
             if spike.day >= answer.period.start:
                 usual = (

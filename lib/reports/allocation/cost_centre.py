@@ -59,7 +59,7 @@ def build_cost_centre(
     selection = Selection(_of(answer, centre))
     amounts = _whole(selection)
     named = answer.rule_set.names.get(centre or "", centre) if centre else UNALLOCATED
-    projected = selection.projected(selection.of_both)
+    projected = selection.projected()
     budget = selection.budgets().get(centre or "")
     limit = budget[0] if budget and budget[1] == selection.currency else None
     return Report(

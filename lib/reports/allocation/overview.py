@@ -34,7 +34,7 @@ def build_overview(answer: OverviewAnswer, *, now: datetime, demo: bool = False)
     selection = Selection(answer)
     centres = selection.by(lambda line: line.cost_centre)
     platforms = selection.by(lambda line: line.platform)
-    projected = selection.projected(selection.of_both)
+    projected = selection.projected()
     return Report(
         kind=KIND,
         title=f"AI spend of {answer.month}",

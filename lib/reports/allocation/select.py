@@ -1,7 +1,7 @@
 """A month's lines and those of the month before, added up as an overview needs them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -82,6 +82,22 @@ class Amounts(NamedTuple):
             return self.billed + self.shared
 
 
+@dataclass
+class _Sums:
+    billed: Decimal
+    shared: Decimal
+    rated: Decimal
+    compared: Decimal
+    before: Decimal
+
+    def add(self, other: "_Sums") -> None:
+        self.billed += other.billed
+        self.shared += other.shared
+        self.rated += other.rated
+        self.compared += other.compared
+        self.before += other.before
+
+
 class Selection:
     """The sums of an answer, in one currency as far as there are rates."""
 
@@ -109,24 +125,55 @@ class Selection:
         same_day = min(last_of_before, first_of_before + (until - first))
         return Period(first, until), Period(first_of_before, same_day)
 
+    @cached_property
+    def groups(self) -> list[tuple[Owed, "_Sums"]]:
+        """A line for all days of both months that differ in nothing else, with their sums."""
+        now, then = self.compared_days
+        sums: dict[tuple[Any, ...], _Sums] = {}
+        like: dict[tuple[Any, ...], Owed] = {}
+        nothing = Decimal(0)
+
+        def of(line: Owed) -> _Sums:
+            moved = line.shared is not None
+            key = (*line[1:10], line.currency, moved)
+            if key not in sums:
+                sums[key] = _Sums(nothing, nothing, nothing, nothing, nothing)
+                like[key] = line._replace(shared=nothing if moved else None)
+            return sums[key]
+
+        with exactly():
+            for line in self.lines:
+                group = of(line)
+                group.billed += line.billed or nothing
+                group.shared += line.shared or nothing
+                group.rated += line.rated or nothing
+                if line.allocated and self._is_in(line, now):
+                    group.compared += line.allocated
+            for line in self.before or ():
+                if line.allocated and self._is_in(line, then):
+                    of(line).before += line.allocated
+        return [(like[key], group) for key, group in sums.items()]
+
     def by(self, key: Callable[[Owed], Any]) -> dict[tuple[Any, str], Amounts]:
         """What each has of each currency, by something that lines have."""
-        now, then = self.compared_days
-        parts: dict[tuple[Any, str], tuple[list[Decimal], ...]] = defaultdict(
-            lambda: ([], [], [], [], [])
-        )
-        for line in self.lines:
-            billed, shared, rated, compared, _ = parts[key(line), line.currency]
-            _add(billed, line.billed)
-            _add(shared, line.shared)
-            _add(rated, line.rated)
-            if self._is_in(line, now):
-                _add(compared, line.allocated)
-        for line in self.before or ():
-            if self._is_in(line, then):
-                _add(parts[key(line), line.currency][-1], line.allocated)
+        parts: dict[tuple[Any, str], _Sums] = {}
+        nothing = Decimal(0)
+        with exactly():
+            for line, group in self.groups:
+                place = key(line), line.currency
+                whole = parts.setdefault(place, _Sums(nothing, nothing, nothing, nothing, nothing))
+                whole.add(group)
         is_known = self.before is not None
-        return {place: _amounts(*sums, is_known=is_known) for place, sums in parts.items()}
+        return {
+            place: Amounts(
+                each.billed,
+                each.shared,
+                each.rated,
+                each.compared,
+                each.before if is_known else None,
+            )
+            for place, each in parts.items()
+        }
 
     def budgets(self) -> dict[str, tuple[Decimal, str, CostCentre]]:
         """Cost centre to its budget of the month, in the currency of its spend where there is a rate."""
@@ -161,40 +208,41 @@ class Selection:
         )
 
     @cached_property
-    def of_centre(self) -> dict[Centre, list[Owed]]:
-        """The lines of both months by cost centre."""
-        lines: dict[Centre, list[Owed]] = defaultdict(list)
-        for line in self.of_both:
-            lines[line.cost_centre].append(line)
-        return lines
+    def daily(self) -> dict[tuple[Centre, str], dict[date, Decimal | None]]:
+        """Cost centre and platform to what is allocated on each day, in the main currency; None where it is not
+        known. Of platforms that bill by the month it stands on its first day.
+        """
+        days: dict[tuple[Centre, str], dict[date, Decimal | None]] = defaultdict(dict)
+        with exactly():
+            for line in (*(self.before or ()), *self.lines):
+                if line.currency != self.currency or not (line.is_bill or line.shared is not None):
+                    continue
+                of_days = days[line.cost_centre, line.platform]
+                known = of_days.get(line.day, Decimal(0))
+                amount = line.allocated
+                of_days[line.day] = None if known is None or amount is None else known + amount
+        return days
 
-    @property
-    def of_both(self) -> tuple[Owed, ...]:
-        """The lines of both months."""
-        return (*(self.before or ()), *self.lines)
-
-    def projected(self, lines: Iterable[Owed]) -> Projection | NotEnough | None:
-        """What the month will have cost of some lines of both months; None for one that is over and settled."""
+    def projected(self, *centres: Centre) -> Projection | NotEnough | None:
+        """What the month will have cost of some cost centres, of all where none is named; None for one that
+        is over and settled.
+        """
         answer = self.answer
         if answer.settled_until >= answer.period.end:
             return None
-        daily: dict[date, list[Decimal]] = {day: [] for day in self.settled_days}
-        fixed: list[Decimal] = []
-        unknown: set[date] = set()
-        for line in lines:
-            if line.currency != self.currency:
-                continue
-            if line.allocated is None:
-                unknown |= {line.day} if line.is_bill else set()
-            elif line.platform in answer.by_month:
-                if line.day >= answer.period.start:
-                    fixed.append(line.allocated)
-            elif line.day in daily:
-                daily[line.day].append(line.allocated)
-        sums = {
-            day: None if day in unknown else Decimal(exact_sum(each)) for day, each in daily.items()
-        }
-        return projection(sums, answer.month, answer.settled_until, Decimal(exact_sum(fixed)))
+        sums: dict[date, Decimal | None] = dict.fromkeys(self.settled_days, Decimal(0))
+        fixed = Decimal(0)
+        with exactly():
+            for (centre, platform), of_days in self.daily.items():
+                if centres and centre not in centres:
+                    continue
+                for day, amount in of_days.items():
+                    if platform in answer.by_month:
+                        fixed += (amount or 0) if day >= answer.period.start else 0
+                    elif day in sums:
+                        known = sums[day]
+                        sums[day] = None if known is None or amount is None else known + amount
+        return projection(sums, answer.month, answer.settled_until, fixed)
 
     @cached_property
     def settled_days(self) -> list[date]:
@@ -208,20 +256,6 @@ class Selection:
 
     def _is_in(self, line: Owed, days: Period) -> bool:
         return line.platform in self.answer.by_month or days.start <= line.day <= days.end
-
-
-def _amounts(
-    billed: list[Decimal],
-    shared: list[Decimal],
-    rated: list[Decimal],
-    compared: list[Decimal],
-    before: list[Decimal],
-    *,
-    is_known: bool,
-) -> Amounts:
-    first = [Decimal(exact_sum(each)) for each in (billed, shared, rated, compared)]
-    then = Decimal(exact_sum(before)) if is_known else None
-    return Amounts(first[0], first[1], first[2], first[3], then)
 
 
 def _add(amounts: list[Decimal], amount: Decimal | None) -> None:

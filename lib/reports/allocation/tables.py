@@ -213,7 +213,7 @@ def _compared(selection: Selection) -> tuple[Column, ...]:
 def _projected(selection: Selection, centre: str | None, currency: str) -> Decimal | None:
     if currency != selection.currency:
         return None
-    projected = selection.projected(selection.of_centre.get(centre, ()))
+    projected = selection.projected(centre)
     return projected.amount if isinstance(projected, Projection) else None
 
 
