@@ -1,6 +1,6 @@
 """What an overview of all platforms rests on, out of the ledger alone."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from lib.allocation.allocate import BILLED, allocate
 from lib.allocation.names import FIELD_OF
@@ -37,7 +37,8 @@ def load_overview(
         earlier = month_lines(ledger, month_before(month), counting, daily=apart)
     except SourceUnavailable:
         earlier = None
-    whole = _last_whole_day(lines, now)
+    asked = _last_asked(lines, now)
+    whole = asked.date() - _DAY
     allocation = allocate(lines.lines, counting)
     before = None if earlier is None else allocate(earlier.lines, counting)
     return OverviewAnswer(
@@ -48,7 +49,7 @@ def load_overview(
         counting,
         rules.version,
         whole if whole < period.end else None,
-        min(whole, (min(now, lines.at) - FINAL_AFTER).date() - _DAY),
+        (asked - FINAL_AFTER).date() - _DAY,
         lines.by_month,
         frozenset() if earlier is None else earlier.by_month,
         _trend(ledger, period),
@@ -63,13 +64,12 @@ def load_overview(
     )
 
 
-def _last_whole_day(lines: MonthLines, now: datetime) -> date:
-    """The last day of which everybody that bills was asked after its end."""
+def _last_asked(lines: MonthLines, now: datetime) -> datetime:
+    """When everybody that bills was last asked."""
+    columns = (lines.lines[name] for name in ("platform", "account", "metric"))
     billing = {
         (platform, account)
-        for platform, account, metric in zip(
-            lines.lines["platform"], lines.lines["account"], lines.lines["metric"], strict=True
-        )
+        for platform, account, metric in zip(*columns, strict=True)
         if metric == BILLED
     }
     asked = [
@@ -77,7 +77,7 @@ def _last_whole_day(lines: MonthLines, now: datetime) -> date:
         for capture in lines.captures
         if (capture.platform, capture.account) in billing
     ]
-    return min([now, *asked]).date() - _DAY
+    return min([now, *asked])
 
 
 def _trend(ledger: Ledger, period: Period) -> tuple[Spend, ...]:

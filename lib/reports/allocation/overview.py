@@ -236,6 +236,11 @@ def _notes(selection: Selection, projected: Projection | NotEnough | None) -> It
             "nobody knows; they are in no sum."
         )
     yield from selection.notes
+    if selection.before is not None and not selection.is_compared:
+        yield "Nothing is compared: of the month before single days are not known."
+    if selection.is_running and answer.by_month:
+        labels = ", ".join(map(platform_label, sorted(answer.by_month)))
+        yield f"{labels}: billed by the month, so compared with the whole month before."
     if isinstance(projected, NotEnough):
         yield f"No projection: {projected.why}"
     for identity, (_, currency, centre) in selection.budgets().items():

@@ -113,6 +113,13 @@ class Selection:
         """Whether the month is not over."""
         return self.answer.until is not None
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether the same days of the month before are known apart from its others."""
+        answer = self.answer
+        told_apart = answer.before_by_month <= answer.by_month or not self.is_running
+        return self.before is not None and told_apart
+
     @cached_property
     def compared_days(self) -> tuple[Period, Period]:
         """The days of the month, and those of the month before, that are set side by side."""
@@ -163,14 +170,13 @@ class Selection:
                 place = key(line), line.currency
                 whole = parts.setdefault(place, _Sums(nothing, nothing, nothing, nothing, nothing))
                 whole.add(group)
-        is_known = self.before is not None
         return {
             place: Amounts(
                 each.billed,
                 each.shared,
                 each.rated,
                 each.compared,
-                each.before if is_known else None,
+                each.before if self.is_compared else None,
             )
             for place, each in parts.items()
         }
@@ -248,9 +254,8 @@ class Selection:
     def settled_days(self) -> list[date]:
         """Days that change no more and are told apart: what was billed on none of them is 0, not unknown."""
         answer = self.answer
-        is_told_apart = answer.before_by_month <= answer.by_month
-        before = self.before is not None and is_told_apart
-        first = self.compared_days[1].start if before else answer.period.start
+        is_told_apart = self.before is not None and answer.before_by_month <= answer.by_month
+        first = self.compared_days[1].start if is_told_apart else answer.period.start
         last = min(answer.settled_until, answer.period.end)
         return [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
 

@@ -171,7 +171,7 @@ _BRIEF_CENTRE = ("name", "allocated", "previous", "change_percent", "budget", "b
 
 def _nothing(selection: Selection) -> Amounts:
     zero = Decimal(0)
-    return Amounts(zero, zero, zero, zero, None if selection.before is None else zero)
+    return Amounts(zero, zero, zero, zero, zero if selection.is_compared else None)
 
 
 def _add_amounts(cells: Mapping[str, list[Any]], amounts: Amounts, currency: str) -> None:
