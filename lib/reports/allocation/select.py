@@ -12,7 +12,7 @@ from lib.allocation.allocate import Owed
 from lib.allocation.exchange import in_currency, united
 from lib.allocation.projection import NotEnough, Projection, projection
 from lib.allocation.rule_set import CostCentre, RuleSet
-from lib.periods import Period
+from lib.periods import Period, month_before
 from lib.status import SourceStatus
 from lib.usage.exact import exact_sum, exactly
 
@@ -104,8 +104,9 @@ class Selection:
     def __init__(self, answer: OverviewAnswer) -> None:
         self.answer = answer
         self.lines, used = united(answer.lines, answer.rule_set, answer.month)
+        earlier = month_before(answer.month)  # at its own rates: as its own overview tells it
         before = answer.before
-        self.before = None if before is None else united(before, answer.rule_set, answer.month)[0]
+        self.before = None if before is None else united(before, answer.rule_set, earlier)[0]
         self.notes = (*used, *answer.notes)
 
     @property
