@@ -29,7 +29,7 @@ from lib.usage.measure import SCHEMA, Name, Places
 
 What = Literal["captured", "replaced", "confirmed", "kept"]
 """There was nothing of the month; other rows take its place; the same rows came again; what was captured
-before stays, since the answer has less."""
+before stays, since the answer has less or was asked for earlier."""
 
 GONE = "the source answered with nothing for it any more"
 
@@ -184,7 +184,9 @@ def _ranked(column: pa.ChunkedArray) -> tuple[pa.Array, Places]:
 
 
 def _reason_to_stay(before: Capture, said: Said) -> str:
-    """Why what was captured before is more than the answer; empty where it is not."""
+    """Why what was captured before is more or newer than the answer; empty where it is neither."""
+    if said.asked_at < before.confirmed_at:  # two rounds at once, of which the older was slower
+        return f"what stands was asked for later, at {before.confirmed_at:%Y-%m-%d %H:%M:%S} UTC"
     if not said.failed <= before.failed:
         missing = ", ".join(sorted(said.failed - before.failed))
         return f"the new answer lacks {missing}, the earlier one did not"

@@ -119,13 +119,15 @@ def standing(
 
     Args:
         key: of this month only.
+        as_of: of those asked for before this moment, the one that was asked for last.
     """
     table = CAPTURES
+    last = (table.c.sequence.desc(), table.c.id.desc())
     place = (
         func.row_number()
         .over(
             partition_by=(table.c.platform, table.c.account, table.c.month),
-            order_by=(table.c.sequence.desc(), table.c.id.desc()),
+            order_by=last if as_of is None else (table.c.captured_at.desc(), *last),
         )
         .label("place")
     )

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from lib.errors import SourceUnavailable
-from lib.ledger.store import Ledger, forget_person
+from lib.ledger.store import Ledger, change_capture, forget_person
 from lib.ledger.verify import verify
 from lib.ledger.warehouse import Month
 from tests.support.kept import NOW, OCTOBER, amounts_in_table, amounts_of, every_kind, put
@@ -141,6 +141,37 @@ def test_an_older_answer_that_is_told_late_moves_no_time_back(folder_ledger: Led
     put(folder_ledger, NINE, hours=5)
     put(folder_ledger, NINE)
     assert folder_ledger.captures()[0].confirmed_at == NOW + timedelta(hours=5)
+
+
+@every_kind
+def test_an_answer_asked_for_earlier_and_entered_later_changes_nothing_that_counts(
+    any_ledger: Ledger,
+) -> None:
+    newer = put(any_ledger, TEN, hours=6).capture
+    outcome = put(any_ledger, NINE)
+    assert (outcome.what, outcome.capture.id) == ("kept", newer.id)
+    assert "asked for later, at 2026-11-21 07:40:00 UTC" in outcome.detail
+    assert amounts_of(any_ledger) == amounts_in_table(any_ledger) == TEN
+
+
+def test_an_answer_asked_for_before_the_last_confirmation_is_late_too(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, TEN)
+    put(folder_ledger, TEN, hours=6)
+    assert put(folder_ledger, NINE, hours=3).what == "kept"
+
+
+def test_of_what_was_known_on_a_day_the_answer_asked_for_last_counts_in_whatever_order_they_came(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, TEN, hours=2)
+    newest = put(folder_ledger, NINE, hours=4).capture
+    with folder_ledger.database.writing() as connection, connection.begin():
+        # As earlier programs entered them
+        change_capture(connection, newest.id, captured_at=NOW, confirmed_at=NOW)
+    (then,) = folder_ledger.captures(as_of=NOW + timedelta(hours=3))
+    assert then.captured_at == NOW + timedelta(hours=2)
 
 
 def test_it_is_made_for_its_owner_only(folder_ledger: Ledger) -> None:

@@ -82,6 +82,15 @@ class LedgerModel(RuleBasedStateMachine):
         assert outcome.what == "confirmed"
         assert outcome.capture.confirmed_at == NOW + timedelta(hours=self.hours)
 
+    @rule(month=months, said=amounts, failed=st.frozensets(st.sampled_from(PARTS), max_size=2))
+    def told_late(self, month: str, said: Amounts, failed: frozenset[str]) -> None:
+        standing = {capture.month: capture for capture in self.ledger.captures()}
+        if month not in standing:
+            return
+        asked = (standing[month].confirmed_at - NOW) / timedelta(hours=1) - 0.5
+        outcome = put(self.ledger, said, _key(month), hours=asked, failed=failed)
+        assert (outcome.what, outcome.capture) == ("kept", standing[month])
+
     @rule(month=months, said=amounts)
     def killed_after_the_rows_are_committed(self, month: str, said: Amounts) -> None:
         self.hours += 1
@@ -134,6 +143,10 @@ class LedgerModel(RuleBasedStateMachine):
             assert amounts_of(self.ledger, _key(month)) == said
         named = self.ledger.names(OCTOBER.platform, OCTOBER.account)
         assert named == {("user", person): name for person, name in self.names.items()}
+
+    @invariant()
+    def what_was_asked_for_last_is_what_counts(self) -> None:
+        assert self.ledger.captures(as_of=NOW + timedelta(days=99)) == self.ledger.captures()
 
     @invariant()
     def sums_are_those_of_the_model(self) -> None:
