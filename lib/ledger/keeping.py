@@ -23,7 +23,7 @@ from lib.ledger.store import (
     last_named,
     standing,
 )
-from lib.ledger.unite import united
+from lib.ledger.unite import united, with_rows_of
 from lib.ledger.warehouse import Month, Written
 from lib.usage.measure import SCHEMA, Name, Places
 
@@ -71,7 +71,7 @@ class Outcome:
 
     Args:
         capture: that counts for the month from now on.
-        detail: why an earlier one stays, or what the source no longer has.
+        detail: why an earlier one stays, or what of it stays beside the new one.
     """
 
     what: What
@@ -87,7 +87,7 @@ class _Decision:
         before: what stands for its month.
         reason: why that stays; empty where it does not.
         rows: to be written, ordered; None where nothing is.
-        digest: of what the answer says; lost: what the source no longer has, in words.
+        digest: of what the answer says; lost: what stays although it lacks that, in words.
     """
 
     said: Said
@@ -132,6 +132,9 @@ def _decided(ledger: Ledger, before: Capture | None, said: Said) -> _Decision:
     measures, lost = said.measures, ""
     if before is not None and said.loses_rows:
         measures, lost = united(ledger.warehouse.rows(before.files), measures)
+    elif before is not None and said.failed and not said.is_state:
+        earlier = ledger.warehouse.rows(before.files)
+        measures, lost = with_rows_of(earlier, measures, said.failed)
     rows, digest = in_order(measures)
     same = before is not None and (digest, said.failed) == (before.sha256, before.failed)
     return _Decision(said, before, "", None if same else rows, digest, lost)
@@ -190,8 +193,11 @@ def _reason_to_stay(before: Capture, said: Said) -> str:
     if not said.failed <= before.failed:
         missing = ", ".join(sorted(said.failed - before.failed))
         return f"the new answer lacks {missing}, the earlier one did not"
+    if said.is_state and said.failed and not said.unknown_metrics <= before.unknown_metrics:
+        missing = ", ".join(sorted(said.unknown_metrics - before.unknown_metrics))
+        return f"the new answer does not tell {missing}, the earlier one did"
     if before.rows and not said.measures.num_rows and not said.loses_rows:
-        return GONE
+        return GONE if said.complete else "the new answer has nothing"
     return ""
 
 

@@ -59,6 +59,58 @@ def test_an_incomplete_answer_stands_where_there_was_none_until_more_comes(
     assert any_ledger.captures()[0].complete
 
 
+COMPLETIONS = frozenset({"completions"})
+
+
+@every_kind
+def test_rows_of_a_part_that_failed_again_stay_where_the_new_answer_lacks_them(
+    any_ledger: Ledger,
+) -> None:
+    put(any_ledger, NINE, failed=COMPLETIONS)
+    outcome = put(any_ledger, TEN, hours=1, failed=COMPLETIONS)
+    detail = "Kept: 1 row of completions that the new answer lacks."
+    assert (outcome.what, outcome.detail) == ("replaced", detail)
+    assert amounts_of(any_ledger) == amounts_in_table(any_ledger) == NINE | TEN
+    assert put(any_ledger, TEN, hours=2, failed=COMPLETIONS).what == "confirmed"
+
+
+def test_a_complete_answer_lacks_no_row_whatever_an_incomplete_one_had(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, NINE, failed=COMPLETIONS)
+    put(folder_ledger, TEN, hours=1, failed=COMPLETIONS)
+    put(folder_ledger, TEN, hours=2)
+    assert amounts_of(folder_ledger) == TEN
+    assert not folder_ledger.captures()[0].lost
+
+
+def test_rows_of_a_part_that_answered_are_those_of_the_new_answer(folder_ledger: Ledger) -> None:
+    images = frozenset({"images"})
+    put(folder_ledger, NINE, failed=images)
+    put(folder_ledger, TEN, hours=1, failed=images)
+    assert amounts_of(folder_ledger) == TEN
+
+
+def test_an_incomplete_answer_with_nothing_replaces_nothing(folder_ledger: Ledger) -> None:
+    put(folder_ledger, NINE, failed=COMPLETIONS)
+    outcome = put(folder_ledger, {}, hours=1, failed=COMPLETIONS)
+    assert (outcome.what, outcome.detail) == ("kept", "the new answer has nothing")
+
+
+def test_a_state_that_tells_less_of_what_both_lack_does_not_replace_one_that_tells_more(
+    folder_ledger: Ledger,
+) -> None:
+    report = {"failed": frozenset({"chargeback"}), "is_state": True}
+    put(folder_ledger, NINE, unknown_metrics=frozenset({"storage"}), **report)
+    less = frozenset({"storage", "users"})
+    outcome = put(folder_ledger, TEN, hours=1, unknown_metrics=less, **report)
+    assert (outcome.what, outcome.detail) == (
+        "kept",
+        "the new answer does not tell users, the earlier one did",
+    )
+    assert put(folder_ledger, TEN, hours=2, **report).what == "replaced"
+
+
 @every_kind
 def test_the_same_rows_that_are_complete_now_are_marked_so(any_ledger: Ledger) -> None:
     put(any_ledger, NINE, failed=frozenset({"images"}))

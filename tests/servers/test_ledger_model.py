@@ -70,7 +70,8 @@ class LedgerModel(RuleBasedStateMachine):
         put(self.ledger, said, _key(month), hours=self.hours, failed=failed)
         before = self.kept.get(month)
         if before is None or (failed <= before[1] and (said or not before[0])):
-            self.kept[month] = said, failed
+            stay = before[0] if before and "completions" in failed else {}
+            self.kept[month] = {**stay, **said}, failed
 
     @rule(month=months)
     def the_same_again(self, month: str) -> None:
