@@ -6,10 +6,19 @@ from decimal import Decimal
 import pytest
 
 from lib.errors import SourceUnavailable
+from lib.ledger.keeping import Said, keep
 from lib.ledger.store import Ledger, change_capture, forget_person
 from lib.ledger.verify import verify
 from lib.ledger.warehouse import Month
-from tests.support.kept import NOW, OCTOBER, amounts_in_table, amounts_of, every_kind, put
+from tests.support.kept import (
+    NOW,
+    OCTOBER,
+    amounts_in_table,
+    amounts_of,
+    every_kind,
+    month_rows,
+    put,
+)
 
 pytest_plugins = ["tests.support.ledgers", "tests.support.postgres_server"]
 
@@ -145,6 +154,29 @@ def test_counters_that_expired_or_began_anew_keep_what_they_had_reached(
     assert "1 counter that began anew" in outcome.detail
     put(folder_ledger, {}, TENANTS, loses_rows=True)
     assert len(amounts_of(folder_ledger, TENANTS)) == 3
+
+
+def counter(value: int | None, part: str) -> Said:
+    rows = month_rows({("a", "requests"): value}, TENANTS, part)
+    return Said(TENANTS, NOW, NOW, rows, loses_rows=True)
+
+
+def test_a_counter_that_can_be_read_again_takes_the_place_of_its_unreadable_row(
+    folder_ledger: Ledger,
+) -> None:
+    keep(folder_ledger, counter(None, "unreadable"))
+    outcome = keep(folder_ledger, counter(70, "counters"))
+    assert (outcome.what, outcome.detail, outcome.capture.rows) == ("replaced", "", 1)
+    assert amounts_of(folder_ledger, TENANTS) == {("a", "requests"): 70}
+
+
+def test_a_counter_that_cannot_be_read_any_more_stays_at_what_it_was(
+    folder_ledger: Ledger,
+) -> None:
+    keep(folder_ledger, counter(70, "counters"))
+    assert keep(folder_ledger, counter(None, "unreadable")).what == "confirmed"
+    (kept,) = folder_ledger.captures()
+    assert folder_ledger.warehouse.rows(kept.files)["part"].to_pylist() == ["counters"]
 
 
 def test_an_empty_month_is_known_to_be_empty(folder_ledger: Ledger) -> None:
