@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
+import pyarrow as pa
 from sqlalchemy import (
     Connection,
     Engine,
@@ -181,6 +182,24 @@ def make_folder(folder: Path) -> None:
     for missing in reversed([folder, *folder.parents]):
         with suppress(FileExistsError):
             missing.mkdir(mode=0o700)
+
+
+@contextmanager
+def readable(path: str) -> Iterator[None]:
+    """What is wrong with one file of rows, whoever finds it, as one error that names the file."""
+    try:
+        yield
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = "it is not what was written"
+        if isinstance(error, FileNotFoundError):
+            reason = "it is not there"
+        elif isinstance(error, OSError) and (error.strerror or "AWS Error" in str(error)):
+            reason = error.strerror or "the store of objects does not give it"
+        raise SourceUnavailable(
+            "ledger",
+            f"its file {path} cannot be read: {reason}.",
+            "Run ai-usage ledger verify, and put that file back from a backup.",
+        ) from error
 
 
 def _busy() -> SourceUnavailable:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 from pyarrow import fs
 
-from lib.ledger.database import Database, make_folder, unavailable
+from lib.ledger.database import Database, make_folder, readable
 from lib.settings.ledger import S3
 from lib.usage.measure import SCHEMA
 
@@ -245,16 +245,16 @@ class Warehouse:
         """All rows of some files.
 
         Raises:
-            SourceUnavailable: one cannot be read.
+            SourceUnavailable: one cannot be read, and which.
         """
+        tables = [self._rows_of(file.path) for file in files]
+        return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+
+    def _rows_of(self, path: str) -> pa.Table:
         import pyarrow.parquet as pq  # noqa: PLC0415
 
-        with unavailable("cannot be read"):
-            tables = [
-                pq.read_table(file.path, filesystem=self.files, partitioning=None).cast(SCHEMA)
-                for file in files
-            ]
-        return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+        with readable(path):
+            return pq.read_table(path, filesystem=self.files, partitioning=None).cast(SCHEMA)
 
     def relation(self, connection: "duckdb.DuckDBPyConnection", paths: Sequence[str]) -> Any:
         """The rows of files, for DuckDB to read what it needs of them.
