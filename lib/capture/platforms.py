@@ -24,6 +24,7 @@ from lib.sources.comet.chargeback import measures as chargeback_measures
 from lib.sources.comet.chargeback.answer import ChargebackAnswer
 from lib.sources.comet.chargeback.query import ChargebackQuery
 from lib.sources.comet.experiments import measures as experiments_measures
+from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import CometUsageQuery
 from lib.sources.openai import measures as openai_measures
 from lib.sources.openai.answer import OpenAIAnswer
@@ -230,20 +231,27 @@ async def _experiments(asking: Asking) -> Answers:
         for month in asking.months:
             yield month, error
         return
-    every = experiments_measures.measures_of(answer, asking.now)
-    facts = experiments_measures.facts_of(answer, asking.now)
-    yield [
+    yield experiments_said(answer, asking.months, asking.now)
+
+
+def experiments_said(answer: CometUsageAnswer, months: Iterable[str], now: datetime) -> list[Said]:
+    """What a Comet server's experiments say of months; what it deleted since stays as it was captured."""
+    every = experiments_measures.measures_of(answer, now)
+    facts = experiments_measures.facts_of(answer, now)
+    return [
         Said(
             Month(experiments_measures.PLATFORM, answer.host, month),
-            asking.now,
+            now,
             end_of(month) + RUNS,
             _of_month(every, month),
             tuple(experiments_measures.names_of(answer)),
             _failed(answer.statuses, None),
             experiments_measures.unknown_metrics(answer),
             facts,
+            loses_rows=True,
+            counts=experiments_measures.COUNTS,
         )
-        for month in asking.months
+        for month in months
     ]
 
 

@@ -46,7 +46,8 @@ class Said:
         unknown_metrics: those whose totals are not known, because of the parts that failed.
         facts: what else the answer holds.
         is_state: it tells how things stood when it was asked for, not what happened in the month.
-        loses_rows: the source drops single rows with time, and its numbers only ever rise.
+        loses_rows: the source drops single rows with time, and what it dropped stays.
+        counts: of rows that sums stand in, the metrics that fall where something is dropped; see ``united``.
     """
 
     key: Month
@@ -59,6 +60,7 @@ class Said:
     facts: Mapping[str, Any] | None = None
     is_state: bool = False
     loses_rows: bool = False
+    counts: frozenset[str] = frozenset()
 
     @property
     def complete(self) -> bool:
@@ -131,7 +133,7 @@ def _decided(ledger: Ledger, before: Capture | None, said: Said) -> _Decision:
         return _Decision(said, before, reason)
     measures, lost = said.measures, ""
     if before is not None and said.loses_rows:
-        measures, lost = united(ledger.warehouse.rows(before.files), measures)
+        measures, lost = united(ledger.warehouse.rows(before.files), measures, said.counts)
     elif before is not None and said.failed and not said.is_state:
         earlier = ledger.warehouse.rows(before.files)
         measures, lost = with_rows_of(earlier, measures, said.failed)
