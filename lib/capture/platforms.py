@@ -106,7 +106,7 @@ async def _openai(asking: Asking) -> Answers:
 def openai_said(answer: OpenAIAnswer, month: str, now: datetime) -> Said:
     """What OpenAI said of a month, by every dimension it knows."""
     return Said(
-        Month(openai_measures.PLATFORM, answer.host, month),
+        Month(openai_measures.PLATFORM, answer.account, month),
         now,
         end_of(month) + FINAL_AFTER,
         openai_measures.measures_of(answer),
@@ -114,6 +114,7 @@ def openai_said(answer: OpenAIAnswer, month: str, now: datetime) -> Said:
         _failed(answer.statuses, {*ENDPOINTS, COSTS, COSTS_BY_USER}),
         openai_measures.unknown_metrics(answer),
         openai_measures.facts_of(answer, month),
+        projects=answer.projects,
     )
 
 
@@ -282,7 +283,7 @@ PLATFORMS: Mapping[str, Platform] = {
     for platform in (
         Platform(
             openai_measures.PLATFORM,
-            lambda settings: openai_upstream(settings).host,
+            lambda settings: openai_upstream(settings).kept_as,
             lambda settings: settings.openai_admin_key is not None,
             _openai,
         ),

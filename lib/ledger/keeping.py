@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from lib.ledger.database import unavailable
+from lib.ledger.owner import check_owner
 from lib.ledger.store import (
     Capture,
     Ledger,
@@ -47,6 +48,8 @@ class Said:
         facts: what else the answer holds.
         is_state: it tells how things stood when it was asked for, not what happened in the month.
         loses_rows: the source drops single rows with time, and what it dropped stays.
+        projects: all that the organisation lists, none where it may not be asked; None where an account
+            can be only one's. See ``check_owner``.
         counts: of rows that sums stand in, the metrics that fall where something is dropped; see ``united``.
     """
 
@@ -61,6 +64,7 @@ class Said:
     is_state: bool = False
     loses_rows: bool = False
     counts: frozenset[str] = frozenset()
+    projects: frozenset[str] | None = None
 
     @property
     def complete(self) -> bool:
@@ -113,12 +117,15 @@ def keep_all(ledger: Ledger, answers: Sequence[Said]) -> list[Outcome]:
 
     Raises:
         SourceUnavailable: the ledger cannot be written; what it had still counts.
+        SourceDenied: an answer is another organisation's than the account's.
     """
     ledger.database.bring_up_to_date()
     with ledger.database.writing() as connection, unavailable("cannot be written"):
         with connection.begin():
             before = {capture.key: capture for capture in standing(connection)}
             last, named = last_named(connection)
+            for said in answers:
+                _check_owner(connection, ledger, before.values(), said)
         # What a capture committed that was killed before it named its snapshot never happened
         ledger.warehouse.roll_back(last, named)
         decisions = [_decided(ledger, before.get(said.key), said) for said in answers]
@@ -126,6 +133,16 @@ def keep_all(ledger: Ledger, answers: Sequence[Said]) -> list[Outcome]:
         written = ledger.warehouse.overwrite(fresh) if fresh else {}
         with connection.begin():
             return [_noted(connection, made, written.get(made.said.key)) for made in decisions]
+
+
+def _check_owner(
+    connection: Connection, ledger: Ledger, standing: Iterable[Capture], said: Said
+) -> None:
+    if said.projects is not None:
+        used = said.measures["sub_account"].unique().drop_null().to_pylist()
+        check_owner(
+            connection, ledger.warehouse, standing, said.key, listed=said.projects, used=used
+        )
 
 
 def _decided(ledger: Ledger, before: Capture | None, said: Said) -> _Decision:

@@ -250,11 +250,21 @@ class Warehouse:
         tables = [self._rows_of(file.path) for file in files]
         return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
 
-    def _rows_of(self, path: str) -> pa.Table:
+    def values(self, column: str, files: Iterable[DataFile]) -> set[str]:
+        """The different texts that stand in one column of some files.
+
+        Raises:
+            SourceUnavailable: one cannot be read, and which.
+        """
+        parts = [self._rows_of(file.path, [column])[column].unique() for file in files]
+        return {value for part in parts for value in part.to_pylist() if value is not None}
+
+    def _rows_of(self, path: str, columns: Sequence[str] = SCHEMA.names) -> pa.Table:
         import pyarrow.parquet as pq  # noqa: PLC0415
 
         with readable(path):
-            return pq.read_table(path, filesystem=self.files, partitioning=None).cast(SCHEMA)
+            rows = pq.read_table(path, columns=columns, filesystem=self.files, partitioning=None)
+            return rows.cast(pa.schema([SCHEMA.field(name) for name in columns]))
 
     def relation(self, connection: "duckdb.DuckDBPyConnection", paths: Sequence[str]) -> Any:
         """The rows of files, for DuckDB to read what it needs of them.

@@ -1,7 +1,7 @@
 """Days of OpenAI that the ledger keeps, as the buckets that OpenAI would answer with."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from loguru import logger
 
 from lib.cache import FINAL_AFTER, Bucket, Caches, Document
 from lib.errors import SourceError
+from lib.ledger.owner import PROJECT, is_another
 from lib.ledger.store import Capture, Ledger
 from lib.periods import SECONDS, from_epoch
 from lib.sources.openai.answer import OpenAIAnswer
@@ -45,11 +46,17 @@ class KeptDays:
     account: str
     caches: Caches
 
-    async def buckets(self, series: Series, starts: Sequence[int]) -> dict[int, Bucket]:
+    async def buckets(
+        self,
+        series: Series,
+        starts: Sequence[int],
+        projects: Callable[[], Awaitable[Collection[str]]],
+    ) -> dict[int, Bucket]:
         """The days that changed no more when they were captured; none where the ledger cannot be read.
 
         Args:
             starts: of the days wanted, in Unix seconds.
+            projects: lists those of the organisation that is asked: another one's days are not its own.
         """
         if series.width != "1d" or not starts:
             return {}
@@ -60,8 +67,12 @@ class KeptDays:
                 days = [
                     start for start in starts if _is_final(capture, self.account, start, series)
                 ]
-                if days:
-                    buckets |= _buckets(await self._answer(capture), series, days, capture)
+                if not days:
+                    continue
+                answer = await self._answer(capture)
+                if is_another(await projects(), await self._known_projects(answer)):
+                    return {}
+                buckets |= _buckets(answer, series, days, capture)
             return buckets
         except SourceError:
             return {}  # OpenAI has them, too
@@ -72,6 +83,17 @@ class KeptDays:
             return await asyncio.to_thread(self.ledger.names, PLATFORM, self.account)
         except SourceError:
             return {}
+
+    async def _known_projects(self, answer: OpenAIAnswer) -> set[str]:
+        """Those with amounts in a kept answer, and those with names."""
+        frames = [answer.usage, answer.costs]
+        used = {
+            one
+            for frame in frames
+            if frame is not None and "project_id" in frame
+            for one in frame["project_id"].dropna().unique()
+        }
+        return used | {identity for kind, identity in await self.names() if kind == PROJECT}
 
     async def _captures(self) -> list[Capture]:
         """What stands, for all series of a load one look; nothing for a while where it cannot be had."""

@@ -146,6 +146,7 @@ def facts_of(answer: OpenAIAnswer, month: str) -> dict[str, Any]:
     marks = {entry: _split(entry[1], answer.names.get(entry, ""))[1] for entry in _ids(frames)}
     return {
         "host": answer.host,
+        "organisation": answer.organisation,
         "statuses": [plain_status(status) for status in answer.statuses],
         "notes": [*answer.notes, *_misfits(frames)],
         "marks": [[*entry, mark] for entry, mark in marks.items() if mark],
@@ -169,6 +170,7 @@ def answer_of(measures: pa.Table, names: Iterable[Name], facts: Mapping[str, Any
         tuple(map(status_of, facts["statuses"])),
         tuple(facts["notes"]),
         facts["host"],
+        organisation=facts.get("organisation", ""),  # earlier programs did not know it
     )
 
 
@@ -186,13 +188,13 @@ def _written(answer: OpenAIAnswer, form: _Form) -> Iterator[pa.Table]:
     numbers = [str(column) for column, cells in frame.items() if _is_counted(cells)]
     beside = frame[[*numbers, *form.units.values()]].add_prefix(_BESIDE)
     rows = pd.concat([_keys(frame, form, numbers), beside], axis=1)
-    yield measures(PLATFORM, answer.host, rows, [_counted(form, column) for column in numbers])
+    yield measures(PLATFORM, answer.account, rows, [_counted(form, column) for column in numbers])
     if form is _USAGE:
         bare = rows[frame[numbers].isna().all(axis=1)].assign(**{_BESIDE: None})
         for endpoint, some in bare.groupby("part"):
             first = ENDPOINTS[str(endpoint)].counts[0]
             nothing = Counted(_BESIDE, first.key, first.unit, first.nature, nulls=True)
-            yield measures(PLATFORM, answer.host, some, [nothing])
+            yield measures(PLATFORM, answer.account, some, [nothing])
 
 
 def _is_counted(cells: "pd.Series[Any]") -> bool:
