@@ -29,7 +29,7 @@ from lib.sources.comet.experiments.query import CometUsageQuery
 from lib.sources.openai import measures as openai_measures
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.query import OpenAIQuery
-from lib.sources.openai.tables import COSTS, COSTS_BY_USER, DIMENSIONS, ENDPOINTS
+from lib.sources.openai.tables import AMOUNTS, COSTS, COSTS_BY_USER, DIMENSIONS, ENDPOINTS
 from lib.sources.tenants import measures as tenants_measures
 from lib.sources.tenants.query import TenantQuery
 from lib.status import SourceStatus
@@ -112,8 +112,9 @@ def openai_said(answer: OpenAIAnswer, month: str, now: datetime) -> Said:
         openai_measures.measures_of(answer),
         tuple(openai_measures.names_of(answer)),
         _failed(answer.statuses, {*ENDPOINTS, COSTS, COSTS_BY_USER}),
-        openai_measures.unknown_metrics(answer),
-        openai_measures.facts_of(answer, month),
+        frozenset(status.part for status in answer.statuses if status.lacks == AMOUNTS),
+        unknown_metrics=openai_measures.unknown_metrics(answer),
+        facts=openai_measures.facts_of(answer, month),
         projects=answer.projects,
     )
 
@@ -141,8 +142,8 @@ async def _tenants(asking: Asking) -> Answers:
             _of_month(every, month),
             (),
             _failed(answer.statuses, {""}),
-            tenants_measures.unknown_metrics(answer),
-            tenants_measures.facts_of(answer, month),
+            unknown_metrics=tenants_measures.unknown_metrics(answer),
+            facts=tenants_measures.facts_of(answer, month),
             loses_rows=True,
         )
         for month in asking.months
@@ -190,8 +191,8 @@ def chargeback_said(answer: ChargebackAnswer, month: str, now: datetime) -> Said
         chargeback_measures.measures_of(answer, month),
         tuple(chargeback_measures.names_of(answer)),
         _failed(answer.statuses, {"chargeback"}),
-        chargeback_measures.unknown_metrics(answer),
-        chargeback_measures.facts_of(answer),
+        unknown_metrics=chargeback_measures.unknown_metrics(answer),
+        facts=chargeback_measures.facts_of(answer),
         is_state=True,
     )
 
@@ -247,8 +248,8 @@ def experiments_said(answer: CometUsageAnswer, months: Iterable[str], now: datet
             _of_month(every, month),
             tuple(experiments_measures.names_of(answer)),
             _failed(answer.statuses, None),
-            experiments_measures.unknown_metrics(answer),
-            facts,
+            unknown_metrics=experiments_measures.unknown_metrics(answer),
+            facts=facts,
             loses_rows=True,
             counts=experiments_measures.COUNTS,
         )

@@ -44,6 +44,7 @@ class Said:
         provisional_until: the first moment at which it changes no more.
         measures: of this month only.
         failed: parts that gave no answer, or not all of it; none where it is complete.
+        told: those of these parts whose rows all came: none of an earlier answer stays beside them.
         unknown_metrics: those whose totals are not known, because of the parts that failed.
         facts: what else the answer holds.
         is_state: it tells how things stood when it was asked for, not what happened in the month.
@@ -59,6 +60,7 @@ class Said:
     measures: pa.Table
     names: tuple[Name, ...] = ()
     failed: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
     unknown_metrics: frozenset[str] = frozenset()
     facts: Mapping[str, Any] | None = None
     is_state: bool = False
@@ -153,7 +155,7 @@ def _decided(ledger: Ledger, before: Capture | None, said: Said) -> _Decision:
         measures, lost = united(ledger.warehouse.rows(before.files), measures, said.counts)
     elif before is not None and said.failed and not said.is_state:
         earlier = ledger.warehouse.rows(before.files)
-        measures, lost = with_rows_of(earlier, measures, said.failed)
+        measures, lost = with_rows_of(earlier, measures, said.failed - said.told)
     rows, digest = in_order(measures)
     same = before is not None and (digest, said.failed) == (before.sha256, before.failed)
     return _Decision(said, before, "", None if same else rows, digest, lost)

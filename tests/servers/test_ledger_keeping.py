@@ -93,6 +93,14 @@ def test_a_complete_answer_lacks_no_row_whatever_an_incomplete_one_had(
     assert not folder_ledger.captures()[0].lost
 
 
+def test_a_part_whose_rows_all_came_loses_those_that_vanish_though_some_lack_their_amount(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, NINE, failed=COMPLETIONS, told=COMPLETIONS)
+    put(folder_ledger, TEN, hours=1, failed=COMPLETIONS, told=COMPLETIONS)
+    assert amounts_of(folder_ledger) == TEN
+
+
 def test_rows_of_a_part_that_answered_are_those_of_the_new_answer(folder_ledger: Ledger) -> None:
     images = frozenset({"images"})
     put(folder_ledger, NINE, failed=images)

@@ -15,6 +15,7 @@ from lib.sources.openai import NAME
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import COSTS_COLUMNS, DTYPES
 from lib.sources.openai.tables import (
+    AMOUNTS,
     BILLED_COST,
     BILLED_QUANTITY,
     COSTS,
@@ -175,9 +176,16 @@ def answer_of(measures: pa.Table, names: Iterable[Name], facts: Mapping[str, Any
 
 
 def unknown_metrics(answer: OpenAIAnswer) -> frozenset[str]:
-    """The metrics that are not known because a source that counts into them failed."""
-    failed = [status.part for status in answer.statuses if status.status == "failed"]
-    return frozenset(key for part in failed for key in _COUNTED_BY.get(part, ()))
+    """The metrics that are not known because a source that counts into them failed, or gave only some days.
+
+    Not so where amounts alone are missing: their rows are there, and not known each.
+    """
+    lacking = [
+        status.part
+        for status in answer.statuses
+        if status.status in ("failed", "partial") and status.lacks != AMOUNTS
+    ]
+    return frozenset(key for part in lacking for key in _COUNTED_BY.get(part, ()))
 
 
 def _written(answer: OpenAIAnswer, form: _Form) -> Iterator[pa.Table]:
