@@ -173,12 +173,14 @@ async def _chargeback(asking: Asking) -> Answers:
                 if not is_current:
                     _check_kept(answer, await load(None), month)
             except SourceError as error:
-                # A month that is refused is one from before the server's own history
-                refused = isinstance(error, SourceRefused) and not is_current
-                yield month, _beyond_reach(month) if refused else error
-                if not is_current:
-                    return
-                continue
+                if is_current:
+                    yield month, error
+                    continue
+                # A month that is refused is one from before the server's own history, as are those before it
+                refused = isinstance(error, SourceRefused | BeyondReach)
+                for unasked in [one for one in reversed(asking.months) if one <= month]:
+                    yield unasked, _beyond_reach(unasked) if refused else error
+                return
             yield [chargeback_said(answer, month, asking.now)]
 
 

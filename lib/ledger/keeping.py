@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from lib.ledger.database import unavailable
 from lib.ledger.owner import check_owner
 from lib.ledger.store import (
+    GONE,
     Capture,
     Ledger,
     add_capture,
@@ -31,8 +32,6 @@ from lib.usage.measure import SCHEMA, Name, Places
 What = Literal["captured", "replaced", "confirmed", "kept"]
 """There was nothing of the month; other rows take its place; the same rows came again; what was captured
 before stays, since the answer has less or was asked for earlier."""
-
-GONE = "the source answered with nothing for it any more"
 
 
 @dataclass(frozen=True)

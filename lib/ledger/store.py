@@ -17,6 +17,8 @@ from lib.periods import months_before
 from lib.settings.ledger import LedgerSettings
 from lib.usage.measure import Name
 
+GONE = "the source answered with nothing for it any more"
+
 
 @dataclass(frozen=True)
 class Capture:
@@ -54,6 +56,12 @@ class Capture:
     def is_final(self) -> bool:
         """Whether it is whole, and was confirmed when the month changed no more."""
         return self.complete and self.confirmed_at >= self.provisional_until
+
+    def is_settled(self, now: datetime) -> bool:
+        """Whether to ask again would tell nothing: it is final; or whole, and its source has nothing any more."""
+        if self.lost != f"{GONE}." or self.lacks_days(now):
+            return self.is_final()
+        return self.complete and self.provisional_until <= now
 
 
 class Ledger:
