@@ -25,6 +25,7 @@ from lib.sources.openai.tables import (
 )
 from lib.sources.openai.usage import Series
 from lib.usage.exact import exact_sum, values_of
+from lib.usage.measure import Name
 from lib.usage.measured import shortest
 
 _DAY = SECONDS["1d"]
@@ -110,9 +111,11 @@ class KeptDays:
         return captures
 
     async def _answer(self, capture: Capture) -> OpenAIAnswer:
+        names = [Name(*entry, name) for entry, name in (await self.names()).items()]
+
         def read() -> Document:
             rows = self.ledger.warehouse.rows(capture.files)
-            answer = answer_of(rows, (), capture.facts)
+            answer = answer_of(rows, names, capture.facts)
             return Document(answer, 200 * capture.rows + 1_000, _KEPT_SECONDS)
 
         key = (self.scope, "kept", capture.id)

@@ -21,6 +21,7 @@ from lib.sources.openai.tables import (
     COSTS,
     COSTS_BY_USER,
     DELETED,
+    DIMENSIONS,
     ENDPOINTS,
     LEDGER_METRICS,
     METRICS,
@@ -53,6 +54,7 @@ from lib.usage.measured import (
     whole_numbers,
 )
 from lib.usage.metrics import Metric
+from lib.usage.named import called, keyed, names_in
 
 PLATFORM = NAME
 
@@ -135,9 +137,12 @@ def measures_of(answer: OpenAIAnswer) -> pa.Table:
 
 
 def names_of(answer: OpenAIAnswer) -> list[Name]:
-    """The last known names, without the marks behind them; an id that had none has none here."""
+    """The last known names, without the marks behind them, and what undocumented fields call somebody.
+
+    An id that had none has none here.
+    """
     known = [(*entry, _split(entry[1], name)[0]) for entry, name in answer.names.items()]
-    return [Name(*one) for one in sorted(known) if one[-1]]
+    return [Name(*one) for one in sorted(known) if one[-1]] + sorted(_names_beside(answer))
 
 
 def facts_of(answer: OpenAIAnswer, month: str) -> dict[str, Any]:
@@ -158,8 +163,10 @@ def facts_of(answer: OpenAIAnswer, month: str) -> dict[str, Any]:
 def answer_of(measures: pa.Table, names: Iterable[Name], facts: Mapping[str, Any]) -> OpenAIAnswer:
     """The answer of a month, from its measures, names and facts."""
     columns, own = facts["columns"], in_form(measures)
+    names = [*names]
+    known = {(kind, identity): name for kind, identity, name in names}
     frames = {
-        form.field: _frame(own, form, columns[form.field])
+        form.field: _frame(own, form, columns[form.field], known)
         for form in _FORMS
         if columns[form.field] is not None
     }
@@ -234,7 +241,10 @@ def _keys(frame: pd.DataFrame, form: _Form, numbers: list[str]) -> pd.DataFrame:
     rows = pd.DataFrame({"start": start, "end": start + _DAY, "part": form.parts[0]})
     rows = rows.assign(**{key: frame[of] for key, of in form.keys.items() if of in frame})
     elsewhere = {*_TIMES, *form.keys.values(), *form.units.values(), *numbers}
-    rest = frame[[column for column in frame if column not in elsewhere]].rename(columns=_escaped)
+    others = [str(column) for column in frame if column not in elsewhere]
+    rest = pd.DataFrame(
+        {_escaped(key): _without_names(key, frame[key]) for key in others}, rows.index
+    )
     rows["dimensions"] = packed(rest)
     place = pd.Series(places(rows), rows.index)
     again = place.groupby(place).cumcount()
@@ -244,12 +254,33 @@ def _keys(frame: pd.DataFrame, form: _Form, numbers: list[str]) -> pd.DataFrame:
     return rows
 
 
+def _without_names(column: str, cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    return cells if column in DIMENSIONS else keyed(column, cells)
+
+
+def _names_beside(answer: OpenAIAnswer) -> set[Name]:
+    """Names in undocumented fields: the rows have keys in their place."""
+    names: set[Name] = set()
+    for form in _FORMS:
+        frame: pd.DataFrame | None = getattr(answer, form.field)
+        if frame is None:
+            continue
+        documented = {*DIMENSIONS, *_TIMES, *form.keys.values(), *form.units.values()}
+        for column, cells in frame.items():
+            if column not in documented and not _is_counted(cells):
+                kind = _SIGN + str(column)
+                names |= names_in(kind, str(column), cells, frame.get("user_id"))
+    return names
+
+
 def _escaped(name: str, ours: Iterable[str] = ()) -> str:
     """An undocumented name as it stands in the ledger."""
     return _SIGN + name if name in ours or name.startswith(_SIGN) else name
 
 
-def _frame(measures: pa.Table, form: _Form, order: Iterable[str]) -> pd.DataFrame:
+def _frame(
+    measures: pa.Table, form: _Form, order: Iterable[str], names: Mapping[tuple[str, str], str]
+) -> pd.DataFrame:
     """The frame that a part's measures are of, with its columns in an order."""
     own = measures.filter(pc.is_in(measures["part"], pa.array(form.parts)))
     rows, place = rows_of(own)
@@ -257,7 +288,7 @@ def _frame(measures: pa.Table, form: _Form, order: Iterable[str]) -> pd.DataFram
         "date": pd.Series([*rows["start"].dt.date], dtype=object),
         "start_time": rows["start"],
         **{of: rows[key] for key, of in form.keys.items()},
-        **dict(_texts(rows)),
+        **dict(_texts(rows, names)),
     }
     for metric, cells in by_metric(own, place):
         column = _columns_of(form).get(metric, metric.removeprefix(_SIGN))
@@ -277,12 +308,14 @@ def _columns_of(form: _Form) -> Mapping[str, str]:
     return {metric.key: column for column, metric in form.metrics.items()}
 
 
-def _texts(rows: pd.DataFrame) -> Iterator[tuple[str, Any]]:
-    """The columns that stand in the dimensions."""
+def _texts(rows: pd.DataFrame, names: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, Any]]:
+    """The columns that stand in the dimensions, with their names."""
     for name, values in dimensions(rows).items():
         if name != _AGAIN:
             column = name.removeprefix(_SIGN)
-            yield column, pd.Series(values, dtype=DTYPES.get(column, "str"))
+            named = called(_SIGN + column, names, values, rows["principal"])
+            texts = values if column in DIMENSIONS else [*named]
+            yield column, pd.Series(texts, dtype=DTYPES.get(column, "str"))
 
 
 def _of_month(frame: pd.DataFrame | None, month: str) -> pd.DataFrame | None:
