@@ -5,15 +5,21 @@ from datetime import timedelta
 from typing import Any
 
 import pandas as pd
+import pytest
+from sqlalchemy import insert
 
 from lib.capture.platforms import chargeback_said, openai_said
+from lib.errors import InputError
 from lib.ledger.keeping import keep
-from lib.ledger.store import Ledger, every_capture, forget_person
+from lib.ledger.store import Ledger, erase_forgotten, every_capture, forget_person
+from lib.ledger.tables import FORGOTTEN
+from lib.ledger.warehouse import Month
 from lib.sources.comet.chargeback.answer import ChargebackAnswer
 from lib.sources.comet.chargeback.parse import read_chargeback
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.measures import answer_of, names_of
 from lib.usage.measure import Name
+from tests.support.kept import OCTOBER, put
 from tests.support.replies import MONDAY, NOW
 from tests.support.replies import answer_of as answered
 
@@ -103,3 +109,45 @@ def test_the_same_goes_for_fields_of_a_comet_report(folder_ledger: Ledger) -> No
     names = folder_ledger.names("comet-chargeback", "comet.example")
     assert sorted(names.values()) == [ADDRESS, ELSE]
     assert forget_person(folder_ledger, "ann", NOW) == 2
+
+
+PLACES = (
+    Month("comet-chargeback", "comet.example", "2026-10"),
+    OCTOBER._replace(account="api.example/org-b"),
+    OCTOBER,
+)
+
+
+def test_who_is_forgotten_has_no_name_on_a_platform_or_account_that_comes_later(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, {("alpha", "tokens"): 1}, names=[("user", "u1", "Ann")])
+    assert forget_person(folder_ledger, "u1", NOW) == 1
+    for key in PLACES:
+        put(folder_ledger, {("alpha", "tokens"): 1}, key, hours=1, names=[("email", "u1", ADDRESS)])
+        assert folder_ledger.names(key.platform, key.account) == {}
+
+
+def test_what_was_forgotten_by_an_earlier_program_stays_so(folder_ledger: Ledger) -> None:
+    put(folder_ledger, {("alpha", "tokens"): 1}, names=[("user", "u1", "Ann")])
+    earlier = {"platform": "openai", "account": "api.example", "id": "u1", "forgotten_at": NOW}
+    with folder_ledger.database.writing() as connection, connection.begin():
+        connection.execute(insert(FORGOTTEN), earlier)
+        assert erase_forgotten(connection) == 1
+    put(folder_ledger, {("alpha", "tokens"): 1}, hours=1, names=[("user", "u1", "Ann")])
+    assert folder_ledger.names("openai", "api.example") == {}
+
+
+def test_an_id_that_the_ledger_has_never_seen_is_not_told_to_be_forgotten(
+    folder_ledger: Ledger,
+) -> None:
+    keep(folder_ledger, openai_said(usage(), "2026-11", NOW))
+    with pytest.raises(InputError, match=r"'u-1' stands nowhere in the ledger\."):
+        forget_person(folder_ledger, "u-1", NOW)
+    assert forget_person(folder_ledger, "u1", NOW) == 0, "there are amounts of it, and no name"
+    assert forget_person(folder_ledger, "u1", NOW) == 0, "it is known to be forgotten"
+
+
+def test_nobody_can_be_forgotten_where_there_is_no_ledger(folder_ledger: Ledger) -> None:
+    with pytest.raises(InputError, match="nowhere in the ledger"):
+        forget_person(folder_ledger, "u1", NOW)

@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from lib.errors import InputError
 from lib.ledger.query import ask, check_ledger_query
 from lib.ledger.store import forget_person
 from lib.ledger.verify import verify
@@ -128,7 +129,9 @@ class LedgerModel(RuleBasedStateMachine):
 
     @rule(person=st.sampled_from(PEOPLE))
     def forgotten_by_all(self, person: str) -> None:
-        if not self.kept:
+        if person not in {*self.names, *self.forgotten}:
+            with pytest.raises(InputError, match="nowhere in the ledger"):
+                forget_person(self.ledger, person, NOW)
             return
         forget_person(self.ledger, person, NOW)
         self.forgotten.add(person)
