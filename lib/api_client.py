@@ -110,10 +110,8 @@ class ApiClient:
         tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.name = name
-        self.base_url = base_url
+        self.name, self.base_url, self.organisation = name, base_url, organisation
         self.host = urlsplit(base_url).hostname or ""
-        self.organisation = organisation
         self._place = _place(base_url)
         self._set_by = set_by
         self._in_between = f"Check {set_by}, and whether a sign-in page or proxy stands in between."
