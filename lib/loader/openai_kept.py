@@ -63,6 +63,7 @@ class KeptDays:
             return {}
         try:
             captures = await self._captures()
+            named = {one for kind, one in await self.names() if kind == PROJECT}
             buckets: dict[int, Bucket] = {}
             for capture in captures:
                 days = [
@@ -70,31 +71,27 @@ class KeptDays:
                 ]
                 if not days:
                     continue
-                answer = await self._answer(capture)
-                if is_another(await projects(), await self._known_projects(answer)):
+                month = await self._month(capture)
+                if is_another(await projects(), month.projects | named):
                     return {}
-                buckets |= _buckets(answer, series, days, capture)
+                buckets |= _buckets(month.answer, series, days, capture)
             return buckets
         except SourceError:
             return {}  # OpenAI has them, too
 
     async def names(self) -> Mapping[tuple[str, str], str]:
-        """Kind and id to the last known name; none where the ledger cannot be read."""
-        try:
-            return await asyncio.to_thread(self.ledger.names, PLATFORM, self.account)
-        except SourceError:
-            return {}
+        """Kind and id to the last known name, for a while one look; none where the ledger cannot be read."""
 
-    async def _known_projects(self, answer: OpenAIAnswer) -> set[str]:
-        """Those with amounts in a kept answer, and those with names."""
-        frames = [answer.usage, answer.costs]
-        used = {
-            one
-            for frame in frames
-            if frame is not None and "project_id" in frame
-            for one in frame["project_id"].dropna().unique()
-        }
-        return used | {identity for kind, identity in await self.names() if kind == PROJECT}
+        async def look() -> Document:
+            try:
+                names = await asyncio.to_thread(self.ledger.names, PLATFORM, self.account)
+            except SourceError:
+                names = {}
+            return Document(names, 1_000 + 300 * len(names), _LOOK_SECONDS)
+
+        key = (self.scope, "kept names", self.account)
+        names: Mapping[tuple[str, str], str] = await self.caches.document(key, look)
+        return names
 
     async def _captures(self) -> list[Capture]:
         """What stands, for all series of a load one look; nothing for a while where it cannot be had."""
@@ -110,17 +107,28 @@ class KeptDays:
         captures: list[Capture] = await self.caches.document((self.scope, "captures"), look)
         return captures
 
-    async def _answer(self, capture: Capture) -> OpenAIAnswer:
-        names = [Name(*entry, name) for entry, name in (await self.names()).items()]
+    async def _month(self, capture: Capture) -> "_Month":
+        async def look() -> Document:
+            return await asyncio.to_thread(read, await self.names())
 
-        def read() -> Document:
+        def read(known: Mapping[tuple[str, str], str]) -> Document:
+            names = [Name(*entry, name) for entry, name in known.items()]
             rows = self.ledger.warehouse.rows(capture.files)
-            answer = answer_of(rows, names, capture.facts)
-            return Document(answer, 200 * capture.rows + 1_000, _KEPT_SECONDS)
+            projects = {*rows["sub_account"].unique().drop_null().to_pylist()}
+            month = _Month(answer_of(rows, names, capture.facts), frozenset(projects))
+            return Document(month, 200 * capture.rows + 1_000, _KEPT_SECONDS)
 
         key = (self.scope, "kept", capture.id)
-        answer: OpenAIAnswer = await self.caches.document(key, lambda: asyncio.to_thread(read))
-        return answer
+        month: _Month = await self.caches.document(key, look)
+        return month
+
+
+@dataclass(frozen=True)
+class _Month:
+    """What was captured of a month, and the projects with amounts in it."""
+
+    answer: OpenAIAnswer
+    projects: frozenset[str]
 
 
 def _is_final(capture: Capture, account: str, start: int, series: Series) -> bool:
