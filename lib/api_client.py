@@ -86,6 +86,7 @@ class ApiClient:
         base_url: without trailing slash.
         set_by: the variable or option that names the address, for remedies.
         headers: sent with every request; may hold the credential, which is never logged.
+        organisation: whose data it is, of those that a host has; empty where nobody says.
         concurrency: requests in flight at the most, over all sessions that share this client.
         connect_timeout: seconds; an answer may take 120 from one piece to the next.
         largest: most bytes of one reply, unpacked.
@@ -101,6 +102,7 @@ class ApiClient:
         headers: Mapping[str, str],
         *,
         set_by: str = "the address",
+        organisation: str = "",
         concurrency: int = 8,
         retry: Retry | None = None,
         connect_timeout: float = 10,
@@ -108,8 +110,7 @@ class ApiClient:
         tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.name = name
-        self.base_url = base_url
+        self.name, self.base_url, self.organisation = name, base_url, organisation
         self.host = urlsplit(base_url).hostname or ""
         self._place = _place(base_url)
         self._set_by = set_by

@@ -12,6 +12,7 @@ from lib.api_client import fingerprint
 from lib.errors import SettingsError
 from lib.loader.api_source import ApiSource, account
 from lib.settings import Settings
+from lib.settings.keys import account_of
 from lib.settings.ledger import LedgerSettings, is_there
 
 if TYPE_CHECKING:
@@ -51,7 +52,13 @@ def openai_upstream(
         )
     kept = None if key is not None else kept_ledger(settings)
     return replace(
-        _openai(settings.openai_base_url, chosen, of_person=key is not None), ledger=kept
+        _openai(
+            settings.openai_base_url,
+            chosen,
+            organisation="" if key is not None else settings.openai_org_id or "",
+            of_person=key is not None,
+        ),
+        ledger=kept,
     )
 
 
@@ -60,16 +67,22 @@ def _openai(
     key: SecretStr,
     stand_in: httpx.AsyncBaseTransport | None = None,
     *,
+    organisation: str = "",
     of_person: bool = False,
 ) -> ApiSource:
     from lib.loader.openai import connect_openai
 
     return ApiSource(
-        fingerprint(base_url, key.get_secret_value()),
-        lambda: connect_openai(base_url, key, transport=stand_in),
+        fingerprint(base_url, organisation, key.get_secret_value()),
+        lambda: connect_openai(base_url, key, organisation=organisation, transport=stand_in),
         demo=stand_in is not None,
         host=urlsplit(base_url).hostname or "",
-        account=account("openai", base_url, key=key.get_secret_value() if of_person else ""),
+        organisation=organisation,
+        account=account(
+            "openai",
+            account_of(base_url, organisation),
+            key=key.get_secret_value() if of_person else "",
+        ),
     )
 
 

@@ -59,9 +59,10 @@ def due_months(captured: Iterable[Capture], today: date, reach: int = REACH) -> 
     Args:
         captured: what stands of one platform and account.
     """
-    final = {capture.month for capture in captured if capture.is_final()}
+    now = datetime(today.year, today.month, today.day, tzinfo=UTC)
+    settled = {capture.month for capture in captured if capture.is_settled(now)}
     every = months_since(month_of(months_before(today, reach)), today)
-    return [month for month in every if month not in final]
+    return [month for month in every if month not in settled]
 
 
 def _check(month: str, today: date) -> None:

@@ -24,11 +24,12 @@ from lib.sources.comet.chargeback import measures as chargeback_measures
 from lib.sources.comet.chargeback.answer import ChargebackAnswer
 from lib.sources.comet.chargeback.query import ChargebackQuery
 from lib.sources.comet.experiments import measures as experiments_measures
+from lib.sources.comet.experiments.answer import CometUsageAnswer
 from lib.sources.comet.experiments.query import CometUsageQuery
 from lib.sources.openai import measures as openai_measures
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.query import OpenAIQuery
-from lib.sources.openai.tables import COSTS, COSTS_BY_USER, DIMENSIONS, ENDPOINTS
+from lib.sources.openai.tables import AMOUNTS, COSTS, COSTS_BY_USER, DIMENSIONS, ENDPOINTS
 from lib.sources.tenants import measures as tenants_measures
 from lib.sources.tenants.query import TenantQuery
 from lib.status import SourceStatus
@@ -105,14 +106,16 @@ async def _openai(asking: Asking) -> Answers:
 def openai_said(answer: OpenAIAnswer, month: str, now: datetime) -> Said:
     """What OpenAI said of a month, by every dimension it knows."""
     return Said(
-        Month(openai_measures.PLATFORM, answer.host, month),
+        Month(openai_measures.PLATFORM, answer.account, month),
         now,
         end_of(month) + FINAL_AFTER,
         openai_measures.measures_of(answer),
         tuple(openai_measures.names_of(answer)),
         _failed(answer.statuses, {*ENDPOINTS, COSTS, COSTS_BY_USER}),
-        openai_measures.unknown_metrics(answer),
-        openai_measures.facts_of(answer, month),
+        frozenset(status.part for status in answer.statuses if status.lacks == AMOUNTS),
+        unknown_metrics=openai_measures.unknown_metrics(answer),
+        facts=openai_measures.facts_of(answer, month),
+        projects=answer.projects,
     )
 
 
@@ -139,8 +142,8 @@ async def _tenants(asking: Asking) -> Answers:
             _of_month(every, month),
             (),
             _failed(answer.statuses, {""}),
-            tenants_measures.unknown_metrics(answer),
-            tenants_measures.facts_of(answer, month),
+            unknown_metrics=tenants_measures.unknown_metrics(answer),
+            facts=tenants_measures.facts_of(answer, month),
             loses_rows=True,
         )
         for month in asking.months
@@ -170,12 +173,14 @@ async def _chargeback(asking: Asking) -> Answers:
                 if not is_current:
                     _check_kept(answer, await load(None), month)
             except SourceError as error:
-                # A month that is refused is one from before the server's own history
-                refused = isinstance(error, SourceRefused) and not is_current
-                yield month, _beyond_reach(month) if refused else error
-                if not is_current:
-                    return
-                continue
+                if is_current:
+                    yield month, error
+                    continue
+                # A month that is refused is one from before the server's own history, as are those before it
+                refused = isinstance(error, SourceRefused | BeyondReach)
+                for unasked in [one for one in reversed(asking.months) if one <= month]:
+                    yield unasked, _beyond_reach(unasked) if refused else error
+                return
             yield [chargeback_said(answer, month, asking.now)]
 
 
@@ -188,8 +193,8 @@ def chargeback_said(answer: ChargebackAnswer, month: str, now: datetime) -> Said
         chargeback_measures.measures_of(answer, month),
         tuple(chargeback_measures.names_of(answer)),
         _failed(answer.statuses, {"chargeback"}),
-        chargeback_measures.unknown_metrics(answer),
-        chargeback_measures.facts_of(answer),
+        unknown_metrics=chargeback_measures.unknown_metrics(answer),
+        facts=chargeback_measures.facts_of(answer),
         is_state=True,
     )
 
@@ -230,20 +235,27 @@ async def _experiments(asking: Asking) -> Answers:
         for month in asking.months:
             yield month, error
         return
-    every = experiments_measures.measures_of(answer, asking.now)
-    facts = experiments_measures.facts_of(answer, asking.now)
-    yield [
+    yield experiments_said(answer, asking.months, asking.now)
+
+
+def experiments_said(answer: CometUsageAnswer, months: Iterable[str], now: datetime) -> list[Said]:
+    """What a Comet server's experiments say of months; what it deleted since stays as it was captured."""
+    every = experiments_measures.measures_of(answer, now)
+    facts = experiments_measures.facts_of(answer, now)
+    return [
         Said(
             Month(experiments_measures.PLATFORM, answer.host, month),
-            asking.now,
+            now,
             end_of(month) + RUNS,
             _of_month(every, month),
             tuple(experiments_measures.names_of(answer)),
             _failed(answer.statuses, None),
-            experiments_measures.unknown_metrics(answer),
-            facts,
+            unknown_metrics=experiments_measures.unknown_metrics(answer),
+            facts=facts,
+            loses_rows=True,
+            counts=experiments_measures.COUNTS,
         )
-        for month in asking.months
+        for month in months
     ]
 
 
@@ -274,7 +286,7 @@ PLATFORMS: Mapping[str, Platform] = {
     for platform in (
         Platform(
             openai_measures.PLATFORM,
-            lambda settings: openai_upstream(settings).host,
+            lambda settings: openai_upstream(settings).kept_as,
             lambda settings: settings.openai_admin_key is not None,
             _openai,
         ),

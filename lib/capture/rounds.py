@@ -38,12 +38,8 @@ class MonthResult:
 
     @property
     def complete(self) -> bool:
-        """Whether all of it that can be had is in the ledger, and the platform has just said so."""
-        return self.beyond_reach or (
-            self.outcome is not None
-            and self.outcome.what != "kept"
-            and self.outcome.capture.complete
-        )
+        """Whether what stands of it now is complete, or is all that can be had."""
+        return self.beyond_reach or (self.outcome is not None and self.outcome.capture.complete)
 
 
 def chosen_platforms(settings: Settings, names: Iterable[str]) -> "list[Platform]":
@@ -90,7 +86,8 @@ async def capture_round(
     A platform that fails costs its own months only. Who leaves early keeps what was entered.
 
     Args:
-        months: to ask for; none means those that are due.
+        months: to ask for, of each of which there is one result; none means those that are due, and of
+            those that are beyond reach the first is told.
     """
     from lib.capture.platforms import Asking, BeyondReach  # noqa: PLC0415
 
@@ -99,11 +96,14 @@ async def capture_round(
         try:
             wanted = [*months] or due_months(_of(platform, settings, standing), now.date())
             asking = Asking(settings, wanted, now, progress=progress or Progress())
+            told = False
             async for said in platform.ask(asking):
                 if isinstance(said, tuple):
                     month, error = said
                     beyond = not months and isinstance(error, BeyondReach)
-                    yield MonthResult(platform.name, month, error=error, beyond_reach=beyond)
+                    if not (beyond and told):
+                        yield MonthResult(platform.name, month, error=error, beyond_reach=beyond)
+                    told = told or beyond
                     continue
                 try:
                     outcomes = await asyncio.to_thread(keep_all, ledger, said)

@@ -299,10 +299,7 @@ def forget_command(
     def work(settings: Settings) -> int:
         if not id.strip():
             raise InputError("id", "it is empty.", "Name the person's id.")
-        store = ledger_upstream(settings)
-        if not store.exists:
-            raise InputError("ledger", "there is none yet, and no name in it.")
-        return forget_person(store, id, datetime.now(UTC))
+        return forget_person(ledger_upstream(settings), id, datetime.now(UTC))
 
     erased = or_exit(work)
     typer.echo(f"Erased: {counted(erased, 'names')} of {id}. None will be kept again.")

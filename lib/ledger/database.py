@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
+import pyarrow as pa
 from sqlalchemy import (
     Connection,
     Engine,
@@ -213,6 +214,24 @@ def _make_file(file: Path) -> None:
     if not is_there(file):  # to open one that is there, and close it, would end SQLite's locks
         with suppress(FileExistsError):
             os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+@contextmanager
+def readable(path: str) -> Iterator[None]:
+    """What is wrong with one file of rows, whoever finds it, as one error that names the file."""
+    try:
+        yield
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = "it is not what was written"
+        if isinstance(error, FileNotFoundError):
+            reason = "it is not there"
+        elif isinstance(error, OSError) and (error.strerror or "AWS Error" in str(error)):
+            reason = error.strerror or "the store of objects does not give it"
+        raise SourceUnavailable(
+            "ledger",
+            f"its file {path} cannot be read: {reason}.",
+            "Run ai-usage ledger verify, and put that file back from a backup.",
+        ) from error
 
 
 def _busy() -> SourceUnavailable:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from lib.ledger.database import unavailable
+from lib.ledger.owner import check_owner
 from lib.ledger.store import (
+    GONE,
     Capture,
     Ledger,
     add_capture,
@@ -23,15 +25,13 @@ from lib.ledger.store import (
     last_named,
     standing,
 )
-from lib.ledger.unite import united
+from lib.ledger.unite import united, with_rows_of
 from lib.ledger.warehouse import Month, Written
 from lib.usage.measure import SCHEMA, Name, Places
 
 What = Literal["captured", "replaced", "confirmed", "kept"]
 """There was nothing of the month; other rows take its place; the same rows came again; what was captured
-before stays, since the answer has less."""
-
-GONE = "the source answered with nothing for it any more"
+before stays, since the answer has less or was asked for earlier."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,14 @@ class Said:
         provisional_until: the first moment at which it changes no more.
         measures: of this month only.
         failed: parts that gave no answer, or not all of it; none where it is complete.
+        told: those of these parts whose rows all came: none of an earlier answer stays beside them.
         unknown_metrics: those whose totals are not known, because of the parts that failed.
         facts: what else the answer holds.
         is_state: it tells how things stood when it was asked for, not what happened in the month.
-        loses_rows: the source drops single rows with time, and its numbers only ever rise.
+        loses_rows: the source drops single rows with time, and what it dropped stays.
+        projects: all that the organisation lists, none where it may not be asked; None where an account
+            can be only one's. See ``check_owner``.
+        counts: of rows that sums stand in, the metrics that fall where something is dropped; see ``united``.
     """
 
     key: Month
@@ -55,10 +59,13 @@ class Said:
     measures: pa.Table
     names: tuple[Name, ...] = ()
     failed: frozenset[str] = frozenset()
+    told: frozenset[str] = frozenset()
     unknown_metrics: frozenset[str] = frozenset()
     facts: Mapping[str, Any] | None = None
     is_state: bool = False
     loses_rows: bool = False
+    counts: frozenset[str] = frozenset()
+    projects: frozenset[str] | None = None
 
     @property
     def complete(self) -> bool:
@@ -71,7 +78,7 @@ class Outcome:
 
     Args:
         capture: that counts for the month from now on.
-        detail: why an earlier one stays, or what the source no longer has.
+        detail: why an earlier one stays, or what of it stays beside the new one.
     """
 
     what: What
@@ -87,7 +94,7 @@ class _Decision:
         before: what stands for its month.
         reason: why that stays; empty where it does not.
         rows: to be written, ordered; None where nothing is.
-        digest: of what the answer says; lost: what the source no longer has, in words.
+        digest: of what the answer says; lost: what stays although it lacks that, in words.
     """
 
     said: Said
@@ -111,12 +118,15 @@ def keep_all(ledger: Ledger, answers: Sequence[Said]) -> list[Outcome]:
 
     Raises:
         SourceUnavailable: the ledger cannot be written; what it had still counts.
+        SourceDenied: an answer is another organisation's than the account's.
     """
     ledger.database.bring_up_to_date()
     with ledger.database.writing() as connection, unavailable("cannot be written"):
         with connection.begin():
             before = {capture.key: capture for capture in standing(connection)}
             last, named = last_named(connection)
+            for said in answers:
+                _check_owner(connection, ledger, before.values(), said)
         # What a capture committed that was killed before it named its snapshot never happened
         ledger.warehouse.roll_back(last, named)
         decisions = [_decided(ledger, before.get(said.key), said) for said in answers]
@@ -126,12 +136,25 @@ def keep_all(ledger: Ledger, answers: Sequence[Said]) -> list[Outcome]:
             return [_noted(connection, made, written.get(made.said.key)) for made in decisions]
 
 
+def _check_owner(
+    connection: Connection, ledger: Ledger, standing: Iterable[Capture], said: Said
+) -> None:
+    if said.projects is not None:
+        used = said.measures["sub_account"].unique().drop_null().to_pylist()
+        check_owner(
+            connection, ledger.warehouse, standing, said.key, listed=said.projects, used=used
+        )
+
+
 def _decided(ledger: Ledger, before: Capture | None, said: Said) -> _Decision:
     if before is not None and (reason := _reason_to_stay(before, said)):
         return _Decision(said, before, reason)
     measures, lost = said.measures, ""
     if before is not None and said.loses_rows:
-        measures, lost = united(ledger.warehouse.rows(before.files), measures)
+        measures, lost = united(ledger.warehouse.rows(before.files), measures, said.counts)
+    elif before is not None and said.failed and not said.is_state:
+        earlier = ledger.warehouse.rows(before.files)
+        measures, lost = with_rows_of(earlier, measures, said.failed - said.told)
     rows, digest = in_order(measures)
     same = before is not None and (digest, said.failed) == (before.sha256, before.failed)
     return _Decision(said, before, "", None if same else rows, digest, lost)
@@ -184,12 +207,17 @@ def _ranked(column: pa.ChunkedArray) -> tuple[pa.Array, Places]:
 
 
 def _reason_to_stay(before: Capture, said: Said) -> str:
-    """Why what was captured before is more than the answer; empty where it is not."""
+    """Why what was captured before is more or newer than the answer; empty where it is neither."""
+    if said.asked_at < before.confirmed_at:  # two rounds at once, of which the older was slower
+        return f"what stands was asked for later, at {before.confirmed_at:%Y-%m-%d %H:%M:%S} UTC"
     if not said.failed <= before.failed:
         missing = ", ".join(sorted(said.failed - before.failed))
         return f"the new answer lacks {missing}, the earlier one did not"
+    if said.is_state and said.failed and not said.unknown_metrics <= before.unknown_metrics:
+        missing = ", ".join(sorted(said.unknown_metrics - before.unknown_metrics))
+        return f"the new answer does not tell {missing}, the earlier one did"
     if before.rows and not said.measures.num_rows and not said.loses_rows:
-        return GONE
+        return GONE if said.complete else "the new answer has nothing"
     return ""
 
 

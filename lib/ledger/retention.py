@@ -8,6 +8,7 @@ from pyarrow import fs
 from sqlalchemy import delete
 
 from lib.ledger.database import unavailable
+from lib.ledger.metadata import unnamed_metadata
 from lib.ledger.store import Capture, Ledger, every_capture, last_named
 from lib.ledger.tables import CAPTURES
 from lib.ledger.warehouse import Month
@@ -23,7 +24,7 @@ UNNAMED = timedelta(days=1)
 
 
 def tidy(ledger: Ledger, now: datetime) -> int:
-    """Removes what was replaced long ago, and files that no capture names; how many files.
+    """Removes what was replaced long ago, and files that nothing names; how many files of rows.
 
     What a tag of the table names is kept, whatever its age.
 
@@ -47,7 +48,7 @@ def tidy(ledger: Ledger, now: datetime) -> int:
         if old_files:  # as a rule there is none, and to look through all snapshots takes seconds
             held = ledger.warehouse.files_of_all_snapshots()
         removed = [path for path in old_files if path not in held]
-        for path in removed:
+        for path in [*removed, *unnamed_metadata(ledger.warehouse, now - UNNAMED)]:
             ledger.warehouse.files.delete_file(path)
         return len(removed)
 

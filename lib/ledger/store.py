@@ -10,12 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from sqlalchemy import delete as delete_from
 
+from lib.errors import InputError
 from lib.ledger.database import Database, unavailable
-from lib.ledger.tables import CAPTURES, FORGOTTEN, NAMES
+from lib.ledger.tables import CAPTURES, EVERYWHERE, FORGOTTEN, NAMES
 from lib.ledger.warehouse import DataFile, Month, Warehouse
 from lib.periods import months_before
 from lib.settings.ledger import LedgerSettings
 from lib.usage.measure import Name
+
+GONE = "the source answered with nothing for it any more"
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,12 @@ class Capture:
     def is_final(self) -> bool:
         """Whether it is whole, and was confirmed when the month changed no more."""
         return self.complete and self.confirmed_at >= self.provisional_until
+
+    def is_settled(self, now: datetime) -> bool:
+        """Whether to ask again would tell nothing: it is final; or whole, and its source has nothing any more."""
+        if self.lost != f"{GONE}." or self.lacks_days(now):
+            return self.is_final()
+        return self.complete and self.provisional_until <= now
 
 
 class Ledger:
@@ -141,13 +150,15 @@ def standing(
 
     Args:
         key: of this month only.
+        as_of: of those asked for before this moment, the one that was asked for last.
     """
     table = CAPTURES
+    last = (table.c.sequence.desc(), table.c.id.desc())
     place = (
         func.row_number()
         .over(
             partition_by=(table.c.platform, table.c.account, table.c.month),
-            order_by=(table.c.sequence.desc(), table.c.id.desc()),
+            order_by=last if as_of is None else (table.c.captured_at.desc(), *last),
         )
         .label("place")
     )
@@ -210,19 +221,12 @@ def add_names(
 ) -> None:
     """Notes that these names were seen; not those of persons who are forgotten."""
     of_account = (NAMES.c.platform == platform) & (NAMES.c.account == account)
-    forgotten = {
-        row.id
-        for row in connection.execute(
-            select(FORGOTTEN.c.id).where(
-                FORGOTTEN.c.platform == platform, FORGOTTEN.c.account == account
-            )
-        )
-    }
+    forgotten = _forgotten(connection)
     known = {
         Name(row.kind, row.id, row.name): (row.first_seen, row.last_seen)
         for row in connection.execute(select(NAMES).where(of_account))
     }
-    fresh = {name for name in names if forgotten.isdisjoint(_persons(name.id))}
+    fresh = {name for name in names if not _is_forgotten(forgotten, platform, account, name.id)}
     keys = {"platform": platform, "account": account}
     new = [
         keys | name._asdict() | {"first_seen": seen, "last_seen": seen}
@@ -256,48 +260,64 @@ def add_names(
 
 
 def forget_person(ledger: Ledger, identity: str, moment: datetime) -> int:
-    """Erases every name of an id, for good; how many there were. Amounts stay, under the id.
+    """Erases every name of an id, for good, on all platforms there are and will be; how many there were.
+
+    Amounts stay, under the id.
 
     Raises:
+        InputError: neither a name nor an amount is that id's: it may be mistyped.
         SourceUnavailable: the ledger cannot be written.
     """
+    unknown = InputError(
+        "id",
+        f"{identity[:60]!r} stands nowhere in the ledger.",
+        "Take it as ledger query tells it.",
+    )
     if not ledger.exists:
-        return 0
+        raise unknown
+    everywhere = {"platform": EVERYWHERE, "account": EVERYWHERE, "id": identity}
     with ledger.database.writing() as connection, connection.begin():
-        places = {
-            (row.platform, row.account)
-            for table in (NAMES, CAPTURES)
-            for row in connection.execute(select(table.c.platform, table.c.account).distinct())
-        }
-        known = {
-            (row.platform, row.account)
-            for row in connection.execute(
-                select(FORGOTTEN.c.platform, FORGOTTEN.c.account).where(FORGOTTEN.c.id == identity)
-            )
-        }
-        rows = [
-            {"platform": platform, "account": account, "id": identity, "forgotten_at": moment}
-            for platform, account in sorted(places - known)
-        ]
-        if rows:
-            connection.execute(insert(FORGOTTEN), rows)
+        known = [*connection.execute(select(FORGOTTEN).where(FORGOTTEN.c.id == identity))]
+        if not known and not _has_seen(ledger, connection, identity):
+            raise unknown
+        if not any(row.platform == EVERYWHERE for row in known):
+            connection.execute(insert(FORGOTTEN), everywhere | {"forgotten_at": moment})
         return erase_forgotten(connection)
+
+
+def _has_seen(ledger: Ledger, connection: Connection, identity: str) -> bool:
+    """Whether a name or an amount is an id's, of now or of before."""
+    named = connection.execute(select(NAMES.c.id).distinct())
+    if any(identity in _persons(row.id) for row in named):
+        return True
+    files = {file for row in connection.execute(select(CAPTURES)) for file in _capture(row).files}
+    return identity in ledger.warehouse.values("principal", files)
 
 
 def erase_forgotten(connection: Connection) -> int:
     """Erases every name of the persons who are forgotten; how many there were."""
-    forgotten = {
-        (row.platform, row.account, row.id) for row in connection.execute(select(FORGOTTEN))
-    }
+    forgotten = _forgotten(connection)
     erased = [
         {f"of_{key}": value for key, value in row._mapping.items()}  # SQLAlchemy's own name
         for row in connection.execute(select(*NAMES.primary_key.columns))
-        if any((row.platform, row.account, one) in forgotten for one in _persons(row.id))
+        if _is_forgotten(forgotten, row.platform, row.account, row.id)
     ]
     if erased:
         same = [column == bindparam(f"of_{column.name}") for column in NAMES.primary_key.columns]
         connection.execute(delete_from(NAMES).where(*same), erased)
     return len(erased)
+
+
+def _forgotten(connection: Connection) -> set[tuple[str, str, str]]:
+    """Platform, account and id of the persons who are forgotten."""
+    return {(row.platform, row.account, row.id) for row in connection.execute(select(FORGOTTEN))}
+
+
+def _is_forgotten(
+    forgotten: set[tuple[str, str, str]], platform: str, account: str, identity: str
+) -> bool:
+    places = ((platform, account), (EVERYWHERE, EVERYWHERE))
+    return any((*place, one) in forgotten for place in places for one in _persons(identity))
 
 
 def _persons(identity: str) -> set[str]:

@@ -91,7 +91,10 @@ FORGOTTEN = Table(
     Column("id", Text, primary_key=True),
     Column("forgotten_at", Moment, nullable=False),
 )
-"""Persons whose names are not kept any more, whatever a platform says later."""
+"""Persons whose names are not kept any more, whatever a platform says later; ``EVERYWHERE`` stands for all
+platforms and accounts."""
+
+EVERYWHERE = ""
 
 RULE_SETS = Table(
     "rule_sets",

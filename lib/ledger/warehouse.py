@@ -15,7 +15,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from lib.errors import SourceUnavailable
-from lib.ledger.database import Database, make_folder, unavailable
+from lib.ledger.database import Database, make_folder, readable
 from lib.settings.ledger import S3
 from lib.usage.measure import SCHEMA
 
@@ -252,16 +252,26 @@ class Warehouse:
         """All rows of some files.
 
         Raises:
-            SourceUnavailable: one cannot be read.
+            SourceUnavailable: one cannot be read, and which.
         """
+        tables = [self._rows_of(file.path) for file in files]
+        return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+
+    def values(self, column: str, files: Iterable[DataFile]) -> set[str]:
+        """The different texts that stand in one column of some files.
+
+        Raises:
+            SourceUnavailable: one cannot be read, and which.
+        """
+        parts = [self._rows_of(file.path, [column])[column].unique() for file in files]
+        return {value for part in parts for value in part.to_pylist() if value is not None}
+
+    def _rows_of(self, path: str, columns: Sequence[str] = SCHEMA.names) -> pa.Table:
         import pyarrow.parquet as pq  # noqa: PLC0415
 
-        with unavailable("cannot be read"):
-            tables = [
-                pq.read_table(file.path, filesystem=self.files, partitioning=None).cast(SCHEMA)
-                for file in files
-            ]
-        return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+        with readable(path):
+            rows = pq.read_table(path, columns=columns, filesystem=self.files, partitioning=None)
+            return rows.cast(pa.schema([SCHEMA.field(name) for name in columns]))
 
     def relation(self, connection: "duckdb.DuckDBPyConnection", paths: Sequence[str]) -> Any:
         """The rows of files, for DuckDB to read what it needs of them.

@@ -1,7 +1,7 @@
 """Usage, costs and names of an OpenAI organisation, from the cache where that is enough."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -11,17 +11,18 @@ import pandas as pd
 from pydantic import SecretStr
 
 from lib.api_client import ApiClient, Retry
-from lib.cache import Caches
+from lib.cache import Bucket, Caches
 from lib.errors import SourceError, SourceRefused
 from lib.loader.buckets import BucketLoad, FetchedBucket, SeriesAnswer
 from lib.loader.openai_filters import check_filters
 from lib.loader.openai_status import cost_notes, directory_statuses, series_status
 from lib.loader.progress import Progress
 from lib.periods import EARLIEST, Period, from_epoch
+from lib.settings.keys import account_of
 from lib.sources.openai import NAME
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import costs_frame, usage_frame
-from lib.sources.openai.names import Directory, Names, fetch_directory
+from lib.sources.openai.names import Directory, Names, fetch_directory, fetch_projects
 from lib.sources.openai.query import OpenAIQuery
 from lib.sources.openai.tables import (
     COSTS,
@@ -46,13 +47,26 @@ def connect_openai(
     base_url: str,
     key: SecretStr,
     *,
+    organisation: str = "",
     transport: httpx.AsyncBaseTransport | None = None,
     retry: Retry | None = None,
 ) -> ApiClient:
-    """A client for one OpenAI organisation; to be made on the event loop that will use it."""
+    """A client for one OpenAI organisation; to be made on the event loop that will use it.
+
+    Args:
+        organisation: its id; OpenAI refuses a key that is another's.
+    """
     headers = {"Authorization": f"Bearer {key.get_secret_value()}"}
+    if organisation:
+        headers["OpenAI-Organization"] = organisation
     return ApiClient(
-        NAME, base_url, headers, set_by="OPENAI_BASE_URL", transport=transport, retry=retry
+        NAME,
+        base_url,
+        headers,
+        set_by="OPENAI_BASE_URL",
+        organisation=organisation,
+        transport=transport,
+        retry=retry,
     )
 
 
@@ -151,6 +165,8 @@ class _Load:
             ),
             tuple(cost_notes(cost, by_user)),
             self.client.host,
+            organisation=self.client.organisation,
+            projects=frozenset(one for kind, one in directory.names if kind == "project"),
         )
 
     async def compared(
@@ -183,9 +199,21 @@ class _Load:
             self.now,
             self.progress,
             self._window,
-            self.kept.buckets if self.kept else None,
+            self._kept_buckets if self.kept else None,
         )
         return await load.series(series, period)
+
+    async def _kept_buckets(self, series: Series, starts: Sequence[int]) -> dict[int, Bucket]:
+        assert self.kept is not None  # else nobody is given this
+        return await self.kept.buckets(series, starts, self._projects)
+
+    async def _projects(self) -> Sequence[str]:
+        """Of the organisation, used or not, as the directory looks them up; none where that fails."""
+        try:
+            listed = await self._looked_up("projects", lambda: fetch_projects(self.client))
+        except SourceError:
+            return ()
+        return listed.project_ids
 
     async def _window(self, series: Series, start: int, end: int) -> list[FetchedBucket]:
         return [
@@ -219,18 +247,7 @@ class _Load:
     async def directory(self) -> Directory:
         """All names, from the cache where it has them."""
         generation = self.caches.generation
-
-        async def cached(key: str, fetch: Callable[[], Awaitable[Names]]) -> Names:
-            async def stamped() -> Names:
-                fetched = await fetch()
-                fetched.fetched_at = self.now
-                return fetched
-
-            looked_up = self.caches.lookup((self.client.scope, "names", key), stamped)
-            names: Names = await self.progress.count(looked_up)
-            return names
-
-        directory = await fetch_directory(self.client, cached)
+        directory = await fetch_directory(self.client, self._looked_up)
         if self.kept is not None:
             for entry, name in (await self.kept.names()).items():
                 self.caches.last_names.setdefault((self.client.scope, *entry), name)
@@ -238,6 +255,18 @@ class _Load:
             for entry, name in directory.names.items():
                 self.caches.last_names[self.client.scope, *entry] = name
         return directory
+
+    async def _looked_up(self, key: str, fetch: Callable[[], Awaitable[Names]]) -> Names:
+        """Names, from the cache where it has them."""
+
+        async def stamped() -> Names:
+            fetched = await fetch()
+            fetched.fetched_at = self.now
+            return fetched
+
+        looked_up = self.caches.lookup((self.client.scope, "names", key), stamped)
+        names: Names = await self.progress.count(looked_up)
+        return names
 
     def _names_in(
         self, frames: Iterable[pd.DataFrame | None], directory: Directory
@@ -267,7 +296,7 @@ def _kept_days(ledger: "Ledger | None", client: ApiClient, caches: Caches) -> "K
         return None
     from lib.loader.openai_kept import KeptDays  # noqa: PLC0415  # only where there is a ledger
 
-    return KeptDays(ledger, client.scope, client.host, caches)
+    return KeptDays(ledger, client.scope, account_of(client.host, client.organisation), caches)
 
 
 def _usage_series(query: OpenAIQuery, name: str) -> Series:

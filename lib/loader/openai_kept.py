@@ -1,7 +1,7 @@
 """Days of OpenAI that the ledger keeps, as the buckets that OpenAI would answer with."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from loguru import logger
 
 from lib.cache import FINAL_AFTER, Bucket, Caches, Document
 from lib.errors import SourceError
+from lib.ledger.owner import PROJECT, is_another
 from lib.ledger.store import Capture, Ledger
 from lib.periods import SECONDS, from_epoch
 from lib.sources.openai.answer import OpenAIAnswer
@@ -24,6 +25,7 @@ from lib.sources.openai.tables import (
 )
 from lib.sources.openai.usage import Series
 from lib.usage.exact import exact_sum, values_of
+from lib.usage.measure import Name
 from lib.usage.measured import shortest
 
 _DAY = SECONDS["1d"]
@@ -45,33 +47,51 @@ class KeptDays:
     account: str
     caches: Caches
 
-    async def buckets(self, series: Series, starts: Sequence[int]) -> dict[int, Bucket]:
+    async def buckets(
+        self,
+        series: Series,
+        starts: Sequence[int],
+        projects: Callable[[], Awaitable[Collection[str]]],
+    ) -> dict[int, Bucket]:
         """The days that changed no more when they were captured; none where the ledger cannot be read.
 
         Args:
             starts: of the days wanted, in Unix seconds.
+            projects: lists those of the organisation that is asked: another one's days are not its own.
         """
         if series.width != "1d" or not starts:
             return {}
         try:
             captures = await self._captures()
+            named = {one for kind, one in await self.names() if kind == PROJECT}
             buckets: dict[int, Bucket] = {}
             for capture in captures:
                 days = [
                     start for start in starts if _is_final(capture, self.account, start, series)
                 ]
-                if days:
-                    buckets |= _buckets(await self._answer(capture), series, days, capture)
+                if not days:
+                    continue
+                month = await self._month(capture)
+                if is_another(await projects(), month.projects | named):
+                    return {}
+                buckets |= _buckets(month.answer, series, days, capture)
             return buckets
         except SourceError:
             return {}  # OpenAI has them, too
 
     async def names(self) -> Mapping[tuple[str, str], str]:
-        """Kind and id to the last known name; none where the ledger cannot be read."""
-        try:
-            return await asyncio.to_thread(self.ledger.names, PLATFORM, self.account)
-        except SourceError:
-            return {}
+        """Kind and id to the last known name, for a while one look; none where the ledger cannot be read."""
+
+        async def look() -> Document:
+            try:
+                names = await asyncio.to_thread(self.ledger.names, PLATFORM, self.account)
+            except SourceError:
+                names = {}
+            return Document(names, 1_000 + 300 * len(names), _LOOK_SECONDS)
+
+        key = (self.scope, "kept names", self.account)
+        names: Mapping[tuple[str, str], str] = await self.caches.document(key, look)
+        return names
 
     async def _captures(self) -> list[Capture]:
         """What stands, for all series of a load one look; nothing for a while where it cannot be had."""
@@ -87,15 +107,28 @@ class KeptDays:
         captures: list[Capture] = await self.caches.document((self.scope, "captures"), look)
         return captures
 
-    async def _answer(self, capture: Capture) -> OpenAIAnswer:
-        def read() -> Document:
+    async def _month(self, capture: Capture) -> "_Month":
+        async def look() -> Document:
+            return await asyncio.to_thread(read, await self.names())
+
+        def read(known: Mapping[tuple[str, str], str]) -> Document:
+            names = [Name(*entry, name) for entry, name in known.items()]
             rows = self.ledger.warehouse.rows(capture.files)
-            answer = answer_of(rows, (), capture.facts)
-            return Document(answer, 200 * capture.rows + 1_000, _KEPT_SECONDS)
+            projects = {*rows["sub_account"].unique().drop_null().to_pylist()}
+            month = _Month(answer_of(rows, names, capture.facts), frozenset(projects))
+            return Document(month, 200 * capture.rows + 1_000, _KEPT_SECONDS)
 
         key = (self.scope, "kept", capture.id)
-        answer: OpenAIAnswer = await self.caches.document(key, lambda: asyncio.to_thread(read))
-        return answer
+        month: _Month = await self.caches.document(key, look)
+        return month
+
+
+@dataclass(frozen=True)
+class _Month:
+    """What was captured of a month, and the projects with amounts in it."""
+
+    answer: OpenAIAnswer
+    projects: frozenset[str]
 
 
 def _is_final(capture: Capture, account: str, start: int, series: Series) -> bool:

@@ -9,7 +9,7 @@ from lib.periods import from_epoch
 from lib.quantities import counted
 from lib.sources.openai import NAME
 from lib.sources.openai.names import LOOKUPS, Directory
-from lib.sources.openai.tables import COSTS, ENDPOINTS
+from lib.sources.openai.tables import AMOUNTS, COSTS, ENDPOINTS
 from lib.sources.openai.usage import Series
 from lib.status import SourceStatus
 
@@ -26,30 +26,32 @@ def series_status(answer: SeriesAnswer[Series], now: datetime, part: str = "") -
     trouble = _trouble(answer, now)
     if trouble is None:
         return SourceStatus(NAME, part, "ok", as_of, rows, moves=moves)
-    detail, remedy = trouble
+    detail, remedy, lacks = trouble
     endpoint = ENDPOINTS.get(series.endpoint)
     if answer.errors and endpoint and endpoint.may_be_missing and _not_offered(answer.errors[0]):
         return SourceStatus(NAME, part, "skipped", detail="Not offered to this organisation.")
     if not answer.buckets:
         return SourceStatus(NAME, part, "failed", None, None, detail, remedy)
-    return SourceStatus(NAME, part, "partial", as_of, rows, detail, remedy, moves=moves)
+    return SourceStatus(
+        NAME, part, "partial", as_of, rows, detail, remedy, moves=moves, lacks=lacks
+    )
 
 
-def _trouble(answer: SeriesAnswer[Series], now: datetime) -> tuple[str, str] | None:
-    """What is missing and why, and what to do about it."""
+def _trouble(answer: SeriesAnswer[Series], now: datetime) -> tuple[str, str, str] | None:
+    """What is missing and why, what to do about it, and what alone is missing, if it is no days."""
     series = answer.series
     if answer.errors:
         error = answer.errors[0]
         detail = f"Nothing for {_spans(answer.missing, series)}: " if answer.buckets else ""
-        return f"{detail}{error.detail}", error.remedy
+        return f"{detail}{error.detail}", error.remedy, ""
     if closed := answer.left_out(now):
-        return f"The reply leaves out {_spans(closed, series)}.", "Try again in a minute."
+        return f"The reply leaves out {_spans(closed, series)}.", "Try again in a minute.", ""
     if series.endpoint == COSTS:
         return _without_amount(answer)
     return None
 
 
-def _without_amount(answer: SeriesAnswer[Series]) -> tuple[str, str] | None:
+def _without_amount(answer: SeriesAnswer[Series]) -> tuple[str, str, str] | None:
     """Costs of which OpenAI does not say how much they are, or in which currency."""
     lacking: dict[str, int] = {}
     starts: list[int] = []
@@ -75,6 +77,7 @@ def _without_amount(answer: SeriesAnswer[Series]) -> tuple[str, str] | None:
     return (
         f"The costs hold {counts}, on {_spans(starts, answer.series)}{of}: they are in no total.",
         "See the table Costs; ask OpenAI if it stays.",
+        AMOUNTS,
     )
 
 

@@ -27,6 +27,7 @@ from lib.settings.sign_in import SignInSettings
 
 ROOT = Path(__file__).parents[2]
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_ORGANISATION = re.compile(r"[0-9A-Za-z_-]{1,100}")
 _OUR_HEADERS = ("authorization", "host", "content-length", "transfer-encoding", "connection")
 
 
@@ -40,6 +41,7 @@ class Settings(SignInSettings, LedgerSettings):
 
     openai_admin_key: SecretStr | None = None
     openai_base_url: str = "https://api.openai.com/v1"
+    openai_org_id: str | None = None
     redis_primary_endpoint: SecretStr | None = None
     control_database_url: SecretStr | None = None
     comet_api_key: SecretStr | None = None
@@ -64,6 +66,13 @@ class Settings(SignInSettings, LedgerSettings):
     @classmethod
     def _usable_url(cls, value: str) -> str:
         return clean_base_url(value)
+
+    @field_validator("openai_org_id", mode="after")
+    @classmethod
+    def _usable_organisation(cls, value: str | None) -> str | None:
+        if value is not None and not _ORGANISATION.fullmatch(value.strip()):
+            raise ValueError("is not the id of an organisation; it looks like org-abc123")
+        return value and value.strip()
 
     @field_validator("redis_primary_endpoint", "control_database_url", mode="after")
     @classmethod

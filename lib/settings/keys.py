@@ -51,6 +51,11 @@ def clean_base_url(text: str) -> str:
     return url
 
 
+def account_of(host: str, organisation: str = "") -> str:
+    """What the ledger calls whose data it is: ``api.openai.com``, or ``api.openai.com/org-abc`` where that is named."""
+    return f"{host}/{organisation}" if organisation else host
+
+
 def clean_comet_url(text: str) -> str:
     """The address of a Comet server without trailing slash; plain http is allowed.
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from pandas.api.types import is_integer_dtype
 
 from lib.reports.chargeback.build import build_comet_chargeback
 from lib.reports.report import Report
@@ -26,6 +27,7 @@ from lib.sources.comet.chargeback.query import check_chargeback_query
 from lib.sources.comet.chargeback.tables import FIELDS
 from lib.usage.exact import values_of
 from lib.usage.measure import KEYS
+from lib.usage.named import keyed
 from tests.support.comet_ledger import (
     MONTH,
     answered,
@@ -140,7 +142,7 @@ def test_the_order_of_what_is_kept_changes_nothing(document: Record, random: Any
 
 @quick
 @given(reports)
-def test_without_names_only_addresses_are_gone(document: Record) -> None:
+def test_without_names_addresses_are_gone_and_keys_stand_for_other_names(document: Record) -> None:
     answer = answered(document)
     erased = chargeback_of(measures_of(answer, MONTH), [], facts_of(answer))
     for table in FIELDS:
@@ -148,6 +150,9 @@ def test_without_names_only_addresses_are_gone(document: Record) -> None:
         wanted = (
             frame.assign(email=frame["email"].mask(frame.index >= 0)) if "email" in frame else frame
         )
+        free = [name for name in frame if name not in FIELDS[table]]
+        texts = [name for name in free if not is_integer_dtype(frame[name].dtype)]
+        wanted = wanted.assign(**{key: keyed(f"{table}.{key}", frame[key]) for key in texts})
         assert plain(getattr(erased, table)) == plain(wanted)
 
 

@@ -1,6 +1,7 @@
 """OpenAI's answer in the ledger: measures add up to the report, and make the very same report again."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -49,9 +50,15 @@ def counted(rows: list[Row], metric: str) -> list[Row]:
     return [row for row in own if row["start"] == max(starts)]
 
 
+def silent(answer: OpenAIAnswer) -> frozenset[str]:
+    """The metrics that a source said nothing of; of partial ones the page shows what there is, and marks it."""
+    told = tuple(status for status in answer.statuses if status.status != "partial")
+    return unknown_metrics(replace(answer, statuses=told))
+
+
 def total_of(rows: list[Row], metric: str, answer: OpenAIAnswer) -> Decimal | None:
-    """What the ledger says of a metric: nothing was used only where a source said so."""
-    if metric in unknown_metrics(answer):
+    """What there is of a metric: nothing was used only where a source said so."""
+    if metric in silent(answer):
         return None
     known = added(counted(rows, metric))
     counting = [name for name, endpoint in ENDPOINTS.items() if metric in endpoint.metrics]
@@ -67,7 +74,7 @@ def own_part(metric: str) -> str:
 
 def money_of(rows: list[Row], metric: str, answer: OpenAIAnswer) -> Decimal | None:
     """A sum of money; not known in several currencies, or none that is named."""
-    assert metric not in unknown_metrics(answer) or not any(row["metric"] == metric for row in rows)
+    assert metric not in silent(answer) or not any(row["metric"] == metric for row in rows)
     own = [row for row in rows if row["metric"] == metric]
     if not own:
         states = {status.status for status in answer.statuses if status.part == own_part(metric)}
@@ -119,7 +126,7 @@ def test_measures_add_up_to_every_total_and_breakdown_and_unknown_stays_unknown(
         assert total == total_of(rows, metric, answer), metric
     for metric in BREAKDOWN_METRICS:
         for table, (column, key) in BREAKDOWNS.items():
-            known = [] if metric in unknown_metrics(answer) else counted(rows, metric)
+            known = [] if metric in silent(answer) else counted(rows, metric)
             expected = split(known, lambda row, key=key: row[key])
             assert cells(report, table, column, metric) == expected
     costs_add_up(report, rows, answer)

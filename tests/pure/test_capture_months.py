@@ -1,5 +1,6 @@
 """Which months a capture asks for."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from lib.capture.months import chosen_months, due_months, end_of, last_day, months_since
 from lib.errors import InputError
 from lib.ledger.gaps import missing_months
-from lib.ledger.store import Capture
+from lib.ledger.store import GONE, Capture
 from lib.periods import EARLIEST, Period, month_after
 
 TODAY = date(2026, 11, 21)
@@ -50,6 +51,19 @@ def test_what_is_complete_and_changes_no_more_is_not_asked_for_again() -> None:
 @pytest.mark.parametrize("how", [{"complete": False}, {"days_after": 2}])
 def test_what_is_incomplete_or_may_still_change_is_due(how: dict[str, bool | int]) -> None:
     assert due_months([captured("2026-10", **how)], TODAY, 1) == ["2026-10", "2026-11"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("how", "is_due"),
+    [({"days_after": 2}, False), ({"complete": False}, True), ({"days_after": -2}, True)],
+    ids=["whole", "incomplete", "it went on after its capture"],
+)
+def test_what_its_source_has_nothing_of_any_more_is_asked_for_until_it_changes_no_more(
+    how: dict[str, bool | int], *, is_due: bool
+) -> None:
+    gone = replace(captured("2026-10", **how), lost=f"{GONE}.")  # type: ignore[arg-type]
+    assert ("2026-10" in due_months([gone], TODAY, 1)) is is_due
+    assert "2026-10" in due_months([gone], date(2026, 11, 3), 1)
 
 
 def test_months_are_asked_for_as_they_are_named_each_once() -> None:

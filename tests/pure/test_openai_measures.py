@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow.compute as pc
 import pytest
@@ -21,7 +21,14 @@ from lib.sources.openai.measures import (
     names_of,
     unknown_metrics,
 )
-from lib.sources.openai.tables import COSTS_BY_USER, DIMENSIONS, ENDPOINTS, METRICS, NAME_MARKS
+from lib.sources.openai.tables import (
+    AMOUNTS,
+    COSTS_BY_USER,
+    DIMENSIONS,
+    ENDPOINTS,
+    METRICS,
+    NAME_MARKS,
+)
 from lib.status import SourceStatus
 from lib.usage.measure import Name
 from tests.support.ledger import Row, assert_same, written
@@ -239,11 +246,21 @@ def test_a_name_that_was_erased_leaves_its_id_without_one() -> None:
         ("users", set()),
     ],
 )
-def test_what_a_failed_source_counts_is_not_known(part: str, unknown: set[str]) -> None:
-    failed = SourceStatus("openai", part, "failed", None, None, "down")
-    others = (SourceStatus("openai", name, "partial", NOW, 1) for name in (*ENDPOINTS, "costs"))
-    statuses = (failed, *(status for status in others if status.part != part))
+@pytest.mark.parametrize("status", ["failed", "partial"])
+def test_what_a_source_counts_that_failed_or_gave_some_days_only_is_not_known(
+    part: str, unknown: set[str], status: Literal["failed", "partial"]
+) -> None:
+    lacking = SourceStatus("openai", part, status, None, None, "Nothing for 2026-11-09: down")
+    others = (SourceStatus("openai", name, "ok", NOW, 1) for name in (*ENDPOINTS, "costs"))
+    statuses = (lacking, *(one for one in others if one.part != part))
     assert unknown_metrics(answered({}, statuses=statuses)) == unknown
+
+
+def test_costs_of_which_some_lack_their_amount_are_known_but_for_these_rows() -> None:
+    answer = answered({}, {MONDAY: [cost(None), cost(7)]})
+    lacking = SourceStatus("openai", "costs", "partial", NOW, 2, "…", lacks=AMOUNTS)
+    assert unknown_metrics(replace(answer, statuses=(lacking,))) == set()
+    assert {row["quantity"] for row in measures_of(answer).to_pylist()} == {None, 7}
 
 
 @pytest.mark.parametrize("costs", [None, {MONDAY: []}])

@@ -14,16 +14,22 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lib.capture.platforms import Answers, Asking, Platform
+from lib.capture.rounds import capture_round
 from lib.errors import SourceUnavailable
 from lib.ledger.store import Ledger
 from lib.ledger.verify import verify
+from lib.ledger.warehouse import Month
+from lib.settings import load_settings
 from tests.support.kept import (
+    NOW,
     OCTOBER,
     amounts_in_table,
     amounts_of,
     in_folder,
     put,
     s3_options,
+    said,
 )
 from tests.support.servers import serve
 
@@ -198,6 +204,76 @@ def test_an_s3_that_answers_503_is_told_and_what_was_kept_still_counts(
     assert amounts_of(ledger) == BEFORE
     put(ledger, AFTER, hours=2)
     assert amounts_of(ledger) == amounts_in_table(ledger) == AFTER
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut off": lambda whole: whole[:200],
+    "one byte is another": lambda whole: whole[:50] + bytes([whole[50] ^ 255]) + whole[51:],
+    "another footer": lambda whole: whole[:-30] + b"x" * 22 + whole[-8:],
+    "empty": lambda _: b"",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_one_error_that_names_it_and_what_finds_all_such(
+    damage: str, folder_ledger: Ledger
+) -> None:
+    path = damaged(folder_ledger, DAMAGES[damage])
+    with pytest.raises(SourceUnavailable, match=f"{path} cannot be read.*ledger verify"):
+        amounts_of(folder_ledger)
+    with pytest.raises(SourceUnavailable, match=path):
+        put(folder_ledger, AFTER, hours=1, loses_rows=True)
+    assert [finding.kind for finding in verify(folder_ledger)] == ["changed"]
+
+
+def damaged(ledger: Ledger, damage: Callable[[bytes], bytes]) -> str:
+    """The path of the one file of a ledger, which is not what was written any more."""
+    put(ledger, BEFORE)
+    [[file]] = [capture.files for capture in ledger.captures()]
+    place = Path(ledger.warehouse.place, file.path)
+    place.write_bytes(damage(place.read_bytes()))
+    return file.path
+
+
+def test_a_file_that_is_gone_is_named(folder_ledger: Ledger) -> None:
+    put(folder_ledger, BEFORE)
+    [[file]] = [capture.files for capture in folder_ledger.captures()]
+    Path(folder_ledger.warehouse.place, file.path).unlink()
+    with pytest.raises(SourceUnavailable, match=f"{file.path} cannot be read: it is not there"):
+        amounts_of(folder_ledger)
+
+
+async def test_a_damaged_file_costs_its_own_platform_s_months_only(
+    folder_ledger: Ledger,
+) -> None:
+    path = damaged(folder_ledger, DAMAGES["cut off"])
+
+    def platform(name: str, key: Month) -> Platform:
+        async def answers(_asking: Asking) -> Answers:
+            yield [said(AFTER, key, hours=1, loses_rows=True)]
+
+        return Platform(name, lambda _: key.account, lambda _: True, answers)
+
+    other = Month("tenants", "redis.example", "2026-10")
+    asked = [platform("openai", OCTOBER), platform("tenants", other)]
+    settings = load_settings({}, folder=Path("/nowhere"))
+    results = [
+        result
+        async for result in capture_round(settings, folder_ledger, asked, ["2026-10"], now=NOW)
+    ]
+    first, second = results
+    assert path in str(first.error)
+    assert second.complete
+    assert amounts_of(folder_ledger, other) == AFTER
+
+
+def test_a_store_that_does_not_give_a_file_says_nothing_of_what_is_in_it(
+    database: Any, bucket: str, s3_server: str
+) -> None:
+    ledger = Ledger(database.url(), bucket, s3_options(s3_server))
+    put(ledger, BEFORE)
+    with serve(_busy()) as url, pytest.raises(SourceUnavailable, match="store of objects"):
+        amounts_of(Ledger(database.url(), bucket, s3_options(url)))
 
 
 def _busy() -> Starlette:

@@ -6,10 +6,19 @@ from decimal import Decimal
 import pytest
 
 from lib.errors import SourceUnavailable
-from lib.ledger.store import Ledger, forget_person
+from lib.ledger.keeping import Said, keep
+from lib.ledger.store import Ledger, change_capture, forget_person
 from lib.ledger.verify import verify
 from lib.ledger.warehouse import Month
-from tests.support.kept import NOW, OCTOBER, amounts_in_table, amounts_of, every_kind, put
+from tests.support.kept import (
+    NOW,
+    OCTOBER,
+    amounts_in_table,
+    amounts_of,
+    every_kind,
+    month_rows,
+    put,
+)
 
 pytest_plugins = ["tests.support.ledgers", "tests.support.postgres_server"]
 
@@ -59,6 +68,66 @@ def test_an_incomplete_answer_stands_where_there_was_none_until_more_comes(
     assert any_ledger.captures()[0].complete
 
 
+COMPLETIONS = frozenset({"completions"})
+
+
+@every_kind
+def test_rows_of_a_part_that_failed_again_stay_where_the_new_answer_lacks_them(
+    any_ledger: Ledger,
+) -> None:
+    put(any_ledger, NINE, failed=COMPLETIONS)
+    outcome = put(any_ledger, TEN, hours=1, failed=COMPLETIONS)
+    detail = "Kept: 1 row of completions that the new answer lacks."
+    assert (outcome.what, outcome.detail) == ("replaced", detail)
+    assert amounts_of(any_ledger) == amounts_in_table(any_ledger) == NINE | TEN
+    assert put(any_ledger, TEN, hours=2, failed=COMPLETIONS).what == "confirmed"
+
+
+def test_a_complete_answer_lacks_no_row_whatever_an_incomplete_one_had(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, NINE, failed=COMPLETIONS)
+    put(folder_ledger, TEN, hours=1, failed=COMPLETIONS)
+    put(folder_ledger, TEN, hours=2)
+    assert amounts_of(folder_ledger) == TEN
+    assert not folder_ledger.captures()[0].lost
+
+
+def test_a_part_whose_rows_all_came_loses_those_that_vanish_though_some_lack_their_amount(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, NINE, failed=COMPLETIONS, told=COMPLETIONS)
+    put(folder_ledger, TEN, hours=1, failed=COMPLETIONS, told=COMPLETIONS)
+    assert amounts_of(folder_ledger) == TEN
+
+
+def test_rows_of_a_part_that_answered_are_those_of_the_new_answer(folder_ledger: Ledger) -> None:
+    images = frozenset({"images"})
+    put(folder_ledger, NINE, failed=images)
+    put(folder_ledger, TEN, hours=1, failed=images)
+    assert amounts_of(folder_ledger) == TEN
+
+
+def test_an_incomplete_answer_with_nothing_replaces_nothing(folder_ledger: Ledger) -> None:
+    put(folder_ledger, NINE, failed=COMPLETIONS)
+    outcome = put(folder_ledger, {}, hours=1, failed=COMPLETIONS)
+    assert (outcome.what, outcome.detail) == ("kept", "the new answer has nothing")
+
+
+def test_a_state_that_tells_less_of_what_both_lack_does_not_replace_one_that_tells_more(
+    folder_ledger: Ledger,
+) -> None:
+    report = {"failed": frozenset({"chargeback"}), "is_state": True}
+    put(folder_ledger, NINE, unknown_metrics=frozenset({"storage"}), **report)
+    less = frozenset({"storage", "users"})
+    outcome = put(folder_ledger, TEN, hours=1, unknown_metrics=less, **report)
+    assert (outcome.what, outcome.detail) == (
+        "kept",
+        "the new answer does not tell users, the earlier one did",
+    )
+    assert put(folder_ledger, TEN, hours=2, **report).what == "replaced"
+
+
 @every_kind
 def test_the_same_rows_that_are_complete_now_are_marked_so(any_ledger: Ledger) -> None:
     put(any_ledger, NINE, failed=frozenset({"images"}))
@@ -93,6 +162,29 @@ def test_counters_that_expired_or_began_anew_keep_what_they_had_reached(
     assert "1 counter that began anew" in outcome.detail
     put(folder_ledger, {}, TENANTS, loses_rows=True)
     assert len(amounts_of(folder_ledger, TENANTS)) == 3
+
+
+def counter(value: int | None, part: str) -> Said:
+    rows = month_rows({("a", "requests"): value}, TENANTS, part)
+    return Said(TENANTS, NOW, NOW, rows, loses_rows=True)
+
+
+def test_a_counter_that_can_be_read_again_takes_the_place_of_its_unreadable_row(
+    folder_ledger: Ledger,
+) -> None:
+    keep(folder_ledger, counter(None, "unreadable"))
+    outcome = keep(folder_ledger, counter(70, "counters"))
+    assert (outcome.what, outcome.detail, outcome.capture.rows) == ("replaced", "", 1)
+    assert amounts_of(folder_ledger, TENANTS) == {("a", "requests"): 70}
+
+
+def test_a_counter_that_cannot_be_read_any_more_stays_at_what_it_was(
+    folder_ledger: Ledger,
+) -> None:
+    keep(folder_ledger, counter(70, "counters"))
+    assert keep(folder_ledger, counter(None, "unreadable")).what == "confirmed"
+    (kept,) = folder_ledger.captures()
+    assert folder_ledger.warehouse.rows(kept.files)["part"].to_pylist() == ["counters"]
 
 
 def test_an_empty_month_is_known_to_be_empty(folder_ledger: Ledger) -> None:
@@ -141,6 +233,37 @@ def test_an_older_answer_that_is_told_late_moves_no_time_back(folder_ledger: Led
     put(folder_ledger, NINE, hours=5)
     put(folder_ledger, NINE)
     assert folder_ledger.captures()[0].confirmed_at == NOW + timedelta(hours=5)
+
+
+@every_kind
+def test_an_answer_asked_for_earlier_and_entered_later_changes_nothing_that_counts(
+    any_ledger: Ledger,
+) -> None:
+    newer = put(any_ledger, TEN, hours=6).capture
+    outcome = put(any_ledger, NINE)
+    assert (outcome.what, outcome.capture.id) == ("kept", newer.id)
+    assert "asked for later, at 2026-11-21 07:40:00 UTC" in outcome.detail
+    assert amounts_of(any_ledger) == amounts_in_table(any_ledger) == TEN
+
+
+def test_an_answer_asked_for_before_the_last_confirmation_is_late_too(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, TEN)
+    put(folder_ledger, TEN, hours=6)
+    assert put(folder_ledger, NINE, hours=3).what == "kept"
+
+
+def test_of_what_was_known_on_a_day_the_answer_asked_for_last_counts_in_whatever_order_they_came(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, TEN, hours=2)
+    newest = put(folder_ledger, NINE, hours=4).capture
+    with folder_ledger.database.writing() as connection, connection.begin():
+        # As earlier programs entered them
+        change_capture(connection, newest.id, captured_at=NOW, confirmed_at=NOW)
+    (then,) = folder_ledger.captures(as_of=NOW + timedelta(hours=3))
+    assert then.captured_at == NOW + timedelta(hours=2)
 
 
 def test_it_is_made_for_its_owner_only(folder_ledger: Ledger) -> None:

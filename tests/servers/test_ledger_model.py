@@ -16,6 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from lib.errors import InputError
 from lib.ledger.query import ask, check_ledger_query
 from lib.ledger.store import forget_person
 from lib.ledger.verify import verify
@@ -70,7 +71,8 @@ class LedgerModel(RuleBasedStateMachine):
         put(self.ledger, said, _key(month), hours=self.hours, failed=failed)
         before = self.kept.get(month)
         if before is None or (failed <= before[1] and (said or not before[0])):
-            self.kept[month] = said, failed
+            stay = before[0] if before and "completions" in failed else {}
+            self.kept[month] = {**stay, **said}, failed
 
     @rule(month=months)
     def the_same_again(self, month: str) -> None:
@@ -81,6 +83,15 @@ class LedgerModel(RuleBasedStateMachine):
         outcome = put(self.ledger, said, _key(month), hours=self.hours, failed=failed)
         assert outcome.what == "confirmed"
         assert outcome.capture.confirmed_at == NOW + timedelta(hours=self.hours)
+
+    @rule(month=months, said=amounts, failed=st.frozensets(st.sampled_from(PARTS), max_size=2))
+    def told_late(self, month: str, said: Amounts, failed: frozenset[str]) -> None:
+        standing = {capture.month: capture for capture in self.ledger.captures()}
+        if month not in standing:
+            return
+        asked = (standing[month].confirmed_at - NOW) / timedelta(hours=1) - 0.5
+        outcome = put(self.ledger, said, _key(month), hours=asked, failed=failed)
+        assert (outcome.what, outcome.capture) == ("kept", standing[month])
 
     @rule(month=months, said=amounts)
     def killed_after_the_rows_are_committed(self, month: str, said: Amounts) -> None:
@@ -118,7 +129,9 @@ class LedgerModel(RuleBasedStateMachine):
 
     @rule(person=st.sampled_from(PEOPLE))
     def forgotten_by_all(self, person: str) -> None:
-        if not self.kept:
+        if person not in {*self.names, *self.forgotten}:
+            with pytest.raises(InputError, match="nowhere in the ledger"):
+                forget_person(self.ledger, person, NOW)
             return
         forget_person(self.ledger, person, NOW)
         self.forgotten.add(person)
@@ -134,6 +147,10 @@ class LedgerModel(RuleBasedStateMachine):
             assert amounts_of(self.ledger, _key(month)) == said
         named = self.ledger.names(OCTOBER.platform, OCTOBER.account)
         assert named == {("user", person): name for person, name in self.names.items()}
+
+    @invariant()
+    def what_was_asked_for_last_is_what_counts(self) -> None:
+        assert self.ledger.captures(as_of=NOW + timedelta(days=99)) == self.ledger.captures()
 
     @invariant()
     def sums_are_those_of_the_model(self) -> None:

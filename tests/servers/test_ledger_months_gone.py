@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from lib.cache import Caches
 from lib.capture import platforms
 from lib.capture.platforms import chargeback_said
+from lib.capture.rounds import MonthResult, capture_round
 from lib.demo.comet_server import create_comet_app
 from lib.ledger.keeping import Said, keep
 from lib.ledger.store import Ledger
@@ -29,7 +30,7 @@ from lib.sources.comet.chargeback.query import check_chargeback_query
 from lib.sources.tenants.measures import facts_of, measures_of
 from lib.sources.tenants.query import TenantQuery
 from tests.pure.test_comet_loader import source_of
-from tests.support.kept import in_folder
+from tests.support.kept import OCTOBER, in_folder, put
 from tests.support.profiles import examples
 from tests.support.redis_servers import redis_server
 from tests.support.tenant_answers import answer_of
@@ -38,6 +39,10 @@ pytest_plugins = ["tests.support.ledgers"]
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 HALF_A_YEAR = TenantQuery(Period(date(2026, 6, 1), date(2026, 11, 21)))
+
+NINE: Any = {("alpha", "input_tokens"): 9}
+SEPTEMBER = OCTOBER._replace(month="2026-09")
+NO_SETTINGS = load_settings({}, folder=Path("/nowhere"))
 
 Counters = dict[tuple[str, str, str], int]
 
@@ -202,6 +207,54 @@ async def test_a_month_from_before_a_servers_history_is_beyond_its_reach_and_no_
     comet: Starlette, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platforms, "comet_upstream", lambda _: source_of(comet))
-    asking = platforms.Asking(load_settings({}, folder=Path("/nowhere")), ["2001-01"], NOW)
+    asking = platforms.Asking(NO_SETTINGS, ["2001-01"], NOW)
     answers = [said async for said in platforms.PLATFORMS["comet-chargeback"].ask(asking)]
     assert [type(said[1]) for said in answers] == [platforms.BeyondReach]
+
+
+@pytest.mark.parametrize("ignores_month", [True, False])
+async def test_each_month_that_is_named_has_a_result_of_its_own_though_the_first_is_refused(
+    comet: Starlette,
+    monkeypatch: pytest.MonkeyPatch,
+    folder_ledger: Ledger,
+    *,
+    ignores_month: bool,
+) -> None:
+    comet.state.shape.ignores_month = ignores_month
+    monkeypatch.setattr(platforms, "comet_upstream", lambda _: source_of(comet))
+    named = ["2001-01", "2001-02", "2001-03"]
+    chargeback = [platforms.PLATFORMS["comet-chargeback"]]
+    results = [
+        result
+        async for result in capture_round(NO_SETTINGS, folder_ledger, chargeback, named, now=NOW)
+    ]
+    assert sorted(result.month for result in results) == named
+    for result in results:
+        assert f"keeps no report of {result.month}" in str(result.error)
+        assert not result.complete
+
+
+async def test_of_months_that_are_due_the_first_beyond_reach_is_told_alone(
+    comet: Starlette, monkeypatch: pytest.MonkeyPatch, folder_ledger: Ledger
+) -> None:
+    comet.state.shape.ignores_month = True
+    monkeypatch.setattr(platforms, "comet_upstream", lambda _: source_of(comet))
+    chargeback = [platforms.PLATFORMS["comet-chargeback"]]
+    results = [
+        result
+        async for result in capture_round(NO_SETTINGS, folder_ledger, chargeback, [], now=NOW)
+    ]
+    assert [(result.month, result.complete) for result in results] == [
+        ("2026-11", True),
+        ("2026-10", True),
+    ]
+    assert results[1].beyond_reach
+
+
+def test_a_month_that_comes_back_empty_is_no_fault_of_a_capture(folder_ledger: Ledger) -> None:
+    put(folder_ledger, NINE)
+    gone = put(folder_ledger, {}, hours=1)
+    assert MonthResult("openai", "2026-10", gone).complete
+    put(folder_ledger, NINE, SEPTEMBER, failed=frozenset({"images"}))
+    stays = put(folder_ledger, {}, SEPTEMBER, hours=1)
+    assert not MonthResult("openai", "2026-09", stays).complete

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
+from pyarrow import fs
 
 from lib.allocation.rule_set import CostCentre, RuleSet
 from lib.errors import InputError
@@ -268,5 +269,59 @@ def test_what_a_tag_names_stays(folder_ledger: Ledger) -> None:
     folder_ledger.warehouse.table().manage_snapshots().create_tag(snapshot, "october").commit()
     put(folder_ledger, TEN, hours=1)
     assert tidy(folder_ledger, NOW + timedelta(days=900)) == 0
+    scan = folder_ledger.warehouse.table().scan(snapshot_id=snapshot)
+    assert scan.to_arrow().num_rows == 2
+
+
+def metadata_of(ledger: Ledger) -> set[str]:
+    """Files of the table's metadata."""
+    folder = fs.FileSelector("usage/measures/metadata")
+    return {info.path for info in ledger.warehouse.files.get_file_info(folder)}
+
+
+@every_kind
+def test_metadata_of_snapshots_that_are_gone_goes_after_a_day_and_the_rest_is_read_as_before(
+    any_ledger: Ledger,
+) -> None:
+    for hour, amounts in enumerate((NINE, TEN) * 3):
+        put(any_ledger, amounts, hours=hour)
+        put(any_ledger, amounts, SEPTEMBER, hours=hour)
+    before = metadata_of(any_ledger)
+    week = datetime.now(UTC) + timedelta(days=8)
+    tidy(any_ledger, week)
+    table = any_ledger.warehouse.table()
+    (snapshot,) = table.snapshots()
+    named = {snapshot.manifest_list, *(one.manifest_path for one in snapshot.manifests(table.io))}
+    left = {path for path in metadata_of(any_ledger) if path.endswith(".avro")}
+    assert left == {any_ledger.warehouse.below(url) for url in named}
+    assert len(before) > 3 * len(left)
+    for key in (OCTOBER, SEPTEMBER):
+        assert amounts_of(any_ledger, key) == amounts_in_table(any_ledger, key) == TEN
+    put(any_ledger, NINE, hours=9)
+    assert amounts_of(any_ledger) == amounts_in_table(any_ledger) == NINE
+    assert verify(any_ledger) == []
+
+
+def test_metadata_younger_than_a_day_stays_for_who_is_in_the_middle_of_a_commit(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, NINE)
+    folder = Path(folder_ledger.warehouse.place, "usage/measures/metadata")
+    (folder / "snap-of-another-process.avro").write_bytes(b"")
+    before = metadata_of(folder_ledger)
+    tidy(folder_ledger, datetime.now(UTC) + timedelta(hours=23))
+    assert metadata_of(folder_ledger) == before
+    tidy(folder_ledger, datetime.now(UTC) + timedelta(hours=25))
+    assert metadata_of(folder_ledger) == {
+        path for path in before if not path.endswith("snap-of-another-process.avro")
+    }
+
+
+def test_metadata_that_a_tag_names_stays(folder_ledger: Ledger) -> None:
+    snapshot = put(folder_ledger, NINE).capture.snapshot
+    folder_ledger.warehouse.table().manage_snapshots().create_tag(snapshot, "october").commit()
+    for hour in range(1, 5):
+        put(folder_ledger, TEN if hour % 2 else NINE, hours=hour)
+    tidy(folder_ledger, datetime.now(UTC) + timedelta(days=9))
     scan = folder_ledger.warehouse.table().scan(snapshot_id=snapshot)
     assert scan.to_arrow().num_rows == 2

@@ -35,6 +35,7 @@ NOTHING = {
     **dict.fromkeys(
         (
             "OPENAI_ADMIN_KEY",
+            "OPENAI_ORG_ID",
             "REDIS_PRIMARY_ENDPOINT",
             "CONTROL_DATABASE_URL",
             "COMET_API_KEY",

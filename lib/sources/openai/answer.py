@@ -6,6 +6,7 @@ from datetime import date
 
 import pandas as pd
 
+from lib.settings.keys import account_of
 from lib.sources.openai.tables import Kind
 from lib.status import SourceStatus
 
@@ -27,6 +28,8 @@ class OpenAIAnswer:
         notes: sentences a reader must know to read the numbers right.
         host: where the data came from.
         previous: the period compared with, when asked for.
+        organisation: its id, where the settings tell it: a host has many.
+        projects: ids of all that are listed, used or not; none where they may not be asked for.
         days_nearby: the last day before a period without data and the first after it that cost
             anything, where that was asked for.
     """
@@ -40,6 +43,13 @@ class OpenAIAnswer:
     host: str = ""
     previous: "OpenAIAnswer | None" = field(default=None)
     days_nearby: tuple[date, ...] = ()
+    organisation: str = ""
+    projects: frozenset[str] = frozenset()
+
+    @property
+    def account(self) -> str:
+        """As the ledger calls it."""
+        return account_of(self.host, self.organisation)
 
     @property
     def is_empty(self) -> bool:

@@ -15,11 +15,13 @@ from lib.sources.openai import NAME
 from lib.sources.openai.answer import OpenAIAnswer
 from lib.sources.openai.frames import COSTS_COLUMNS, DTYPES
 from lib.sources.openai.tables import (
+    AMOUNTS,
     BILLED_COST,
     BILLED_QUANTITY,
     COSTS,
     COSTS_BY_USER,
     DELETED,
+    DIMENSIONS,
     ENDPOINTS,
     LEDGER_METRICS,
     METRICS,
@@ -52,6 +54,7 @@ from lib.usage.measured import (
     whole_numbers,
 )
 from lib.usage.metrics import Metric
+from lib.usage.named import called, keyed, names_in
 
 PLATFORM = NAME
 
@@ -134,9 +137,12 @@ def measures_of(answer: OpenAIAnswer) -> pa.Table:
 
 
 def names_of(answer: OpenAIAnswer) -> list[Name]:
-    """The last known names, without the marks behind them; an id that had none has none here."""
+    """The last known names, without the marks behind them, and what undocumented fields call somebody.
+
+    An id that had none has none here.
+    """
     known = [(*entry, _split(entry[1], name)[0]) for entry, name in answer.names.items()]
-    return [Name(*one) for one in sorted(known) if one[-1]]
+    return [Name(*one) for one in sorted(known) if one[-1]] + sorted(_names_beside(answer))
 
 
 def facts_of(answer: OpenAIAnswer, month: str) -> dict[str, Any]:
@@ -146,6 +152,7 @@ def facts_of(answer: OpenAIAnswer, month: str) -> dict[str, Any]:
     marks = {entry: _split(entry[1], answer.names.get(entry, ""))[1] for entry in _ids(frames)}
     return {
         "host": answer.host,
+        "organisation": answer.organisation,
         "statuses": [plain_status(status) for status in answer.statuses],
         "notes": [*answer.notes, *_misfits(frames)],
         "marks": [[*entry, mark] for entry, mark in marks.items() if mark],
@@ -156,8 +163,10 @@ def facts_of(answer: OpenAIAnswer, month: str) -> dict[str, Any]:
 def answer_of(measures: pa.Table, names: Iterable[Name], facts: Mapping[str, Any]) -> OpenAIAnswer:
     """The answer of a month, from its measures, names and facts."""
     columns, own = facts["columns"], in_form(measures)
+    names = [*names]
+    known = {(kind, identity): name for kind, identity, name in names}
     frames = {
-        form.field: _frame(own, form, columns[form.field])
+        form.field: _frame(own, form, columns[form.field], known)
         for form in _FORMS
         if columns[form.field] is not None
     }
@@ -169,13 +178,21 @@ def answer_of(measures: pa.Table, names: Iterable[Name], facts: Mapping[str, Any
         tuple(map(status_of, facts["statuses"])),
         tuple(facts["notes"]),
         facts["host"],
+        organisation=facts.get("organisation", ""),  # earlier programs did not know it
     )
 
 
 def unknown_metrics(answer: OpenAIAnswer) -> frozenset[str]:
-    """The metrics that are not known because a source that counts into them failed."""
-    failed = [status.part for status in answer.statuses if status.status == "failed"]
-    return frozenset(key for part in failed for key in _COUNTED_BY.get(part, ()))
+    """The metrics that are not known because a source that counts into them failed, or gave only some days.
+
+    Not so where amounts alone are missing: their rows are there, and not known each.
+    """
+    lacking = [
+        status.part
+        for status in answer.statuses
+        if status.status in ("failed", "partial") and status.lacks != AMOUNTS
+    ]
+    return frozenset(key for part in lacking for key in _COUNTED_BY.get(part, ()))
 
 
 def _written(answer: OpenAIAnswer, form: _Form) -> Iterator[pa.Table]:
@@ -186,13 +203,13 @@ def _written(answer: OpenAIAnswer, form: _Form) -> Iterator[pa.Table]:
     numbers = [str(column) for column, cells in frame.items() if _is_counted(cells)]
     beside = frame[[*numbers, *form.units.values()]].add_prefix(_BESIDE)
     rows = pd.concat([_keys(frame, form, numbers), beside], axis=1)
-    yield measures(PLATFORM, answer.host, rows, [_counted(form, column) for column in numbers])
+    yield measures(PLATFORM, answer.account, rows, [_counted(form, column) for column in numbers])
     if form is _USAGE:
         bare = rows[frame[numbers].isna().all(axis=1)].assign(**{_BESIDE: None})
         for endpoint, some in bare.groupby("part"):
             first = ENDPOINTS[str(endpoint)].counts[0]
             nothing = Counted(_BESIDE, first.key, first.unit, first.nature, nulls=True)
-            yield measures(PLATFORM, answer.host, some, [nothing])
+            yield measures(PLATFORM, answer.account, some, [nothing])
 
 
 def _is_counted(cells: "pd.Series[Any]") -> bool:
@@ -224,7 +241,10 @@ def _keys(frame: pd.DataFrame, form: _Form, numbers: list[str]) -> pd.DataFrame:
     rows = pd.DataFrame({"start": start, "end": start + _DAY, "part": form.parts[0]})
     rows = rows.assign(**{key: frame[of] for key, of in form.keys.items() if of in frame})
     elsewhere = {*_TIMES, *form.keys.values(), *form.units.values(), *numbers}
-    rest = frame[[column for column in frame if column not in elsewhere]].rename(columns=_escaped)
+    others = [str(column) for column in frame if column not in elsewhere]
+    rest = pd.DataFrame(
+        {_escaped(key): _without_names(key, frame[key]) for key in others}, rows.index
+    )
     rows["dimensions"] = packed(rest)
     place = pd.Series(places(rows), rows.index)
     again = place.groupby(place).cumcount()
@@ -234,12 +254,33 @@ def _keys(frame: pd.DataFrame, form: _Form, numbers: list[str]) -> pd.DataFrame:
     return rows
 
 
+def _without_names(column: str, cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    return cells if column in DIMENSIONS else keyed(column, cells)
+
+
+def _names_beside(answer: OpenAIAnswer) -> set[Name]:
+    """Names in undocumented fields: the rows have keys in their place."""
+    names: set[Name] = set()
+    for form in _FORMS:
+        frame: pd.DataFrame | None = getattr(answer, form.field)
+        if frame is None:
+            continue
+        documented = {*DIMENSIONS, *_TIMES, *form.keys.values(), *form.units.values()}
+        for column, cells in frame.items():
+            if column not in documented and not _is_counted(cells):
+                kind = _SIGN + str(column)
+                names |= names_in(kind, str(column), cells, frame.get("user_id"))
+    return names
+
+
 def _escaped(name: str, ours: Iterable[str] = ()) -> str:
     """An undocumented name as it stands in the ledger."""
     return _SIGN + name if name in ours or name.startswith(_SIGN) else name
 
 
-def _frame(measures: pa.Table, form: _Form, order: Iterable[str]) -> pd.DataFrame:
+def _frame(
+    measures: pa.Table, form: _Form, order: Iterable[str], names: Mapping[tuple[str, str], str]
+) -> pd.DataFrame:
     """The frame that a part's measures are of, with its columns in an order."""
     own = measures.filter(pc.is_in(measures["part"], pa.array(form.parts)))
     rows, place = rows_of(own)
@@ -247,7 +288,7 @@ def _frame(measures: pa.Table, form: _Form, order: Iterable[str]) -> pd.DataFram
         "date": pd.Series([*rows["start"].dt.date], dtype=object),
         "start_time": rows["start"],
         **{of: rows[key] for key, of in form.keys.items()},
-        **dict(_texts(rows)),
+        **dict(_texts(rows, names)),
     }
     for metric, cells in by_metric(own, place):
         column = _columns_of(form).get(metric, metric.removeprefix(_SIGN))
@@ -267,12 +308,14 @@ def _columns_of(form: _Form) -> Mapping[str, str]:
     return {metric.key: column for column, metric in form.metrics.items()}
 
 
-def _texts(rows: pd.DataFrame) -> Iterator[tuple[str, Any]]:
-    """The columns that stand in the dimensions."""
+def _texts(rows: pd.DataFrame, names: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, Any]]:
+    """The columns that stand in the dimensions, with their names."""
     for name, values in dimensions(rows).items():
         if name != _AGAIN:
             column = name.removeprefix(_SIGN)
-            yield column, pd.Series(values, dtype=DTYPES.get(column, "str"))
+            named = called(_SIGN + column, names, values, rows["principal"])
+            texts = values if column in DIMENSIONS else [*named]
+            yield column, pd.Series(texts, dtype=DTYPES.get(column, "str"))
 
 
 def _of_month(frame: pd.DataFrame | None, month: str) -> pd.DataFrame | None:

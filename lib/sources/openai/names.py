@@ -97,7 +97,7 @@ async def fetch_directory(client: ApiClient, cached: Cached) -> Directory:
             return Names()
 
     async def of_projects() -> dict[str, list[Names]]:
-        projects = await look_up("projects", "projects", lambda: _fetch_projects(client))
+        projects = await look_up("projects", "projects", lambda: fetch_projects(client))
         if "projects" in failures:
             for part in ("api_keys", "service_accounts"):
                 failures[part] = failures["projects"]
@@ -176,7 +176,8 @@ async def _fetch_users(client: ApiClient) -> Names:
     return names
 
 
-async def _fetch_projects(client: ApiClient) -> Names:
+async def fetch_projects(client: ApiClient) -> Names:
+    """All projects of the organisation, archived ones too."""
     names = Names()
     pairs = [("include_archived", "true")]
     for item in await _fetch_list(client, "projects", "/organization/projects", pairs):

@@ -124,6 +124,9 @@ COSTS = "costs"
 COSTS_BY_USER = "costs_by_user"
 """Costs once more, by user only: where an organisation gets them by user or by project, not by both."""
 
+AMOUNTS = "amounts"
+"""What the status of costs lacks whose rows all came, some without an amount or a currency."""
+
 COSTS_PATH = "/organization/costs"
 COSTS_GROUP_BY = ("project_id", "line_item", "api_key_id", "user_id")
 COSTS_WIDTH = "1d"

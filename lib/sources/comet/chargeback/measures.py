@@ -34,6 +34,7 @@ from lib.status import plain_status
 from lib.usage.exact import values_of
 from lib.usage.measure import SCHEMA, Counted, Name, is_inexact, measures, packed, quantity
 from lib.usage.metrics import Metric
+from lib.usage.named import keyed, names_in
 
 __all__ = [
     "LEDGER_METRICS",
@@ -66,13 +67,18 @@ def measures_of(answer: ChargebackAnswer, month: str) -> pa.Table:
 
 
 def names_of(answer: ChargebackAnswer) -> list[Name]:
-    """E-mail addresses by user name; a row with another one than its user has a name of its own."""
+    """E-mail addresses by user name, and what undocumented fields call somebody; a row with another
+    address than its user has a name of its own."""
     known = _emails(answer.report)
-    return [Name(EMAIL, user, email) for user, email in known.items()] + [
-        Name(undocumented(table, EMAIL), written(key), email)
-        for table, _, key, email in _other_emails(answer.report, known)
-        if email is not None
-    ]
+    return (
+        [Name(EMAIL, user, email) for user, email in known.items()]
+        + [
+            Name(undocumented(table, EMAIL), written(key), email)
+            for table, _, key, email in _other_emails(answer.report, known)
+            if email is not None
+        ]
+        + sorted(_names_beside(answer.report))
+    )
 
 
 def facts_of(answer: ChargebackAnswer) -> dict[str, Any]:
@@ -177,7 +183,7 @@ def _counted(table: Table, rows: _Arranged) -> Iterator[tuple[pd.DataFrame, list
     named = named[[*NAMES]]
     free = {undocumented(table, name): frame[name] for name in _free(table, frame)}
     numbers = {key: cells for key, cells in free.items() if is_integer_dtype(cells.dtype)}
-    texts = {key: cells for key, cells in free.items() if key not in numbers}
+    texts = {key: keyed(key, cells) for key, cells in free.items() if key not in numbers}
     there = named.assign(dimensions=packed(again.assign(**texts)), **{ROWS[table].key: 1})
     yield there, [_as_counted(ROWS[table])]
     amounts = _amounts(table, frame)
@@ -207,6 +213,19 @@ def _as_counted(metric: Metric, *, nulls: bool = False) -> Counted:
 def _free(table: Table, frame: pd.DataFrame) -> list[str]:
     """The fields that Comet does not document."""
     return [str(name) for name in frame.columns if name not in FIELDS[table]]
+
+
+def _names_beside(report: Chargeback) -> set[Name]:
+    """Names in undocumented fields: the rows have keys in their place."""
+    names: set[Name] = set()
+    for table in FIELDS:
+        frame: pd.DataFrame = getattr(report, table)
+        persons = PLACES[table].get("principal")
+        for field in _free(table, frame):
+            if not is_integer_dtype(frame[field].dtype):
+                kind = undocumented(table, field)
+                names |= names_in(kind, kind, frame[field], frame[persons] if persons else None)
+    return names
 
 
 def _emails(report: Chargeback) -> dict[str, str]:

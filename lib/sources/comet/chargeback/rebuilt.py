@@ -27,6 +27,7 @@ from lib.sources.comet.chargeback.tables import ADDED, FIELDS, Kind, Table
 from lib.status import status_of
 from lib.usage.exact import exactly
 from lib.usage.measure import Name, unpacked
+from lib.usage.named import called
 
 Emails = Mapping[tuple[str, str], str]
 """By kind and id of a name."""
@@ -75,7 +76,7 @@ def chargeback_of(
 
 def _frame(table: Table, rows: pa.Table, emails: Emails, said: Mapping[str, Any]) -> pd.DataFrame:
     """As the server's records were read: by the same reader, from records like them."""
-    found = _records(table, rows, said["undocumented"][table])
+    found = _records(table, rows, said["undocumented"][table], emails)
     keys = sorted(found, key=sortable)
     for name, field in PLACES[table].items():
         for key in keys:
@@ -92,7 +93,9 @@ def _frame(table: Table, rows: pa.Table, emails: Emails, said: Mapping[str, Any]
     return table_frame(table, records, Findings(), added=added)
 
 
-def _records(table: Table, rows: pa.Table, free: Iterable[str]) -> dict[Key, Record]:
+def _records(
+    table: Table, rows: pa.Table, free: Iterable[str], called_by: Emails
+) -> dict[Key, Record]:
     """Each row's fields under their names on the wire, all that the table has; null is None."""
     fields = {metric.key: field for field, metric in AMOUNTS[table].items()}
     fields |= {undocumented(table, name): name for name in free}
@@ -107,7 +110,9 @@ def _records(table: Table, rows: pa.Table, free: Iterable[str]) -> dict[Key, Rec
         field = fields.get(metric)
         if field is not None and quantity is not None:
             record[field] = read.get(field, int)(quantity)
-        record.update((fields[name], text) for name, text in more.items() if name in fields)
+        for name, value in more.items():
+            if name in fields:
+                [record[fields[name]]] = called(name, called_by, [value], [three])
     return records
 
 

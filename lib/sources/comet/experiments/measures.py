@@ -144,6 +144,11 @@ _OF_GPUS = (*_metrics(*_GPU_AMOUNTS),)
 LEDGER_METRICS: Mapping[str, Metric] = {metric.key: metric for metric in (*_OF_ALL, *_OF_GPUS)}
 """Every metric of the measures; all are flows of the day in which an experiment starts."""
 
+COUNTS = frozenset(
+    metric.key for metric in LEDGER_METRICS.values() if metric.unit == _EXPERIMENTS.unit
+)
+"""The metrics of how many experiments there are, and of how many something is known: what is deleted lowers them."""
+
 
 def measures_of(answer: CometUsageAnswer, now: datetime) -> pa.Table:
     """All experiments of known start, archived ones too, by UTC day, workspace, project and user.
