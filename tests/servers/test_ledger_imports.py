@@ -77,4 +77,6 @@ def test_the_list_of_commands_says_what_a_command_says_itself(name: str) -> None
     imported_command = _imported(*_COMMANDS[name])
     if isinstance(imported_command, typer.Typer):
         imported_command = get_command(imported_command).callback
-    assert _LISTED[name] == inspect.getdoc(imported_command)
+    told = inspect.getdoc(imported_command)
+    assert told is not None
+    assert _LISTED[name] == told.partition("\n")[0]
