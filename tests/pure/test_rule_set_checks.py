@@ -1,5 +1,7 @@
 """What a rule set says that cannot be: each contradiction with its table, row and cell, all at once."""
 
+from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
 import pytest
@@ -7,13 +9,16 @@ import pytest
 from lib.allocation.check import check
 from lib.allocation.match import match, matches
 from lib.allocation.read import Problem, read_tables
-from lib.allocation.rule_set import CostCentre, Rule, RuleSet
+from lib.allocation.rule_set import CostCentre, Rate, Rule, RuleSet, Share
 from lib.reports.ledger.platforms import METRICS
 from lib.usage.metrics import Metric
 from tests.support.rule_sets import bill, frame_of
 
 KNOWN = {
-    "openai": {"billed_cost": Metric("billed_cost", "Billed", "USD")},
+    "openai": {
+        "billed_cost": Metric("billed_cost", "Billed", "USD"),
+        "billed_by_user": Metric("billed_by_user", "By user", inside="billed_cost", unit=""),
+    },
     "tenants": {
         "tokens": Metric("tokens", "Tokens", "tokens"),
         "storage": Metric("storage", "Storage", "MB", "level"),
@@ -73,6 +78,7 @@ class Added(NamedTuple):
 CONTRADICTIONS = [
     Added("cost_centres", "sales,Again,,,,,,", 6, "id", "row 2 says it of the same days"),
     Added("cost_centres", "labs,,,,,,2026-12-31,", 6, "id", "row 4 says it of the same days"),
+    Added("cost_centres", "a,,,,,,2027-01-01,\na,,,,,,,", 7, "id", "row 6 says it of the same"),
     Added("cost_centres", "Unallocated,,,,,,,", 6, "id", "the name of something else"),
     Added("cost_centres", "*,,,,,,,", 6, "id", "the name of something else"),
     Added("cost_centres", "new,,,,5,,,", 6, "currency", "budget and currency need each other"),
@@ -126,6 +132,7 @@ CONTRADICTIONS = [
     Added("rates", "tenants,seen,1,,USD,", 5, "metric", "seen never adds up to a month"),
     Added("rates", "tenants,load,1,,USD,", 5, "metric", "load never adds up to a month"),
     Added("rates", "openai,billed_cost,1,,USD,", 5, "metric", "money already"),
+    Added("rates", "openai,billed_by_user,1,,USD,", 5, "metric", "money already"),
     Added("rates", "tenants,storage,-1,,USD,", 5, "price", "negative"),
     Added("rates", "tenants,storage,1,0,USD,", 5, "per", "above 0"),
     Added("rates", "tenants,storage,1,-5,USD,", 5, "per", "above 0"),
@@ -217,6 +224,38 @@ def test_weights_are_100_on_every_day_for_itself() -> None:
 def test_a_circle_of_shares_is_named_at_both_of_its_ends() -> None:
     problems = found(shares="ops,even,labs,,,,,\nlabs,even,ops,,,,,\n")
     assert {("shares", 6, "target"), ("shares", 7, "target")} <= {p[:3] for p in problems}
+
+
+def test_very_many_rows_that_say_the_same_are_checked_without_comparing_each_with_each() -> None:
+    following = [date.fromordinal(700_000 + n) for n in range(30_000)]
+    rule_set = RuleSet(
+        (
+            CostCentre("labs"),
+            *(CostCentre("old", "", "", "", None, "", day, day) for day in following),
+        ),
+        tuple(Rule(1, "", "sku", "x", "", "labs", day, day) for day in following),
+        tuple(Share("old", "even", f"{n}", row=n) for n in range(30_000)),
+        tuple(Rate("tenants", "tokens", Decimal(1), Decimal(1), "USD", day) for day in following),
+    )
+    problems = check(rule_set, KNOWN)  # pair by pair it would take a quarter of an hour
+    assert {problem.table for problem in problems} == {"shares"}
+    assert len(problems) == 30_000  # there is no such cost centre, and nothing else
+
+
+def test_of_many_rows_on_the_same_days_each_but_one_is_named_and_those_beside_them_are_not() -> (
+    None
+):
+    spans = [
+        "2026-01-01,2026-12-31",
+        "2026-02-01,2026-02-28",
+        "2026-06-01,2026-06-30",
+        "2027-01-01,",
+    ]
+    problems = found(rules="".join(f"9,,sku,a,,ops,{span}\n" for span in spans))
+    assert [problem[:3] for problem in problems] == [
+        ("rules", 8, "pattern"),
+        ("rules", 9, "pattern"),
+    ]
 
 
 class Counted(str):
