@@ -249,9 +249,10 @@ def test_an_empty_file_is_named(content: bytes) -> None:
 
 
 def test_a_file_that_is_too_large_is_not_read_at_all() -> None:
-    room = LARGEST - len(CENTRES)
-    assert read(CENTRES + b"\n" * room)[1] == []
-    rule_set, (problem,) = read(CENTRES + b"\n" * (room + 1))
+    rows = b"x,%b\r\n" % (b"y" * 900)
+    full = (CENTRES + rows * (LARGEST // 900))[: LARGEST - 2] + b"\r\n"
+    assert (len(full), read(full)[1]) == (LARGEST, [])
+    rule_set, (problem,) = read(full + b"\n")
     assert str(problem) == "cost_centres: it has more than 5,000,000 bytes."
     assert rule_set.cost_centres == ()
 
