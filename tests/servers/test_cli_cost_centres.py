@@ -347,6 +347,7 @@ def test_names_with_control_characters_do_not_reach_the_terminal(drafted: Place)
     publish(drafted.ledger, hostile, over=0, by=f"{ESCAPE}bob", reason=reason, now=NOW)
     overtaken = drafted.publish()
     drafted.add("rules", f'x,{ESCAPE},sku,a,{ESCAPE},"\u202e{ESCAPE}",,', f'1,,sku,a,,"{ESCAPE}",,')
+    (drafted.draft / f"\u202e{ESCAPE}.csv").write_text("a,b\n")  # colours alone click takes out
     said = overtaken, drafted.run("history"), drafted.run("check", str(drafted.draft))
     assert [done.exit_code for done in said] == [2, 0, 2]
     for done in said:
