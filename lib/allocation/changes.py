@@ -8,14 +8,18 @@ from lib.allocation.rule_set import COLUMNS, RuleSet
 
 
 class Change(NamedTuple):
-    """A row that is there only before (``-``) or only after (``+``), as it is written."""
+    """A row that is there only before (``-``) or only after (``+``), as it is written.
+
+    As text it is one line, whatever stands in its cells.
+    """
 
     table: str
     sign: str
     cells: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{self.sign} {self.table}: {', '.join(cell or '-' for cell in self.cells)}"
+        cells = (" ".join(cell.split()) or "-" for cell in self.cells)
+        return f"{self.sign} {self.table}: {', '.join(cells)}"
 
 
 def changes(before: RuleSet, after: RuleSet) -> list[Change]:

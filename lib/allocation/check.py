@@ -4,15 +4,26 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from itertools import combinations
+from typing import TypeVar
 
 from lib.allocation.read import Problem, told
-from lib.allocation.rule_set import EVERY, UNALLOCATED, Rule, RuleSet, Share, overlap
+from lib.allocation.rule_set import (
+    EVERY,
+    UNALLOCATED,
+    CostCentre,
+    Rate,
+    Rule,
+    RuleSet,
+    Share,
+    overlap,
+)
 from lib.usage.exact import exact_sum
 from lib.usage.metrics import Metric
 
 Metrics = Mapping[str, Mapping[str, Metric]]
 """Platform to its metrics."""
+
+_R = TypeVar("_R", bound=CostCentre | Rule | Share)
 
 _LONGEST_PATTERN, _MOST_STARS = 300, 20
 _FOCUS = "focus:"
@@ -117,18 +128,17 @@ def _how_it_is_split(share: Share, metrics: Metrics) -> Iterator[Problem]:
 
 def _one_split(shares: list[Share]) -> Iterator[Problem]:
     """Rows of one source: alike at any time, and of fixed weights exactly 100."""
-    for one, other in combinations(shares, 2):
-        if overlap(one, other):
-            if (one.valid_from, one.valid_to) != (other.valid_from, other.valid_to):
-                what = f"its days overlap those of row {one.row}, and are others."
-                yield Problem("shares", other.row, "valid_from", what)
-            for column in ("method", "platform", "metric"):
-                if getattr(one, column) != getattr(other, column):
-                    what = f"row {one.row} splits the same by {getattr(one, column)!r}."
-                    yield Problem("shares", other.row, column, what)
-            if (one.target == EVERY) != (other.target == EVERY):
-                what = f"row {min(one, other, key=lambda row: row.target != EVERY).row} means them all."
-                yield Problem("shares", other.row, "target", what)
+    for one, other in _overlapping(shares):
+        if (one.valid_from, one.valid_to) != (other.valid_from, other.valid_to):
+            what = f"its days overlap those of row {one.row}, and are others."
+            yield Problem("shares", other.row, "valid_from", what)
+        for column in ("method", "platform", "metric"):
+            if getattr(one, column) != getattr(other, column):
+                what = f"row {one.row} splits the same by {getattr(one, column)!r}."
+                yield Problem("shares", other.row, column, what)
+        if (one.target == EVERY) != (other.target == EVERY):
+            what = f"row {min(one, other, key=lambda row: row.target != EVERY).row} means them all."
+            yield Problem("shares", other.row, "target", what)
     spans: dict[tuple[date | None, date | None], list[Share]] = defaultdict(list)
     for share in shares:
         if share.method == "fixed" and share.weight is not None:
@@ -148,17 +158,17 @@ def _rates(rule_set: RuleSet, metrics: Metrics) -> Iterator[Problem]:
         if known is not None and known.nature in ("counter", "moment"):
             what = f"{rate.metric} never adds up to a month; price what is used or what there is."
             yield Problem(table, rate.row, "metric", what)
-        if known is not None and _is_money(rate.metric):
+        if known is not None and (_is_money(rate.metric) or _is_money(known.inside)):
             yield Problem(table, rate.row, "metric", f"{rate.metric} is money already.")
         if rate.price < 0:
             yield Problem(table, rate.row, "price", "it is negative.")
         if rate.per <= 0:
             yield Problem(table, rate.row, "per", "it must be above 0.")
-    begun = [(rate.platform, rate.metric, rate.valid_from) for rate in rule_set.rates]
-    for place, rate in enumerate(rule_set.rates):
-        if begun[place] in begun[:place]:
-            first = rule_set.rates[begun.index(begun[place])].row
-            what = f"row {first} prices the same from the same day."
+    begun: dict[tuple[str, str, date | None], Rate] = {}
+    for rate in rule_set.rates:
+        first = begun.setdefault((rate.platform, rate.metric, rate.valid_from), rate)
+        if first is not rate:
+            what = f"row {first.row} prices the same from the same day."
             yield Problem(table, rate.row, "valid_from", what)
 
 
@@ -189,17 +199,28 @@ def _spans(table: str, rows: Iterable[object]) -> Iterator[Problem]:
 
 
 def _twice(
-    table: str, column: str, rows: Iterable[object], key: Callable[..., tuple[object, ...]]
+    table: str, column: str, rows: Iterable[_R], key: Callable[[_R], tuple[object, ...]]
 ) -> Iterator[Problem]:
     """Rows that say the same of overlapping days."""
-    by_key: dict[tuple[object, ...], list[object]] = defaultdict(list)
+    by_key: dict[tuple[object, ...], list[_R]] = defaultdict(list)
     for row in rows:
-        for before in by_key[key(row)]:
-            if overlap(before, row):  # type: ignore[arg-type]  # rows with days
-                what = f"row {getattr(before, 'row', 0)} says it of the same days."
-                yield Problem(table, getattr(row, "row", 0), column, what)
-                break
         by_key[key(row)].append(row)
+    for alike in by_key.values():
+        for before, row in _overlapping(alike):
+            yield Problem(table, row.row, column, f"row {before.row} says it of the same days.")
+
+
+def _overlapping(rows: Iterable[_R]) -> Iterator[tuple[_R, _R]]:
+    """Each row that shares a day with one that begins no later, with the one of these that ends last.
+
+    No pair is looked for twice, so that none takes long; of a pair the first stands above the other.
+    """
+    last, *others = sorted(rows, key=lambda row: row.valid_from or date.min)
+    for row in others:
+        if overlap(last, row):
+            yield (last, row) if last.row <= row.row else (row, last)
+        if (row.valid_to or date.max) > (last.valid_to or date.max):
+            last = row
 
 
 def _metric(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from lib.allocation.match import matches
-from lib.allocation.read import Problem
+from lib.allocation.read import LONGEST_CELL, Problem
 from lib.allocation.rule_set import Rule, RuleSet
 
 FIELD_OF: Mapping[str, str] = {
@@ -42,7 +42,7 @@ def resolve(rule_set: RuleSet, names: Iterable[Named]) -> tuple[RuleSet, list[Pr
     by_place: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for platform, kind, identity, name in names:
         if kind in FIELD_OF:
-            by_place[platform, FIELD_OF[kind]][identity] = name
+            by_place[platform, FIELD_OF[kind]][identity] = name.strip()[:LONGEST_CELL].strip()
     problems: list[Problem] = []
     rules = [known for rule in rule_set.rules for known in _resolved(rule, by_place, problems)]
     return replace(rule_set, rules=tuple(rules)), problems
@@ -72,7 +72,8 @@ def _resolved(
         what = f"nothing is called {rule.name[:60]!r}; name the id in pattern."
         problems.append(Problem("rules", rule.row, "name", what))
     for platform, identity, name in there:
-        if "*" in identity:
-            what = f"the id {identity[:60]!r} of {name[:40]!r} has a star; name it in pattern."
+        if "*" in identity or identity != identity.strip():
+            what = f"the id {identity[:60]!r} of {name[:40]!r} has a star, or a blank at an end; "
+            what += "name it in pattern, with stars there."
             problems.append(Problem("rules", rule.row, "name", what))
         yield replace(rule, platform=platform, pattern=identity, name=name)

@@ -91,9 +91,10 @@ def preview(
         for name in names
         if name.kind in FIELD_OF
     }
-    homes = _homes(earlier) | _homes(draft) if earlier else _homes(draft)
+    before = _homes(earlier, rule_set) if earlier else {}
+    homes = before | _homes(draft, rule_set)
     return Preview(
-        tuple(_newcomers(draft.lines, _Known(rule_set, called, homes))),
+        tuple(_newcomers(draft.lines, _Known(rule_set, called, before, homes))),
         tuple(idle_rules(draft.matches)),
         tuple(_moved(published.lines, draft.lines)),
     )
@@ -132,12 +133,12 @@ def place_of(line: Owed) -> Place:
     return line.platform, field, getattr(line, field)
 
 
-def _homes(allocation: Allocation) -> dict[Place, str]:
-    """Where ids went that rules assigned."""
+def _homes(allocation: Allocation, rule_set: RuleSet) -> dict[Place, str]:
+    """Where ids went that rules assigned, and could still go."""
     return {
         (line.platform, field, value): line.cost_centre
         for line in allocation.lines
-        if line.cost_centre is not None and line.shared is None
+        if line.cost_centre in rule_set.names and line.shared is None
         for field in FIELDS
         if (value := getattr(line, field)) is not None and field in ("sub_account", "principal")
     }
@@ -149,17 +150,21 @@ class _Known:
 
     Args:
         called: what ids are called.
-        homes: where other ids went.
+        before: where ids went the month before.
+        homes: the same, with where the draft lets ids go.
     """
 
     rule_set: RuleSet
     called: Mapping[Place, str]
+    before: Mapping[Place, str]
     homes: Mapping[Place, str]
 
     def suggested(self, place: Place, people: Iterable[str]) -> tuple[str, str]:
         """A cost centre for an id, and why it may be the one; two empty texts where nothing tells."""
+        if place in self.before:
+            return self.before[place], "it was there the month before"
         if place in self.homes:
-            return self.homes[place], "it was there the month before"
+            return self.homes[place], "other lines of it are there"
         word = self._word(place)
         for text, identity in self._centres():
             if text in word:

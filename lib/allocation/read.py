@@ -3,9 +3,10 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import count
 from typing import Any, NamedTuple
 
 from lib.allocation.rule_set import (
@@ -25,7 +26,9 @@ from lib.allocation.rule_set import (
 LARGEST = 5_000_000
 """Bytes of one table."""
 
-_LONGEST_CELL = 1_000
+LONGEST_CELL = 1_000
+"""Characters of one cell."""
+
 _ROWS = {
     "cost_centres": CostCentre,
     "rules": Rule,
@@ -135,7 +138,7 @@ def _records(table: str, content: bytes, problems: list[Problem]) -> list[Record
     if len(content) > LARGEST:
         fault(f"it has more than {LARGEST:,} bytes.")
         return []
-    lines = [*csv.reader(io.StringIO(_decoded(content), newline=""), _dialect(content))]
+    lines = [*_lines(content, fault)]
     if not lines:
         fault("it is empty; its first row names the columns.")
         return []
@@ -159,6 +162,19 @@ def _records(table: str, content: bytes, problems: list[Problem]) -> list[Record
     return records
 
 
+def _lines(content: bytes, fault: Callable[[str, int], None]) -> Iterator[list[str]]:
+    """The cells of each row; one that cannot be taken apart is empty, and named."""
+    reader = csv.reader(io.StringIO(_decoded(content), newline=""), _dialect(content))
+    for row in count(1):
+        try:
+            yield next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            fault("a quotation mark in it has no other one, or a cell is far too long.", row)
+            yield []
+
+
 def _decoded(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
@@ -169,7 +185,7 @@ def _decoded(content: bytes) -> str:
 def _dialect(content: bytes) -> type[csv.Dialect]:
     heading = content.partition(b"\n")[0]
     separator = next((sign for sign in ";\t" if sign.encode() in heading), ",")
-    return type("found", (csv.excel,), {"delimiter": separator})
+    return type("found", (csv.excel,), {"delimiter": separator, "strict": True})
 
 
 def _key(table: str, heading: str) -> str:
@@ -208,8 +224,8 @@ def _value(cell: Cell, text: str, comma: bool) -> Any:
         if cell.required:
             raise ValueError("it is empty.")
         return "" if cell.kind in ("text", "month", "currency") else None
-    if len(text) > _LONGEST_CELL:
-        raise ValueError(f"it has more than {_LONGEST_CELL:,} characters.")
+    if len(text) > LONGEST_CELL:
+        raise ValueError(f"it has more than {LONGEST_CELL:,} characters.")
     if cell.choices and text not in cell.choices:
         raise ValueError(f"{text[:40]!r} is none of {', '.join(cell.choices)}.")
     return _READ[cell.kind](text, comma)
@@ -231,11 +247,7 @@ def _decimal(text: str, comma: bool) -> Decimal:
     ``1.234`` out of a file with semicolons may be a German thousand, and ``1,234`` out of another one
     an English one: they are refused.
     """
-    text = text.replace("\u00a0", "").replace("\u202f", "").replace(" ", "")
-    if _GROUPED.fullmatch(text) and "." in text and "," in text:
-        decimal = max(",.", key=text.rfind)
-        grouping = "," if decimal == "." else "."
-        return Decimal(text.replace(grouping, "").replace(",", "."))
+    text = _ungrouped(text.replace("\u00a0", "").replace("\u202f", "").replace(" ", ""))
     if not _NUMBER.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is no number, such as 1234.50.")
     sign = "." if "." in text else ","
@@ -246,6 +258,12 @@ def _decimal(text: str, comma: bool) -> Decimal:
             f"or {text.replace(sign, ',' if comma else '.')}0."
         )
     return Decimal(text.replace(",", "."))
+
+
+def _ungrouped(text: str) -> str:
+    """Without the signs between thousands, where two signs leave no doubt that they are such."""
+    signs = re.findall("[.,]", text)
+    return text.replace(signs[0], "") if len(signs) > 1 and _GROUPED.fullmatch(text) else text
 
 
 def _date(text: str, comma: bool) -> date:  # noqa: ARG001

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as extra
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 from hashlib import sha256
@@ -256,7 +256,8 @@ class RuleSet:
         days = {first, *(rate.valid_from for rate in self.rates)}
         for row in dated:
             days |= {row.valid_from}
-            days |= {row.valid_to and date.fromordinal(row.valid_to.toordinal() + 1)}
+            if row.valid_to and row.valid_to < last:  # 9999-12-31 has no day after it
+                days |= {row.valid_to + timedelta(days=1)}
         return sorted(day for day in days if day is not None and first <= day <= last)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
@@ -112,7 +113,8 @@ def publish_command(
         draft = _draft(folder, ledger)
         base = _made_from(folder, ledger) if over is None else over
         made = publish(ledger, draft, over=base, by=getuser(), reason=reason, now=datetime.now(UTC))
-        _write_version(folder, made)
+        with suppress(OSError):  # a draft that goes on from here is asked for --over
+            _write_version(folder, made)
         return made
 
     made = or_exit(work)

@@ -15,6 +15,7 @@ from loguru import logger
 
 from lib.errors import DashboardError, InputError, SettingsError
 from lib.exports import Profile
+from lib.exports.formats import visible
 from lib.exports.printer import printer
 from lib.loader.progress import Progress
 from lib.logs import configure_logs
@@ -66,7 +67,8 @@ def or_exit(work: Callable[[Settings], T]) -> T:
         return work(settings)
     except DashboardError as error:
         logger.opt(exception=True).debug("failed")
-        typer.echo(redact(f"Error: {error}"), err=True)
+        lines = map(visible, f"Error: {error}".split("\n"))  # names of anybody's stand in it
+        typer.echo(redact("\n".join(lines)), err=True)
         misused = isinstance(error, InputError | SettingsError)
         raise typer.Exit(MISUSED if misused else FAILED) from None
 

@@ -135,7 +135,9 @@ def _rows(
 
 
 def _in_stretches(lines: Iterable[_Line], cuts: Sequence[date]) -> Iterator[_Line]:
-    """Flows, added up from each cut to the next; without cuts each day's as they are."""
+    """Flows, added up from each cut to the next as ``ask`` does: what is known of them, None where nothing
+    is. Without cuts each day's as they are.
+    """
     sums: dict[_Line, Decimal | None] = {}
     with exactly():
         for line in lines:
@@ -143,8 +145,8 @@ def _in_stretches(lines: Iterable[_Line], cuts: Sequence[date]) -> Iterator[_Lin
                 continue
             first = cuts[bisect_right(cuts, line.day) - 1] if cuts else line.day
             key = line._replace(day=first, quantity=None)
-            known = sums.get(key, Decimal(0))
-            sums[key] = None if None in (known, line.quantity) else known + line.quantity  # type: ignore[operator]
+            known = [part for part in (sums.get(key), line.quantity) if part is not None]
+            sums[key] = sum(known[1:], known[0]) if known else None
     return (key._replace(quantity=quantity) for key, quantity in sums.items())
 
 
