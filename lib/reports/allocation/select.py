@@ -95,6 +95,12 @@ class Selection:
         """Whether the month is not over."""
         return self.answer.until is not None
 
+    @property
+    def is_compared(self) -> bool:
+        """Whether something of the month before is known, and one day of this month is whole."""
+        days, _ = self.compared_days
+        return self.before is not None and days.start <= days.end
+
     @cached_property
     def compared_days(self) -> tuple[Period, Period]:
         """The days of the month, and those of the month before, that are set side by side."""
@@ -123,8 +129,7 @@ class Selection:
         for line in self.before or ():
             if self._is_in(line, then):
                 _add(parts[key(line), line.currency][-1], line.allocated)
-        is_known = self.before is not None
-        return {place: _amounts(*sums, is_known=is_known) for place, sums in parts.items()}
+        return {place: _amounts(*sums, is_known=self.is_compared) for place, sums in parts.items()}
 
     def budgets(self) -> dict[str, tuple[Decimal, str, CostCentre]]:
         """Cost centre to its budget of the month, in the currency of its spend where there is a rate."""
@@ -146,8 +151,8 @@ class Selection:
 
     @cached_property
     def currency(self) -> str:
-        """That of most of what is billed; of what is rated where nothing is."""
-        for kind in ("billed", "rated"):
+        """That of most of what is billed; of what shares bring, or is rated, where nothing is."""
+        for kind in ("billed", "shared", "rated"):
             sums: dict[str, list[Decimal]] = defaultdict(list)
             for line in self.lines:
                 _add(sums[line.currency], getattr(line, kind))
