@@ -244,6 +244,11 @@ class RuleSet:
         """Those that there are on a day, by id."""
         return {centre.id: centre for centre in valid_on(self.cost_centres, day)}
 
+    def centres_between(self, first: date, last: date) -> dict[str, CostCentre]:
+        """Those that there are on any day of a time, by id."""
+        time = CostCentre("", valid_from=first, valid_to=last)
+        return {centre.id: centre for centre in self.cost_centres if overlap(centre, time)}
+
     def rates_on(self, day: date) -> dict[tuple[str, str], Rate]:
         """Platform and metric to the price of a day."""
         begun = [rate for rate in self.rates if (rate.valid_from or date.min) <= day]

@@ -31,7 +31,9 @@ def load_overview(
     rules = published(ledger)
     counting = rules.rule_set
     period = days_of(month)
-    apart = daily or period.end + FINAL_AFTER >= now.date()
+    # One that nobody asked for since stands as it did then, be it long over
+    asked_at = [capture.confirmed_at for capture in ledger.captures() if capture.month == month]
+    apart = daily or period.end + FINAL_AFTER >= min([now, *asked_at]).date()
     lines = month_lines(ledger, month, counting, daily=apart)
     try:
         earlier = month_lines(ledger, month_before(month), counting, daily=apart)
@@ -83,8 +85,13 @@ def _last_asked(lines: MonthLines, now: datetime) -> datetime:
 def _trend(ledger: Ledger, period: Period) -> tuple[Spend, ...]:
     first = months_before(period.start, MONTHS - 1)
     query = LedgerQuery(Period(first, period.end), ("month", "platform"), (BILLED,), so_far=True)
-    return tuple(
+    answer = ask(ledger, query)
+    spends = [
         Spend(str(month), str(platform), amount.unit, amount.quantity, amount.complete)
-        for amount in ask(ledger, query).amounts
+        for amount in answer.amounts
         for month, platform in [amount.group]
-    )
+    ]
+    billing = {spend.platform for spend in spends}
+    missing = sorted({(month, platform) for platform, _, month in answer.gaps})
+    gaps = [Spend(*gap, "", None, complete=False) for gap in missing if gap[1] in billing]
+    return (*spends, *gaps)

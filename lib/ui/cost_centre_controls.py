@@ -30,7 +30,8 @@ def cost_centre_controls(page: Page) -> Asked[LedgerSource, MonthQuery]:
     from lib.ledger.rule_sets import published  # noqa: PLC0415  # SQLAlchemy
 
     source = ledger_source(page)
-    choices = visible_centres(page, published(source.ledger).rule_set)
+    rule_set = published(source.ledger).rule_set
+    choices = visible_centres(page, rule_set)
     controls: tuple[Control[MonthQuery, Any], ...] = (
         choice("ccs_show", "Show", _VIEWS, lambda _: "month", label_visibility="collapsed"),
         kept_month("ccs", kept_months(source), lambda query: query.month),
@@ -41,7 +42,7 @@ def cost_centre_controls(page: Page) -> Asked[LedgerSource, MonthQuery]:
         source,
         demo=DEMO,
         controls=controls,
-        row=lambda inputs: _row(page, source, choices, inputs),
+        row=lambda inputs: _row(page, source, rule_set, choices, inputs),
     )
 
 
@@ -112,7 +113,11 @@ def _centre(choices: Mapping[str, str]) -> Control[MonthQuery, str]:
 
 
 def _row(
-    page: Page, source: LedgerSource, choices: Mapping[str, str], inputs: Inputs
+    page: Page,
+    source: LedgerSource,
+    rule_set: RuleSet,
+    choices: Mapping[str, str],
+    inputs: Inputs,
 ) -> Callable[[], MonthQuery | None]:
     if page.visitor.may("rules"):
         inputs["ccs_show"].draw()
@@ -131,9 +136,20 @@ def _row(
             return None
         if centre not in choices:
             raise AccessError("This cost centre is not yours to see.")
+        _check_is_there(rule_set, choices, centre, month)
         return replace(MonthQuery(month, *newest(source)), cost_centre=centre)
 
     return question
+
+
+def _check_is_there(rule_set: RuleSet, choices: Mapping[str, str], centre: str, month: str) -> None:
+    """Here and not where the report is built, which names all others: not everybody may know them."""
+    from lib.ledger.lines import days_of  # noqa: PLC0415  # DuckDB
+
+    days = days_of(month)
+    if centre != UNALLOCATED and centre not in rule_set.centres_between(days.start, days.end):
+        problem = f"there is no {choices[centre]} in {month}."
+        raise InputError("cost centre", problem, "Choose another month.")
 
 
 def _say_none_is_theirs(page: Page) -> None:

@@ -36,11 +36,12 @@ def show_report(report: Report, prefix: str, controls: Controls) -> None:
     empty = all(table.frame.empty for table in report.tables)
     if empty or report.is_unused:
         filtered = any(control.narrows and control.is_set() for control in controls)
-        has_days = any(control.key.endswith(("_period", "_month")) for control in controls)
+        takes_days = any(control.key.endswith("_period") for control in controls)
+        has_days = takes_days or any(control.key.endswith("_month") for control in controls)
         remedy = "Choose other days" if has_days else "Choose another one"
         remedy += ", or remove a filter." if filtered else "."
         st.info(f"No usage in this selection. {remedy}", icon=":material/inbox:")
-        if report.period is not None:
+        if report.period is not None and takes_days:
             offer_other_days(prefix, report.period, report.nearest)
     if not empty:
         show_figures(report.figures, report.cautions)

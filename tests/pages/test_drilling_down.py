@@ -6,48 +6,33 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from starlette.applications import Starlette
-from streamlit.proto.Dataframe_pb2 import Dataframe as Grid
-from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
 from lib.access.visitors import Visitor
 from lib.demo.comet_organisation import CometSize
 from lib.reports.personal import pseudonym
 from tests.support.comet_usage_page import Lab, served_lab
-from tests.support.pages import everything, figures, open_link, press, texts
+from tests.support.pages import (
+    everything,
+    figures,
+    grid_of,
+    open_link,
+    press,
+    row_of,
+    select,
+    texts,
+)
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 
-SINGLE_ROW = Grid.SelectionMode.SINGLE_ROW
 _HERE = re.compile(r"\*\*(Project|Model|Tenant|Workspace) ")
 OPENAI: dict[str, Any] = {"oai_period": ["2026-10-05", "2026-10-05"]}
-
-
-def select(at: AppTest, row: int) -> AppTest:
-    """The page after a click on the box before a row of the open table."""
-    grid = next(one for one in at.dataframe if "_grid_" in one.proto.id)
-    assert SINGLE_ROW in grid.proto.selection_mode
-    states = at._tree.get_widget_states()
-    chosen = f'{{"selection": {{"rows": [{row}], "columns": [], "cells": []}}}}'
-    states.widgets.append(WidgetState(id=grid.proto.id, string_value=chosen))
-    return at._run(states)
-
-
-def grid_of(at: AppTest) -> Any:
-    """The open table."""
-    return next(one for one in at.dataframe if "_grid_" in one.proto.id)
 
 
 def in_address(at: AppTest, key: str) -> list[str]:
     """The values of a parameter; one alone is no list there."""
     value = at.query_params[key]
     return [value] if isinstance(value, str) else list(value)
-
-
-def row_of(at: AppTest, column: str, text: str) -> int:
-    grid = next(one for one in at.dataframe if "_grid_" in one.proto.id)
-    cells: list[str] = grid.value[column].tolist()
-    return cells.index(text)
 
 
 def path(at: AppTest) -> list[str]:

@@ -14,7 +14,8 @@ from tests.support.profiles import examples
 from tests.support.servers import ROOT
 
 PARAMETERS = sorted(
-    {
+    {"ovr_month", "ovr_centre", "ccs_month"}  # whose prefix is that of their page
+    | {
         name
         for path in (ROOT / "lib/ui").glob("*_controls.py")
         for entry in ENTRIES

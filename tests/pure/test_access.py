@@ -195,6 +195,15 @@ def test_roles_grow_and_each_has_more_rights_than_the_one_before() -> None:
     assert ROLES["admin"] == {*get_args(Right)}
 
 
+def test_a_viewer_has_the_groups_that_his_provider_names_and_no_right_to_money_of_others() -> None:
+    found = decide(claims(groups=["CareTeam", 7, "ops"]), SETTINGS, now=NOW)
+    assert isinstance(found, Visitor)
+    assert found.groups == {"CareTeam", "ops"}
+    assert not found.may("spend")
+    assert not found.may("rules")
+    assert (found.sees("cost_centres"), found.sees("overview")) == (True, False)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_seen_from_its_role_upwards(page: str) -> None:
     seen = [role for role in ROLES if Visitor(role).sees(page)]

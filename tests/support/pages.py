@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+from streamlit.proto.Dataframe_pb2 import Dataframe as Grid
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from tests.support.servers import ROOT
+
+SINGLE_ROW = Grid.SelectionMode.SINGLE_ROW
 
 
 class VisitedPages(PagesManager):
@@ -67,3 +71,24 @@ def _leaves(at: AppTest) -> Iterator[Any]:
 def press(at: AppTest, label: str) -> AppTest:
     """The page after a click on a button."""
     return next(button for button in at.button if button.label == label).click().run()
+
+
+def grid_of(at: AppTest) -> Any:
+    """The open table."""
+    return next(one for one in at.dataframe if "_grid_" in one.proto.id)
+
+
+def row_of(at: AppTest, column: str, text: str) -> int:
+    """Where in the open table a text stands in a column."""
+    cells: list[str] = grid_of(at).value[column].tolist()
+    return cells.index(text)
+
+
+def select(at: AppTest, row: int) -> AppTest:
+    """The page after a click on the box before a row of the open table."""
+    grid = grid_of(at)
+    assert SINGLE_ROW in grid.proto.selection_mode
+    states = at._tree.get_widget_states()
+    chosen = f'{{"selection": {{"rows": [{row}], "columns": [], "cells": []}}}}'
+    states.widgets.append(WidgetState(id=grid.proto.id, string_value=chosen))
+    return at._run(states)

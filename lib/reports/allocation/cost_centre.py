@@ -19,7 +19,7 @@ from lib.reports.allocation.figures import amount_figure, projection_figure
 from lib.reports.allocation.lines import lines_table
 from lib.reports.allocation.money import totals
 from lib.reports.allocation.select import Amounts, OverviewAnswer, Selection
-from lib.reports.allocation.tables import by_id, by_platform
+from lib.reports.allocation.tables import by_id, by_platform, nothing
 from lib.reports.allocation.words import UNALLOCATED
 from lib.reports.report import ChartSpec, Figure, Report
 from lib.usage.exact import exact_sum
@@ -36,9 +36,7 @@ def check_centre(answer: OverviewAnswer, identity: str) -> str | None:
     """
     if identity == UNALLOCATED_ID:
         return None
-    there = answer.rule_set.centres_on(answer.period.end) | answer.rule_set.centres_on(
-        answer.period.start
-    )
+    there = answer.rule_set.centres_between(answer.period.start, answer.period.end)
     if identity not in there:
         known = ", ".join([*sorted(there)[:20], UNALLOCATED_ID])
         raise InputError(
@@ -100,7 +98,9 @@ def _of(answer: OverviewAnswer, centre: str | None) -> OverviewAnswer:
 
 
 def _whole(selection: Selection) -> dict[str, Amounts]:
-    return {currency: each for (_, currency), each in selection.by(lambda _: None).items()}
+    """Currency to what it has of it; who was charged nothing owes 0."""
+    amounts = {currency: each for (_, currency), each in selection.by(lambda _: None).items()}
+    return amounts or {selection.currency: nothing(selection)}
 
 
 def _totals(

@@ -32,19 +32,20 @@ COLUMNS = (
 
 
 def lines_table(lines: Iterable[Owed]) -> Table:
-    """A line per key, days and persons added up; None where a line has no money of a kind."""
+    """A line per key, days and persons added up; None where a line has no money of a kind.
+
+    What nobody knows is a line of its own without any: what is known of the same key stays in all sums.
+    """
     sums: dict[tuple[str | None, ...], list[Decimal | None]] = defaultdict(lambda: [None] * 4)
-    unknown: set[tuple[str | None, ...]] = set()
     with exactly():
         for line in lines:
-            key = (*(getattr(line, name) for name in _KEYS), line.currency)
+            unknown = line.quantity is None and line.shared is None
+            key = (*(getattr(line, name) for name in _KEYS), line.currency, str(unknown))
             amounts = sums[key]
             for place, name in enumerate(_MONEY):
                 amount = getattr(line, name)
                 if amount is not None:
                     amounts[place] = amount + (amounts[place] or 0)
-            if line.quantity is None and line.shared is None:
-                unknown.add(key)
     rows = sorted(
         sums.items(), key=lambda item: tuple((part is None, part or "") for part in item[0])
     )
@@ -52,6 +53,6 @@ def lines_table(lines: Iterable[Owed]) -> Table:
         name: [key[place] for key, _ in rows] for place, name in enumerate((*_KEYS, "currency"))
     }
     for place, name in enumerate(_MONEY):
-        cells[name] = [None if key in unknown else amounts[place] for key, amounts in rows]
+        cells[name] = [amounts[place] for _, amounts in rows]
     cells["platform_label"] = [platform_label(str(name)) for name in cells["platform"]]
     return Table("lines", "Lines", typed_frame(cells, COLUMNS), COLUMNS, records=True)

@@ -21,8 +21,8 @@ def added(amounts: Iterable[tuple[str, Decimal | None]]) -> dict[str, Decimal]:
 
 
 def totals(figures: Mapping[str, Amounts], currency: str) -> dict[str, Number | str | None]:
-    """Totals for programs: under its name what is of the main currency alone, else null; and each other
-    currency's under ``name_eur``.
+    """Totals for programs: under its name what is of the main currency alone, else null, and then each
+    currency's under ``name_eur``. Nothing in another currency changes nothing.
 
     Args:
         figures: name to amounts; a name without amounts is null.
@@ -30,9 +30,10 @@ def totals(figures: Mapping[str, Amounts], currency: str) -> dict[str, Number | 
     """
     written: dict[str, Number | str | None] = {"currency": currency or None}
     for name, amounts in figures.items():
-        alone = set(amounts) <= {currency}
-        written[name] = amounts.get(currency) if alone else None
-        if not alone:
+        others = {code for code, amount in amounts.items() if amount and code != currency}
+        alone = amounts.get(currency, Decimal(0) if amounts else None)
+        written[name] = None if others else alone
+        if others:
             written |= {f"{name}_{code.lower()}": amount for code, amount in amounts.items()}
     return written
 

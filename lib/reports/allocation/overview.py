@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from lib.allocation.exchange import in_currency
 from lib.allocation.projection import NotEnough, Projection
 from lib.charts import STEPS, OverTime, Ranking, distinct_labels, fold, ids_behind
 from lib.periods import Period, month_before, months_before
@@ -14,7 +15,7 @@ from lib.quantities import counted
 from lib.reports.allocation.figures import amount_figure, projection_figure
 from lib.reports.allocation.lines import lines_table
 from lib.reports.allocation.money import added, totals
-from lib.reports.allocation.select import Amounts, OverviewAnswer, Selection
+from lib.reports.allocation.select import Amounts, OverviewAnswer, Selection, Spend
 from lib.reports.allocation.tables import (
     by_cost_centre,
     by_platform,
@@ -69,7 +70,7 @@ def _totals(
     centres: Mapping[tuple[str | None, str], Amounts],
     projected: Projection | NotEnough | None,
 ) -> dict[str, Any]:
-    billed, rated = _sums(centres, "billed"), _sums(centres, "rated")
+    billed = _sums(centres, "billed")
     nobodys = {place: each for place, each in centres.items() if place[0] is None}
     unallocated = dict.fromkeys(billed, Decimal(0)) | _sums(nobodys, "allocated")
     budget = added((currency, amount) for amount, currency, _ in selection.budgets().values())
@@ -78,18 +79,13 @@ def _totals(
         {
             "billed": billed,
             "allocated": _sums(centres, "allocated"),
-            "rated": {code: sum_ for code, sum_ in rated.items() if sum_} or _none(rated),
+            "rated": _sums(centres, "rated"),
             "unallocated": unallocated,
             "budget": budget,
             "projection": {} if amount is None else {selection.currency: amount},
         },
         selection.currency,
     )
-
-
-def _none(rated: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """Nothing was rated in the first currency, rather than in each."""
-    return dict([*rated.items()][:1])
 
 
 def _figures(
@@ -196,9 +192,7 @@ def _against_budgets(selection: Selection, owed: list[tuple[str | None, Decimal]
 
 def _trend(selection: Selection) -> Iterator[ChartSpec]:
     answer, currency = selection.answer, selection.currency
-    spends = [
-        spend for spend in answer.trend if spend.currency == currency and spend.amount is not None
-    ]
+    spends, apart = _in_one(selection)
     if not spends:
         return
     first = months_before(answer.period.start, MONTHS - 1)
@@ -214,6 +208,7 @@ def _trend(selection: Selection) -> Iterator[ChartSpec]:
     partial = sorted({spend.month for spend in answer.trend if not spend.complete})
     last = max(by_month)
     lacking = f" Not whole: {', '.join(partial)}." if partial else ""
+    lacking += f" Partly in other currencies, not in it: {', '.join(apart)}." if apart else ""
     before = by_month.get(month_before(last))
     earlier = f", {counted(before, currency)} in the month before" if before is not None else ""
     yield ChartSpec(
@@ -224,6 +219,19 @@ def _trend(selection: Selection) -> Iterator[ChartSpec]:
         group="Trend of 13 months",
         by="platform",
     )
+
+
+def _in_one(selection: Selection) -> tuple[list[Spend], list[str]]:
+    """The trend in the main currency, each month at its own rate; and months with money that has none."""
+    answer, currency = selection.answer, selection.currency
+    spends, apart = [], set()
+    for spend in answer.trend:
+        amount = in_currency(spend.amount, spend.currency, currency, answer.rule_set, spend.month)
+        if amount is not None:
+            spends.append(spend._replace(amount=amount, currency=currency))
+        elif spend.amount is not None:
+            apart.add(spend.month)
+    return spends, sorted(apart)
 
 
 def _notes(selection: Selection, projected: Projection | NotEnough | None) -> Iterator[str]:

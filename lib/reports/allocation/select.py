@@ -116,10 +116,10 @@ class Selection:
 
     @property
     def is_compared(self) -> bool:
-        """Whether the same days of the month before are known apart from its others."""
-        answer = self.answer
+        """Whether a day of this month is whole, and the same days of the month before are known."""
+        answer, (days, _) = self.answer, self.compared_days
         told_apart = answer.before_by_month <= answer.by_month or not self.is_running
-        return self.before is not None and told_apart
+        return self.before is not None and told_apart and days.start <= days.end
 
     @cached_property
     def compared_days(self) -> tuple[Period, Period]:
@@ -202,8 +202,8 @@ class Selection:
 
     @cached_property
     def currency(self) -> str:
-        """That of most of what is billed; of what is rated where nothing is."""
-        for kind in ("billed", "rated"):
+        """That of most of what is billed; of what shares bring, or is rated, where nothing is."""
+        for kind in ("billed", "shared", "rated"):
             sums: dict[str, list[Decimal]] = defaultdict(list)
             for line in self.lines:
                 _add(sums[line.currency], getattr(line, kind))

@@ -38,7 +38,7 @@ def by_cost_centre(
     cells: dict[str, list[Any]] = {"cost_centre": [], "name": []}
     cells |= {name: [] for name in (*_MONEY, *_AGAINST, *_BUDGET, "currency")}
     for centre, currency in places:
-        amounts = centres.get((centre, currency), _nothing(selection))
+        amounts = centres.get((centre, currency), nothing(selection))
         budget = budgets.get(centre or "")
         limit = budget[0] if budget and budget[1] == currency else None
         cells["cost_centre"].append(centre)
@@ -169,7 +169,8 @@ _BRIEF_ID = ("platform_label", "name", "allocated", "rated", "previous", "change
 _BRIEF_CENTRE = ("name", "allocated", "previous", "change_percent", "budget", "budget_share")
 
 
-def _nothing(selection: Selection) -> Amounts:
+def nothing(selection: Selection) -> Amounts:
+    """What somebody has to whom no line belongs."""
     zero = Decimal(0)
     return Amounts(zero, zero, zero, zero, zero if selection.is_compared else None)
 

@@ -1,0 +1,324 @@
+"""The overview of a month: what it is compared with, where it will end, what it names, and what it does not know."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from lib.allocation.rule_set import CostCentre, ExchangeRate, Rate, Rule, RuleSet, Share
+from lib.errors import InputError
+from lib.exports.terminal import to_terminal
+from lib.reports.allocation.cost_centre import build_cost_centre
+from lib.reports.allocation.overview import build_overview
+from lib.reports.allocation.select import OverviewAnswer, Spend
+from lib.reports.report import Figure, Report
+from tests.support.every_format import every_format
+from tests.support.rule_sets import bill, counted
+from tests.support.spending import NOW, WELL, answered
+
+CARE = CostCentre("4711", "Customer Care", "ann@company.com", "", Decimal(100), "USD")
+RULES = RuleSet((CARE,), (Rule(10, "openai", "sub_account", "alpha*", "", "4711"),))
+RUNNING: dict[str, Any] = {"until": date(2026, 10, 10), "settled_until": date(2026, 10, 7)}
+
+
+def on(day: date, amount: Any, sub_account: str = "alpha", **more: Any) -> tuple[Any, ...]:
+    return bill(amount, sub_account, day=day, **more)
+
+
+def october(day: int) -> date:
+    return date(2026, 10, day)
+
+
+def september(day: int) -> date:
+    return date(2026, 9, day)
+
+
+def daily(first: date, last: date, amount: Any) -> list[tuple[Any, ...]]:
+    days = (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
+    return [on(day, amount) for day in days]
+
+
+def overview(lines: Iterable[Any], before: Any = None, **facts: Any) -> Report:
+    rules = facts.pop("rule_set", RULES)
+    return build_overview(answered(lines, rules, before, **facts), now=NOW)
+
+
+def figure(report: Report, key: str) -> Figure:
+    return next(figure for figure in report.figures if figure.key == key)
+
+
+def keys(report: Report) -> list[str]:
+    return [figure.key for figure in report.figures]
+
+
+def row(report: Report, centre: str | None) -> dict[str, Any]:
+    frame = report.table("by_cost_centre").frame
+    chosen = frame["cost_centre"].isna() if centre is None else frame["cost_centre"] == centre
+    (found,) = frame[chosen].to_dict("records")
+    return {str(key): value for key, value in found.items()}
+
+
+def chart(report: Report, key: str) -> Any:
+    return next(chart for chart in report.charts if chart.key == key)
+
+
+def sentence(report: Report, key: str) -> str:
+    return str(chart(report, key).sentence)
+
+
+BEFORE = [on(september(3), 5), on(september(20), 100)]
+
+
+def test_a_month_that_runs_is_set_against_the_same_days_of_the_one_before() -> None:
+    report = overview([on(october(3), 7)], BEFORE, **RUNNING)
+    delta = figure(report, "billed_usd").delta
+    assert delta is not None
+    assert (delta.previous, delta.change, delta.percent) == (5, 2, pytest.approx(40))
+    assert delta.against == "2026-09-01 to 2026-09-10"
+    assert figure(report, "billed_usd").label == "Spend so far"
+    assert (row(report, "4711")["previous"], row(report, "4711")["change"]) == (5, 2)
+
+
+def test_days_that_are_not_whole_are_in_the_sum_and_not_in_the_comparison() -> None:
+    report = overview([on(october(3), 7), on(october(11), 50)], BEFORE, **RUNNING)
+    shown = figure(report, "billed_usd")
+    assert shown.delta is not None
+    assert (shown.value, shown.delta.change) == (57, 2)
+
+
+def test_a_month_that_is_over_is_set_against_the_whole_one_before() -> None:
+    delta = figure(overview([on(october(3), 7)], BEFORE), "billed_usd").delta
+    assert delta is not None
+    assert (delta.previous, delta.change, delta.against) == (105, -98, "2026-09")
+
+
+def test_what_is_billed_by_the_month_is_compared_whole() -> None:
+    monthly = frozenset({"openai"})
+    report = overview([on(october(1), 7)], BEFORE, by_month=monthly, **RUNNING)
+    delta = figure(report, "billed_usd").delta
+    assert delta is not None
+    assert delta.previous == 105
+
+
+def test_before_the_first_whole_day_nothing_is_compared() -> None:
+    facts = {"until": september(30), "settled_until": september(27)}
+    report = overview([on(october(1), 7)], BEFORE, **facts)
+    assert figure(report, "billed_usd").delta is None
+    assert row(report, "4711")["previous"] is None
+    assert report.table("movers").frame.empty
+
+
+def test_without_the_month_before_nothing_is_compared_and_nothing_is_0() -> None:
+    report = overview([on(october(3), 7)])
+    assert figure(report, "billed_usd").delta is None
+    assert (row(report, "4711")["previous"], row(report, "4711")["change"]) == (None, None)
+    assert report.table("movers").frame.empty
+
+
+def test_a_projection_is_what_is_settled_and_each_other_day_as_usual_with_its_range() -> None:
+    """One dear week of four: 7 days of 20 are settled, 24 are to come, of 10 or all of 20."""
+    lines = daily(october(1), october(7), 20)
+    report = overview(lines, daily(september(1), september(30), 10), **RUNNING)
+    shown = figure(report, "projection")
+    assert (shown.value, shown.unit) == (7 * 20 + 24 * 10, "USD")
+    assert "Between $380.00 and $620.00" in shown.help
+    assert report.totals["projection"] == 380
+    assert row(report, "4711")["projection"] == 380
+    assert row(report, None)["projection"] == 0
+
+
+def test_too_little_history_is_unknown_and_never_0() -> None:
+    report = overview(daily(october(1), october(7), 20), **RUNNING)
+    assert figure(report, "projection").value is None
+    assert report.totals["projection"] is None
+    assert row(report, "4711")["projection"] is None
+    (note,) = [note for note in report.notes if "projection" in note]
+    assert "7 of the last 28 days known, 14 needed" in note
+    texts = every_format(report)
+    assert all("Not enough history" in texts[name] for name in ("json", "pdf", "terminal"))
+
+
+def test_a_month_that_is_over_has_no_projection() -> None:
+    report = overview(daily(october(1), october(31), 20), daily(september(1), september(30), 10))
+    assert "projection" not in keys(report)
+    assert report.totals["projection"] is None
+    assert report.totals["billed"] == 31 * 20
+
+
+EUROS = replace(RULES, cost_centres=(replace(CARE, currency="EUR"),))
+RATE = ExchangeRate("2026-10", "EUR", "USD", Decimal("1.25"), "Treasury")
+
+
+def test_a_budget_in_another_currency_is_exchanged_at_the_rate_of_the_month() -> None:
+    rules = replace(EUROS, exchange_rates=(RATE,))
+    report = overview([on(october(3), 50)], rule_set=rules)
+    assert (figure(report, "budget").value, report.totals["budget"]) == (125, 125)
+    assert (row(report, "4711")["budget"], row(report, "4711")["budget_share"]) == (125, 40)
+    assert len(report.table("by_cost_centre").frame) == 2
+    assert "40.0 % of it is spent." in figure(report, "budget").help
+
+
+@pytest.mark.parametrize("rates", [(), (replace(RATE, month="2026-09"),)])
+def test_a_budget_without_a_rate_is_compared_with_nothing_and_a_note_says_so(
+    rates: tuple[ExchangeRate, ...],
+) -> None:
+    report = overview([on(october(3), 50)], rule_set=replace(EUROS, exchange_rates=rates))
+    assert "budget" not in keys(report)
+    assert (report.totals["budget"], report.totals["budget_eur"]) == (None, 100)
+    frame = report.table("by_cost_centre").frame
+    of_care = frame[frame["cost_centre"] == "4711"].set_index("currency")
+    assert of_care["budget"].to_dict() == {"USD": None, "EUR": 100}
+    assert any("The budget of Customer Care is in EUR" in note for note in report.notes)
+    assert "Over budget" not in sentence(report, "by_cost_centre")
+
+
+@pytest.mark.parametrize(("spent", "is_over"), [(99, False), (100, False), ("100.01", True)])
+def test_who_is_over_budget_is_named(spent: Any, is_over: bool) -> None:
+    report = overview([on(october(3), spent), on(october(3), 500, "beta")])
+    assert ("Over budget: Customer Care." in sentence(report, "by_cost_centre")) is is_over
+    bars = chart(report, "by_cost_centre").chart.frame
+    assert ("Over budget" in set(bars["series"])) is is_over
+
+
+def test_an_amount_that_nobody_knows_marks_the_figure_is_noted_and_is_in_no_sum() -> None:
+    report = overview([on(october(3), 7), on(october(4), None)])
+    shown = figure(report, "billed_usd")
+    assert (shown.value, shown.incomplete, shown.is_least) == (7, True, True)
+    assert any("1 line" in note and "nobody knows" in note for note in report.notes)
+    assert "[incomplete]" in to_terminal(report, width=None, colour=False)
+    assert not figure(overview([on(october(3), 7)]), "billed_usd").incomplete
+
+
+def test_what_is_known_of_a_line_is_not_lost_beside_what_is_not() -> None:
+    lines = overview([on(october(3), 7), on(october(4), None)]).table("lines").frame
+    assert lines["allocated"].tolist() == [7, None]
+
+
+def test_a_source_that_lacks_something_marks_the_figure() -> None:
+    partial = replace(WELL, status="partial", detail="Incomplete: 2026-10.")
+    report = overview([on(october(3), 7)], sources=(partial,))
+    assert figure(report, "billed_usd").incomplete
+    assert not report.complete
+
+
+def test_movers_are_the_largest_first_and_name_no_person() -> None:
+    people = {"principal": "user_eve"}
+    names = {("openai", "user_eve"): "Eve", ("openai", "alpha"): "Chatbot"}
+    report = overview(
+        [on(october(3), 50, "alpha", **people), bill(9, None, day=october(4), **people)],
+        [on(september(3), 5, "alpha"), on(september(3), 30, "beta", **people)],
+        names=names,
+    )
+    movers = report.table("movers").frame
+    assert movers["id"].tolist() == ["alpha", "beta", "api.example"]
+    assert movers["change"].tolist() == [45, -30, 9]
+    assert movers["name"].tolist() == ["Chatbot", "beta", "api.example"]
+    said = "\n".join(every_format(report).values())
+    assert "user_eve" not in said
+    assert "Eve" not in said
+
+
+def test_months_that_are_not_whole_and_months_without_a_capture_are_named_in_the_trend() -> None:
+    trend = (
+        Spend("2026-07", "openai", "USD", Decimal(5), True),
+        Spend("2026-08", "openai", "", None, False),  # as ``load_overview`` tells a gap
+        Spend("2026-09", "openai", "USD", Decimal(6), False),
+        Spend("2026-10", "openai", "USD", Decimal(7), True),
+    )
+    report = overview([on(october(3), 7)], trend=trend)
+    told = sentence(report, "trend")
+    assert told == "$7.00 in 2026-10, $6.00 in the month before. Not whole: 2026-08, 2026-09."
+    frame = chart(report, "trend").chart.frame
+    august = frame[frame["time"] == "2026-08-01"]
+    assert august["value"].isna().all()
+
+
+def test_the_trend_ends_with_what_the_total_says_in_other_currencies_too() -> None:
+    rules = replace(RULES, exchange_rates=(RATE, replace(RATE, month="2026-09", rate=Decimal(2))))
+    trend = (
+        Spend("2026-08", "focus:aws", "EUR", Decimal(4), True),
+        Spend("2026-09", "focus:aws", "EUR", Decimal(4), True),
+        Spend("2026-10", "openai", "USD", Decimal(10), True),
+        Spend("2026-10", "focus:aws", "EUR", Decimal(4), True),
+    )
+    lines = [on(october(3), 10), on(october(3), 4, unit="EUR", platform="focus:aws")]
+    report = overview(lines, trend=trend, rule_set=rules)
+    assert report.totals["billed"] == 15
+    told = sentence(report, "trend")
+    assert told.startswith("$15.00 in 2026-10, $8.00 in the month before.")
+    assert "2026-08" in told, "what is in another currency, without a rate, is not lost silently"
+
+
+def test_no_rules_published_is_said_and_all_is_unallocated() -> None:
+    report = overview([on(october(3), 7)], rule_set=RuleSet(), version=0)
+    assert any("No rules are published" in note for note in report.notes)
+    assert (report.totals["unallocated"], report.totals["billed"]) == (7, 7)
+    assert not any("No rules" in note for note in overview([on(october(3), 7)]).notes)
+
+
+def test_nothing_rated_is_0_of_the_main_currency() -> None:
+    report = overview([on(october(3), 7), on(october(3), 1, unit="EUR")])
+    assert report.totals["rated"] == 0
+
+
+SHARING = RuleSet(
+    (CostCentre("4711", "Care"), CostCentre("pool", "Pool")),
+    (Rule(10, "openai", "sub_account", "alpha", "", "pool"),),
+    (Share("pool", "even", "4711"),),
+    (Rate("tenants", "tokens", Decimal(2), Decimal(1), "EUR"),),
+)
+
+
+def of_centre(answer: OverviewAnswer, identity: str) -> Report:
+    return build_cost_centre(answer, identity, now=NOW)
+
+
+def test_a_cost_centre_that_only_shares_bring_something_has_totals_and_a_chart() -> None:
+    report = of_centre(answered([on(october(3), 7)], SHARING), "4711")
+    assert (report.totals["allocated"], report.totals["currency"]) == (7, "USD")
+    assert (report.totals["billed"], report.totals["shared"]) == (0, 7)
+    assert "share of pool with $7.00" in sentence(report, "by_what")
+    source = of_centre(answered([on(october(3), 7)], SHARING), "pool")
+    assert (source.totals["billed"], source.totals["shared"], source.totals["allocated"]) == (
+        7,
+        -7,
+        0,
+    )
+
+
+def test_what_is_rated_is_never_added_to_what_is_owed() -> None:
+    rules = replace(
+        SHARING, rules=(*SHARING.rules, Rule(10, "tenants", "sub_account", "t", "", "4711"))
+    )
+    answer = answered([on(october(3), 7), counted(3, "t")], rules)
+    report = of_centre(answer, "4711")
+    assert (report.totals["allocated"], report.totals["rated_eur"]) == (7, 6)
+    assert figure(report, "rated_eur").value == 6
+    assert "In no sum" in figure(report, "rated_eur").help
+
+
+def test_a_cost_centre_of_some_days_within_the_month_has_a_report() -> None:
+    short = CostCentre("4712", "Pilot", valid_from=october(5), valid_to=october(20))
+    rules = RuleSet((CARE, short), (Rule(10, "openai", "sub_account", "beta", "", "4712"),))
+    answer = answered([on(october(6), 7, "beta")], rules)
+    assert row(build_overview(answer, now=NOW), "4712")["allocated"] == 7
+    assert of_centre(answer, "4712").totals["allocated"] == 7
+    with pytest.raises(InputError, match="there is no '4799' in 2026-10"):
+        of_centre(answer, "4799")
+
+
+def test_a_cost_centre_that_was_charged_nothing_owes_0_of_its_budget() -> None:
+    rules = replace(RULES, cost_centres=(CARE, replace(CARE, id="4712", name="Marketing")))
+    report = of_centre(answered([on(october(3), 7)], rules), "4712")
+    assert (report.totals["allocated"], report.totals["budget"]) == (0, 100)
+    assert "0.0 % of it is spent." in figure(report, "budget").help
+    assert report.is_unused
+
+
+def test_prices_in_another_currency_leave_the_total_of_what_was_billed_alone() -> None:
+    totals = overview([on(october(3), 7), counted(3, "t")], rule_set=SHARING).totals
+    assert (totals["billed"], totals["allocated"], totals["unallocated"]) == (7, 7, 0)
+    assert (totals["rated"], totals["rated_eur"]) == (None, 6)
