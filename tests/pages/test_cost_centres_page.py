@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from lib.access.audit import trail
 from lib.allocation.rule_set import RuleSet
+from lib.exports.json import to_json
 from lib.ledger.rule_sets import published, versions
 from lib.ledger.store import Ledger
 from tests.support.cost_centres import RULES, come_as, configured, fill, with_owner
@@ -183,8 +184,12 @@ def test_an_owner_reads_no_person(kept: Ledger, monkeypatch: pytest.MonkeyPatch)
     for table in ("By person", "Lines", "By project, tenant and workspace"):
         at = open_link("cost_centres", ccs_view_table=table)
         assert "user_eve" not in everything(at), table
+        assert "Eve Example" not in everything(at), table
+    assert "user_eve" not in to_json(at.session_state["ccs_shown"].report).decode()
     come_as(monkeypatch, "finance", "fin@company.com")
-    assert "user_eve" in everything(open_link("cost_centres", ccs_view_table="By person"))
+    at = open_link("cost_centres", ccs_view_table="By person")
+    assert "Eve Example" in everything(at)
+    assert "user_eve" in to_json(at.session_state["ccs_shown"].report).decode()
 
 
 @pytest.mark.parametrize("email", ["carl@company.com", "ann@company.com.evil.org", ""])

@@ -11,6 +11,7 @@ import pytest
 from lib.access.visitors import Role, Visitor
 from lib.allocation.rule_set import CostCentre, Rule, RuleSet, Share
 from lib.ledger.store import Ledger
+from lib.usage.measure import Name
 from tests.support.kept import in_folder
 from tests.support.spending import Spent, let_count, put_spent
 
@@ -41,7 +42,7 @@ SEPTEMBER = tuple(one._replace(day=one.day.replace(month=9)) for one in OCTOBER[
 
 def fill(ledger: Ledger, rules: RuleSet | None = RULES) -> None:
     """Two months, and a first version of the rules."""
-    put_spent(ledger, [*OCTOBER, *SEPTEMBER])
+    put_spent(ledger, [*OCTOBER, *SEPTEMBER], names=[Name("user", "user_eve", "Eve Example")])
     if rules is not None:
         let_count(ledger, rules)
 
