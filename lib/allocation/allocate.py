@@ -236,25 +236,35 @@ def _moved(
                 )
 
 
+@dataclass(frozen=True)
+class _Basis:
+    """Cost centre to its amount of a metric, None where a part of it is not known; and in which units."""
+
+    amounts: Mapping[str, Decimal | None]
+    units: frozenset[str]
+
+
 class _Bases:
     """What proportional shares go by: amounts of a metric per cost centre, added up once each."""
 
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
-        self._known: dict[tuple[str, str], dict[str, Decimal]] = {}
+        self._known: dict[tuple[str, str], _Basis] = {}
 
-    def of(self, platform: str, metric: str) -> dict[str, Decimal]:
-        """Cost centre to its amount."""
+    def of(self, platform: str, metric: str) -> _Basis:
+        """Of what the rules assign."""
         key = platform, metric
         if key not in self._known:
             frame = self._frame
             wanted = frame[(frame["platform"] == platform) & (frame["metric"] == metric)]
-            sums: dict[str, Decimal] = defaultdict(Decimal)
+            sums: dict[str, Decimal | None] = {}
             with exactly():
                 for line in _records(wanted):
-                    if line.cost_centre is not None and line.quantity is not None:
-                        sums[line.cost_centre] += line.quantity
-            self._known[key] = sums
+                    if line.cost_centre is not None:
+                        so_far, more = sums.get(line.cost_centre, Decimal(0)), line.quantity
+                        known = None if so_far is None or more is None else so_far + more
+                        sums[line.cost_centre] = known
+            self._known[key] = _Basis(sums, frozenset(wanted["unit"]))
         return self._known[key]
 
 
@@ -274,13 +284,22 @@ def _weights(
     if first.method == "even":
         return dict.fromkeys(targets, 1), ""
     if first.method == "fixed":
-        amounts_of = {share.target: share.weight or Decimal(0) for share in shares}
+        by_centre: Mapping[str, Decimal | None] = {share.target: share.weight for share in shares}
     else:
-        amounts_of = bases.of(first.platform, first.metric)
-    amounts = [amounts_of.get(target, Decimal(0)) for target in targets]
-    what = f"{first.platform} {first.metric}".strip()
-    if any(amount < 0 for amount in amounts):
-        return {}, f"{what} of a target is negative."
-    if not any(amounts):
-        return {}, f"none of its targets has any {what}."
-    return dict(zip(targets, whole_weights(amounts), strict=True)), ""
+        by_centre = bases.of(first.platform, first.metric).amounts
+    amounts = [by_centre.get(target, Decimal(0)) for target in targets]
+    why = _why_not(first, dict(zip(targets, amounts, strict=True)), bases)
+    known = [amount or 0 for amount in amounts]
+    return ({}, why) if why else (dict(zip(targets, whole_weights(known), strict=True)), "")
+
+
+def _why_not(share: Share, amounts: Mapping[str, Decimal | None], bases: _Bases) -> str:
+    """Why nothing can be split by amounts; empty where it can."""
+    what = f"{share.platform} {share.metric}".strip()
+    units = bases.of(share.platform, share.metric).units if share.metric else frozenset[str]()
+    if len(units) > 1:
+        return f"{what} is counted in {', '.join(sorted(units))}."
+    for target, amount in amounts.items():
+        if amount is None or amount < 0:
+            return f"{what} of {target} is {'not known in full' if amount is None else 'negative'}."
+    return "" if any(amounts.values()) else f"none of its targets has any {what}."

@@ -122,6 +122,12 @@ def _how_it_is_split(share: Share, metrics: Metrics) -> Iterator[Problem]:
         yield Problem(table, share.row, "target", "fixed names each target.")
     if share.method == "proportional":
         yield from _metric(table, share.row, share.platform, share.metric, metrics)
+        known = metrics.get(share.platform, {}).get(share.metric)
+        if known is not None and known.nature in ("counter", "moment"):
+            what = (
+                f"{share.metric} never adds up to a month; share by what is used or what there is."
+            )
+            yield Problem(table, share.row, "metric", what)
     elif share.platform or share.metric:
         yield Problem(table, share.row, "metric", f"{share.method} goes by none.")
 

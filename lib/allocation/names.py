@@ -56,6 +56,9 @@ def _resolved(
         for (platform, field), names in sorted(by_place.items())
         if field == rule.field and rule.platform in ("", platform)
     ]
+    if rule.pattern and rule.field == "principal":
+        yield replace(rule, name="")  # see below
+        return
     if rule.pattern:
         called = {names[rule.pattern] for _, names in places if rule.pattern in names}
         yield replace(rule, name=called.pop()) if len(called) == 1 else rule
@@ -76,4 +79,6 @@ def _resolved(
             what = f"the id {identity[:60]!r} of {name[:40]!r} has a star, or a blank at an end; "
             what += "name it in pattern, with stars there."
             problems.append(Problem("rules", rule.row, "name", what))
-        yield replace(rule, platform=platform, pattern=identity, name=name)
+        # Versions stay for good, and a person's name must not: it can be erased in the names of the ledger
+        kept = "" if rule.field == "principal" else name
+        yield replace(rule, platform=platform, pattern=identity, name=kept)

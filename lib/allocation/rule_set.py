@@ -93,9 +93,10 @@ class Rule:
 
     @property
     def words(self) -> str:
-        """``10 openai sub_account proj_*``."""
+        """``10 openai sub_account proj_*``; a person is not named, whoever reads it."""
+        pattern = "" if self.field == "principal" else self.pattern
         return " ".join(
-            part for part in (str(self.priority), self.platform, self.field, self.pattern) if part
+            part for part in (str(self.priority), self.platform, self.field, pattern) if part
         )
 
     @property

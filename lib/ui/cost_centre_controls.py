@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -56,9 +56,11 @@ def visible_centres(page: Page, rule_set: RuleSet) -> dict[str, str]:
     visitor = page.visitor
     may_see_all = visitor.may("spend")
     mine = {visitor.email, *(f"group:{group}".lower() for group in visitor.groups)} - {""}
+    # Whoever owned it in earlier days, as an earlier row says, does not own it now
+    latest = sorted(rule_set.cost_centres, key=lambda centre: centre.valid_from or date.min)
     seen = {
-        centre.id: centre.name or centre.id
-        for centre in rule_set.cost_centres
+        identity: centre.name or identity
+        for identity, centre in {centre.id: centre for centre in latest}.items()
         if may_see_all or not mine.isdisjoint(centre.owners)
     }
     in_order = dict(sorted(seen.items(), key=lambda item: (item[1].casefold(), item[0])))

@@ -5,11 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from lib.allocation.rule_set import UNALLOCATED
 from lib.errors import InputError
 from lib.loader.progress import Progress
 from lib.ui.arrows import Step, arrows, stepped
@@ -169,11 +168,3 @@ def _row(page: Page, source: LedgerSource, inputs: Inputs) -> Callable[[], Month
         return MonthQuery(month, *newest(source))
 
     return question
-
-
-def centre_choices(source: LedgerSource) -> dict[str, str]:
-    """Id to what each cost centre that was ever published is called, and what is unallocated."""
-    from lib.ledger.rule_sets import published  # noqa: PLC0415  # SQLAlchemy
-
-    names: dict[str, Any] = published(source.ledger).rule_set.names
-    return {**dict(sorted(names.items(), key=lambda item: item[1])), UNALLOCATED: "Unallocated"}

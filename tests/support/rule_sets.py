@@ -208,10 +208,11 @@ def _weights(
     else:
         weights = dict.fromkeys(targets, Fraction(0))
         for row in rows:
-            if row["metric"] == shares[0].metric and row["quantity"] is not None:
-                centre = centre_of(row, rule_set)
-                if centre in weights:
-                    weights[centre] += Fraction(row["quantity"])
+            centre = centre_of(row, rule_set) if row["metric"] == shares[0].metric else None
+            if centre in weights and row["quantity"] is None:
+                return None
+            if centre in weights:
+                weights[centre] += Fraction(row["quantity"])
     if any(weight < 0 for weight in weights.values()) or not sum(weights.values()):
         return None
     return weights

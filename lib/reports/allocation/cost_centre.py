@@ -161,6 +161,12 @@ def _figures(
             )
 
 
+def _of_share(selection: Selection, line: Owed) -> str:
+    """``Share of Office tools``: by the name of what is split."""
+    source = (line.rule or "").removeprefix("share of ")
+    return f"Share of {selection.answer.rule_set.names.get(source, source)}"
+
+
 def _charts(selection: Selection) -> Iterator[ChartSpec]:
     """What it owes, largest first; what shares bring stands under the share's name."""
     names, currency = selection.answer.names, selection.currency
@@ -170,7 +176,7 @@ def _charts(selection: Selection) -> Iterator[ChartSpec]:
             continue
         what = line.sub_account or line.sku or line.account
         label = names.get((line.platform, what), what)
-        label = (line.rule or label) if line.shared is not None else label
+        label = _of_share(selection, line) if line.shared is not None else label
         sums.setdefault(label, []).append(line.allocated)
     owed = sorted(
         ((label, Decimal(exact_sum(each))) for label, each in sums.items()),

@@ -32,7 +32,7 @@ def totals(figures: Mapping[str, Amounts], currency: str) -> dict[str, Number | 
     for name, amounts in figures.items():
         others = {code for code, amount in amounts.items() if amount and code != currency}
         alone = amounts.get(currency, Decimal(0) if amounts else None)
-        written[name] = None if others else alone
+        written[name] = None if others or not currency else alone
         if others:
             written |= {f"{name}_{code.lower()}": amount for code, amount in amounts.items()}
     return written

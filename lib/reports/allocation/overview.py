@@ -240,8 +240,7 @@ def _notes(selection: Selection, projected: Projection | NotEnough | None) -> It
         yield "No rules are published, so nothing is allocated: ai-usage cost-centres export begins."
     if answer.unknown:
         yield (
-            f"{counted(answer.unknown, 'lines')} of money or of what is priced have an amount that "
-            "nobody knows; they are in no sum."
+            f"{counted(answer.unknown, 'lines')} of money or of what is priced: nobody knows the amount, and it is in no sum."
         )
     yield from selection.notes
     if selection.before is not None and not selection.is_compared:

@@ -90,8 +90,7 @@ def unknown_notes(allocation: Allocation) -> Iterator[str]:
     """That amounts are missing in all sums, where some are."""
     if allocation.unknown:
         yield (
-            f"{counted(allocation.unknown, 'lines')} of money or of what is priced have an amount that "
-            "nobody knows; they are in no sum."
+            f"{counted(allocation.unknown, 'lines')} of money or of what is priced: nobody knows the amount, and it is in no sum."
         )
 
 

@@ -82,7 +82,8 @@ def by_platform(selection: Selection, platforms: Mapping[tuple[str | None, str],
         Column("currency", "Currency"),
     )
     totals = _totals(cells, (*_MONEY, "previous", "change"))
-    return Table("by_platform", "By platform", typed_frame(cells, columns), columns, totals)
+    frame = typed_frame(cells, columns)
+    return Table("by_platform", "By platform", frame, columns, totals, brief=_BRIEF_PLATFORM)
 
 
 def by_id(selection: Selection, key: str, title: str, field: str) -> Table:
@@ -158,14 +159,16 @@ def movers(selection: Selection) -> Table:
         "Biggest movers",
         typed_frame(cells, columns),
         columns,
-        note=f"Against {against(selection)}, the same days.",
+        brief=("platform", "name", "now", "previous", "change", "change_percent"),
+        note=f"Against {against(selection)}." if selection.is_compared else "",
     )
 
 
 _MONEY = ("billed", "shared", "allocated", "rated")
 _AGAINST = ("previous", "change", "change_percent")
 _BUDGET = ("budget", "budget_share", "projection")
-_BRIEF_ID = ("platform_label", "name", "allocated", "rated", "previous", "change_percent")
+_BRIEF_ID = ("platform_label", "name", "share", "allocated", "rated", "previous")
+_BRIEF_PLATFORM = ("platform_label", "billed", "allocated", "rated", "previous", "change_percent")
 _BRIEF_CENTRE = ("name", "allocated", "previous", "change_percent", "budget", "budget_share")
 
 
@@ -206,7 +209,7 @@ def _compared(selection: Selection) -> tuple[Column, ...]:
     days = against(selection)
     return (
         Column("previous", "Before", "decimal", help=f"Allocated in {days}."),
-        Column("change", "Change", "decimal", help=f"Against {days}, the same days."),
+        Column("change", "Change", "decimal", help=f"Against {days}."),
         Column("change_percent", "Change %", "percent"),
     )
 
