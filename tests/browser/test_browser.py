@@ -126,7 +126,10 @@ def frames_of(page: Page) -> list[str]:
 
 
 def loaded(page: Page) -> None:
-    expect(page.get_by_text("Sources (")).to_be_visible(timeout=60 * SECONDS)
+    sources = page.get_by_text("Sources (")
+    # Two while what the page before has drawn still stands below
+    expect(sources).to_have_count(1, timeout=60 * SECONDS)
+    expect(sources).to_be_visible(timeout=60 * SECONDS)
 
 
 def turn_to(page: Page, entry: Entry) -> None:
