@@ -26,6 +26,7 @@ Claims = Mapping[str, object]
 
 PEOPLE: Mapping[str, Claims] = {
     "vera": {"name": "Vera Viewer", "email": "vera@demo.example", "email_verified": True},
+    "mara": {"name": "Mara Owner", "email": "mara@demo.example", "email_verified": True},
     "fritz": {
         "name": "Fritz Finance",
         "email": "fritz@demo.example",
@@ -37,7 +38,8 @@ PEOPLE: Mapping[str, Claims] = {
     "ulf": {"name": "Ulf Unverified", "email": "ulf@demo.example", "email_verified": False},
     "otto": {"name": "Otto Outside", "email": "otto@elsewhere.example", "email_verified": True},
 }
-"""Who can be picked. Their roles: ``DEMO_ROLES``; Nora has none, Ulf and Otto are not let in."""
+"""Who can be picked. Their roles: ``DEMO_ROLES``; Mara owns a cost centre, Nora has no role, Ulf and Otto are
+not let in."""
 
 DEMO_ROLES: Mapping[str, str] = {
     "DASHBOARD_ALLOWED_DOMAINS": "demo.example, partner.example",

@@ -133,6 +133,8 @@ class _Month:
 
 def _is_final(capture: Capture, account: str, start: int, series: Series) -> bool:
     """Whether a capture tells all that a series asks of a day, and the day changed no more by then."""
+    if (capture.platform, capture.account) != (PLATFORM, account):
+        return False  # facts of other platforms are others
     parts = {series.endpoint}
     if series.endpoint == COSTS and capture.facts["columns"].get("costs_by_user") is not None:
         # Costs by user stand apart then, and no others know of users
@@ -141,8 +143,7 @@ def _is_final(capture: Capture, account: str, start: int, series: Series) -> boo
             return False
     by_key = series.endpoint == COSTS and "api_key_id" in series.group_by
     return (
-        (capture.platform, capture.account) == (PLATFORM, account)
-        and capture.month == f"{from_epoch(start):%Y-%m}"
+        capture.month == f"{from_epoch(start):%Y-%m}"
         and from_epoch(start + _DAY) + FINAL_AFTER <= capture.confirmed_at
         and not parts & capture.failed
         and not (by_key and start < COSTS_API_KEY_FLOOR)

@@ -47,8 +47,8 @@ def overview_controls(page: Page) -> Asked[LedgerSource, MonthQuery]:
     source = ledger_source(page)
     months = kept_months(source)
     controls = (
-        kept_month(page.entry.prefix, months, lambda query: query.month),
-        _way_to_cost_centre(page.entry.prefix),
+        kept_month("ovr", months, lambda query: query.month),
+        _WAY_TO_COST_CENTRE,
     )
     return ask(
         page,
@@ -112,10 +112,10 @@ def kept_month(
         def to(way: int) -> Step | None:
             if not 0 <= place + way < len(months):
                 return None
-            return Step(_title(months[place + way]), partial(take, months[place + way]))
+            return Step(month_title(months[place + way]), partial(take, months[place + way]))
 
         with stepped(prefix, 200):
-            st.selectbox("Month (UTC)", months, format_func=_title, key=key, on_change=take)
+            st.selectbox("Month (UTC)", months, format_func=month_title, key=key, on_change=take)
             arrows(prefix, to(1), to(-1))
         chosen = st.session_state[key]
         if chosen == months[0]:
@@ -127,39 +127,38 @@ def kept_month(
     return Control(key, draw, of, "Month", check=check)
 
 
-def _title(month: str) -> str:
+def month_title(month: str) -> str:
+    """``November 2026``."""
     return f"{date.fromisoformat(f'{month}-01'):%B %Y}"
 
 
-def _way_to_cost_centre(prefix: str) -> Control[MonthQuery, None]:
-    """No input: what a click on a cost centre chooses leads to its page, with the month."""
-    key = f"{prefix}_centre"
+def _lead_to_cost_centre() -> None:
+    chosen = st.session_state.pop("ovr_centre", None)
+    if chosen:
+        for key in ("ccs_show", "ccs_month_kept", "ccs_centre_kept"):  # of an earlier look there
+            st.session_state.pop(key, None)
+        month = st.session_state.get("ovr_month", "")
+        st.switch_page(CENTRES_PAGE, query_params={"ccs_centre": chosen[-1], "ccs_month": month})
 
-    def draw() -> None:
-        chosen = st.session_state.pop(key, None)
-        if chosen:
-            month = st.session_state.get(f"{prefix}_month", "")
-            st.switch_page(
-                CENTRES_PAGE, query_params={"ccs_centre": chosen[-1], "ccs_month": month}
-            )
 
-    def check(_: list[str]) -> None:
-        raise InputError("cost centre", "it has a page of its own, Cost centres.")
+def _refuse_cost_centre(_: list[str]) -> None:
+    raise InputError("cost centre", "it has a page of its own, Cost centres.")
 
-    return Control(
-        key,
-        draw,
-        lambda _: None,
-        "Cost centre",
-        check=check,
-        narrows=Narrows(("cost_centre",), "Cost centre"),
-    )
+
+_WAY_TO_COST_CENTRE: Control[MonthQuery, None] = Control(
+    "ovr_centre",
+    _lead_to_cost_centre,
+    lambda _: None,
+    "Cost centre",
+    check=_refuse_cost_centre,
+    narrows=Narrows(("cost_centre",), "Cost centre"),
+)
+"""No input: what a click on a cost centre chooses leads to its page, with the month."""
 
 
 def _row(page: Page, source: LedgerSource, inputs: Inputs) -> Callable[[], MonthQuery | None]:
-    prefix = page.entry.prefix
-    month = inputs[f"{prefix}_month"].draw()
-    inputs[f"{prefix}_centre"].draw()
+    month = inputs["ovr_month"].draw()
+    inputs["ovr_centre"].draw()
 
     def question() -> MonthQuery | None:
         if not month:

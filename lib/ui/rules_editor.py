@@ -13,7 +13,7 @@ from lib.allocation.rule_set import COLUMNS, RuleSet
 from lib.quantities import counted
 from lib.reports.allocation.preview import build_preview
 from lib.ui.ledger_source import LedgerSource
-from lib.ui.overview_controls import kept_months
+from lib.ui.overview_controls import kept_months, month_title
 from lib.ui.page import Page
 from lib.ui.show import show_report
 from lib.ui.text import literal
@@ -79,14 +79,13 @@ def _edited(base: "Published") -> dict[str, list[Record]]:
 
 
 def _columns(table: str) -> Mapping[str, Any]:
+    """How cells are typed. None is required: a row that lacks one would be no part of the draft, without a word."""
     return {
         cell.key: st.column_config.SelectboxColumn(
             cell.key.replace("_", " "), options=[*cell.choices], help=cell.help or None
         )
         if cell.choices
-        else st.column_config.TextColumn(
-            cell.key.replace("_", " "), help=cell.help or None, required=cell.required
-        )
+        else st.column_config.TextColumn(cell.key.replace("_", " "), help=cell.help or None)
         for cell in COLUMNS[table]
     }
 
@@ -182,7 +181,12 @@ def _preview(source: LedgerSource, draft: RuleSet) -> None:
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         month = st.selectbox(
-            "Preview of", months, index=min(1, len(months) - 1), key=_PREVIEW, width=160
+            "Preview of",
+            months,
+            index=min(1, len(months) - 1),
+            format_func=month_title,
+            key=_PREVIEW,
+            width=200,
         )
     answer = previewed(source.ledger, month, draft)
     report = build_preview(

@@ -126,7 +126,11 @@ def frames_of(page: Page) -> list[str]:
 
 
 def loaded(page: Page) -> None:
-    expect(page.get_by_text("Sources (")).to_be_visible(timeout=60 * SECONDS)
+    """All of the page is drawn; what the page before has drawn stands below until then."""
+    sources = page.get_by_text("Sources (").filter(visible=True)
+    expect(sources).not_to_have_count(0, timeout=60 * SECONDS)
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(sources).to_have_count(1, timeout=60 * SECONDS)
 
 
 def turn_to(page: Page, entry: Entry) -> None:

@@ -64,7 +64,7 @@ def test_every_page_draws_its_charts_and_gives_its_files_without_breaking_a_rule
     page.emulate_media(color_scheme=scheme)
     page.goto(f"{app.url}/comet_usage?cmu_workspaces=vision")
     sign_in(page, "ada")
-    # Comet usage first: it needs a choice, which the link brings; OpenAI usage last
+    # Comet usage first: it needs a choice, which the link brings; the start page last
     first = next(entry for entry in ENTRIES if entry.name == "comet_usage")
     in_turn = [first, *(entry for entry in ENTRIES[::-1] if entry is not first)]
     for entry in in_turn:
@@ -81,8 +81,24 @@ def test_every_page_draws_its_charts_and_gives_its_files_without_breaking_a_rule
     expect(page.get_by_text("Copied.")).to_be_visible()
     pasted = page.get_by_placeholder("Filter rows")  # the rules let no page read the clipboard
     pasted.press("Control+V")
-    assert pasted.input_value().startswith(f"{app.url}/openai_usage?oai_period=")
+    assert pasted.input_value().startswith(f"{app.url}/overview?ovr_month=")
     sign_out(page)
+    assert faults == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_rules_of_who_pays_are_edited_without_breaking_a_rule(
+    app: Hosted, page: Page, scheme: Literal["light", "dark"]
+) -> None:
+    faults = faults_of(app, page)
+    page.emulate_media(color_scheme=scheme)
+    open_as(page, app, "fritz", "/cost_centres?ccs_show=rules")
+    loaded(page)
+    expect(page.get_by_role("button", name="Publish")).to_be_disabled()
+    assert barriers(page) == []
+    page.get_by_text("Versions", exact=True).click()
+    expect(page.get_by_text("The company of the demo").first).to_be_attached()
+    assert barriers(page) == [], "with the versions"
     assert faults == []
 
 

@@ -83,7 +83,7 @@ def test_a_role_sees_its_pages_in_the_menu_and_is_told_of_another_that_it_needs_
     open_as(page, app, "vera", "/tenant_usage")
     expect(page.get_by_text("This page needs the role")).to_be_visible(timeout=MINUTE)
     expect(page.get_by_text("finops@demo.example")).to_be_visible()
-    expect_menu(page, "OpenAI usage", "Comet usage")
+    expect_menu(page, "Cost centres", "OpenAI usage", "Comet usage")
 
 
 def test_who_is_signed_in_but_not_let_in_reads_whom_to_ask_and_signs_out(

@@ -1,15 +1,20 @@
 """Links into a hosted dashboard: nothing before the sign-in, the very same page after it."""
 
+from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Response, expect
 
+from lib.periods import months_before
 from tests.browser.test_browser import frames_of, loaded
 from tests.hosting.conftest import Start
 from tests.support.hosted import sign_in
 
+LAST_MONTH = f"{months_before(datetime.now(UTC).date(), 1):%Y-%m}"
 LINKS = {
+    "overview": f"ovr_month={LAST_MONTH}",
+    "cost_centres": f"ccs_month={LAST_MONTH}&ccs_centre=4500",
     "openai_usage": "oai_period=2026-10-01&oai_period=2026-10-07&oai_group=project_id&oai_compare=preceding",
     "tenant_usage": "red_period=2026-09-01&red_period=2026-10-31&red_top=7",
     "comet_chargeback": "cmc_active=45d&cmc_exclude=personal",

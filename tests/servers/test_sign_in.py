@@ -25,6 +25,9 @@ DATA = {
 }
 """What a page's messages hold once it shows its data, and never before."""
 
+OWNS_NONE = ("viewer", "cost_centres")
+"""Role and page: it is let in, and shown none of the cost centres, since it owns none."""
+
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosted]:
@@ -94,7 +97,11 @@ def test_a_role_is_sent_its_pages_and_their_menu_and_nothing_of_any_other(
         messages = page.messages(entry.name, query=QUERIES.get(entry.name, ""))
     sent = re.sub(r"[\\`]", "", text_of(messages))
     assert menu_of(messages) == [one.title for one in seen]
-    if entry in seen:
+    if (role, entry.name) == OWNS_NONE:
+        assert "No cost centre names you as its owner" in sent
+        assert "finops@demo.example" in sent
+        assert data_in(entry.name, sent) == []
+    elif entry in seen:
         shown = [word for word in data_of(entry.name) if role != "viewer" or word != "user-"]
         assert [word for word in shown if word not in sent] == []
         assert "needs the role" not in sent

@@ -20,7 +20,7 @@ from lib.reports.allocation.lines import lines_table
 from lib.reports.allocation.money import totals
 from lib.reports.allocation.select import Amounts, OverviewAnswer, Selection
 from lib.reports.allocation.tables import by_id, by_platform, nothing
-from lib.reports.allocation.words import UNALLOCATED
+from lib.reports.allocation.words import UNALLOCATED, told_share
 from lib.reports.report import ChartSpec, Figure, Report
 from lib.usage.exact import exact_sum
 
@@ -161,12 +161,6 @@ def _figures(
             )
 
 
-def _of_share(selection: Selection, line: Owed) -> str:
-    """``Share of Office tools``: by the name of what is split."""
-    source = (line.rule or "").removeprefix("share of ")
-    return f"Share of {selection.answer.rule_set.names.get(source, source)}"
-
-
 def _charts(selection: Selection) -> Iterator[ChartSpec]:
     """What it owes, largest first; what shares bring stands under the share's name."""
     names, currency = selection.answer.names, selection.currency
@@ -176,7 +170,8 @@ def _charts(selection: Selection) -> Iterator[ChartSpec]:
             continue
         what = line.sub_account or line.sku or line.account
         label = names.get((line.platform, what), what)
-        label = _of_share(selection, line) if line.shared is not None else label
+        if line.shared is not None:
+            label = told_share(line.rule or label, selection.answer.rule_set.names)
         sums.setdefault(label, []).append(line.allocated)
     owed = sorted(
         ((label, Decimal(exact_sum(each))) for label, each in sums.items()),

@@ -24,6 +24,11 @@ def amount_figure(
         source.status not in ("ok", "skipped") for source in selection.answer.sources
     )
     what = "What the platforms billed, and what shares move."
+    if delta is not None:
+        days, before = selection.compared_days
+        what += (
+            f" Its change is of {days.start} to {days.end}, against {before.start} to {before.end}."
+        )
     return Figure(key, label, amounts.allocated, currency, what, delta, incomplete=incomplete)
 
 

@@ -28,6 +28,7 @@ from lib.usage.exact import exact_sum, percent_of
 
 KIND = "overview"
 MONTHS = 13
+_OVER = "Over budget"
 
 
 def build_overview(answer: OverviewAnswer, *, now: datetime, demo: bool = False) -> Report:
@@ -165,18 +166,17 @@ def _against_budgets(selection: Selection, owed: list[tuple[str | None, Decimal]
     labels = distinct_labels({centre or "": name for centre, name in called.items()})
     rows: list[tuple[str, str, float]] = []
     over = []
-    for centre, amount in owed:
-        label = labels[centre or ""]
+    for place, (centre, amount) in enumerate(owed):
         limit, code, _ = budgets.get(centre or "", (None, "", None))
-        if limit is None or code != currency:
-            rows.append((label, "Without budget", float(amount)))
-            continue
-        rows.append((label, "Within budget", float(min(amount, limit))))
-        if amount > limit:
+        parts = _parts(amount, limit if code == currency else None)
+        if parts[_OVER]:
             over.append(called[centre])
-            rows.append((label, "Over budget", float(amount - limit)))
-        else:
-            rows.append((label, "Left of budget", float(limit - amount)))
+        # The first bar has all parts, so that each has the same colour in every month
+        rows += [
+            (labels[centre or ""], part, float(value))
+            for part, value in parts.items()
+            if value or not place
+        ]
     told = f" Over budget: {', '.join(over)}." if over else ""
     return ChartSpec(
         "by_cost_centre",
@@ -188,6 +188,24 @@ def _against_budgets(selection: Selection, owed: list[tuple[str | None, Decimal]
             {centre: labels[centre] for centre, _ in owed if centre}, "cost_centre"
         ),
     )
+
+
+def _parts(amount: Decimal, limit: Decimal | None) -> dict[str, Decimal]:
+    """What is owed, as parts of a bar beside its budget."""
+    zero = Decimal(0)
+    if limit is None:
+        return {
+            "Within budget": zero,
+            _OVER: zero,
+            "Left of budget": zero,
+            "Without budget": amount,
+        }
+    return {
+        "Within budget": min(amount, limit),
+        _OVER: max(amount - limit, zero),
+        "Left of budget": max(limit - amount, zero),
+        "Without budget": zero,
+    }
 
 
 def _trend(selection: Selection) -> Iterator[ChartSpec]:

@@ -1,5 +1,7 @@
 """What an overview calls things."""
 
+from collections.abc import Mapping
+
 from lib.reports.allocation.select import Selection
 
 UNALLOCATED = "Unallocated"
@@ -11,3 +13,13 @@ def against(selection: Selection) -> str:
     if not selection.is_running or then.end < then.start:
         return f"{then.start:%Y-%m}"
     return f"{then.start} to {then.end}"
+
+
+def told_share(rule: str, names: Mapping[str, str]) -> str:
+    """``share of Office tools`` for ``share of 9100``.
+
+    Args:
+        names: of cost centres.
+    """
+    of = "share of "
+    return f"{of}{names.get(rule.removeprefix(of), rule.removeprefix(of))}"
