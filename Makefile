@@ -42,7 +42,8 @@ coverage: .venv/.dev
 	HYPOTHESIS_PROFILE=quick $(BIN)/python -m pytest tests/pure tests/laws $(IN_A_FOLDER) --dist=worksteal -m "not dear" \
 		-k "not postgres and not s3" --cov=lib --cov-branch $(ARGS)
 
-IN_A_FOLDER := $(foreach part,keeping transfer exported places gaps months_gone openai_days versions,tests/servers/test_ledger_$(part).py)
+IN_A_FOLDER := $(foreach part,keeping transfer exported places gaps months_gone openai_days versions lines rule_sets,tests/servers/test_ledger_$(part).py) \
+	tests/servers/test_cli_cost_centres.py tests/servers/test_cli_overview.py
 
 # Twenty times the examples of each law, for the night.
 test-deep: .venv/.dev

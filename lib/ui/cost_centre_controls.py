@@ -16,6 +16,7 @@ from lib.ui.controls import Control, choice
 from lib.ui.ledger_source import LedgerSource, ledger_source, say_nothing_is_kept
 from lib.ui.overview_controls import DEMO, MonthQuery, kept_month, kept_months, newest
 from lib.ui.page import Page
+from lib.ui.platform_ways import way_to_platform
 from lib.ui.text import literal
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def cost_centre_controls(page: Page) -> Asked[LedgerSource, MonthQuery]:
         choice("ccs_show", "Show", _VIEWS, lambda _: "month", label_visibility="collapsed"),
         kept_month("ccs", kept_months(source), lambda query: query.month),
         _centre(choices),
+        way_to_platform("ccs_way", "ccs_month"),
     )
     return ask(
         page,
@@ -126,6 +128,7 @@ def _row(
     editing = is_editing(page)
     month = "" if editing else inputs["ccs_month"].draw()
     centre = "" if editing else inputs["ccs_centre"].draw()
+    inputs["ccs_way"].draw()
 
     def question() -> MonthQuery | None:
         if editing:

@@ -68,10 +68,11 @@ def billed_of(month: Iterable[Any]) -> Sums:
 
 
 def euros(rule_set: RuleSet) -> RuleSet:
-    """The same rules, and finance's rate of the month."""
-    return replace(
-        rule_set, exchange_rates=(ExchangeRate("2026-10", "EUR", "USD", RATE, "Treasury"),)
+    """The same rules, and finance's rate of the month and of the one before."""
+    rates = (
+        ExchangeRate(month, "EUR", "USD", RATE, "Treasury") for month in ("2026-09", "2026-10")
     )
+    return replace(rule_set, exchange_rates=tuple(rates))
 
 
 @examples(25)

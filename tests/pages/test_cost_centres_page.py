@@ -16,11 +16,20 @@ from lib.exports.json import to_json
 from lib.ledger.rule_sets import published, versions
 from lib.ledger.store import Ledger
 from tests.support.cost_centres import RULES, come_as, configured, fill, with_owner
-from tests.support.pages import everything, figures, grid_of, open_link, press, texts
+from tests.support.pages import (
+    everything,
+    figures,
+    grid_of,
+    open_link,
+    press,
+    row_of,
+    select,
+    texts,
+)
 from tests.support.spending import let_count
 
-OTHERS = ("Risk", "4712", "Marketing", "4713", "Platform team", "Unallocated", "newcomer")
-"""Of the rules and the month, all that does not belong to Customer Care."""
+OTHERS = ("Risk", "4712", "Marketing", "4713", "Unallocated", "newcomer")
+"""Of the rules and the month, all that does not belong to Customer Care; it pays a share of the platform team."""
 
 
 @pytest.fixture
@@ -315,3 +324,12 @@ def test_the_first_rules_are_written_in_an_empty_editor_and_previewed(kept: Ledg
     unallocated = grid_of(at).value
     assert "newcomer" not in unallocated["id"].tolist()
     assert "alpha" in unallocated["id"].tolist()
+
+
+def test_a_project_leads_to_its_platforms_page_with_its_filter_and_the_month(kept: Ledger) -> None:
+    fill(kept)
+    at = open_link("cost_centres", ccs_centre="4712", ccs_month="2026-09").run()
+    at = select(at, row_of(at, "name", "beta"))
+    assert at.title[0].value == "OpenAI usage"
+    assert at.query_params["oai_projects"] == "beta"
+    assert at.query_params["oai_period"] == ["2026-09-01", "2026-09-30"]

@@ -100,9 +100,10 @@ def by_id(selection: Selection, key: str, title: str, field: str) -> Table:
         sums, key=lambda place: (-sums[place].allocated, [str(part) for part in place[0]], place[1])
     )
     personal = field == "principal"
-    wanted = ("platform_label", "name", "id", *_MONEY, *_AGAINST, "currency", "share")
+    wanted = ("platform", "platform_label", "name", "id", *_MONEY, *_AGAINST, "currency", "share")
     cells: dict[str, list[Any]] = {name: [] for name in wanted}
     for (platform, rule, identity), currency in places:
+        cells["platform"].append(platform)
         cells["platform_label"].append(platform_label(platform))
         cells["name"].append(names.get((platform, identity or ""), identity))
         cells["id"].append(identity)
@@ -111,8 +112,11 @@ def by_id(selection: Selection, key: str, title: str, field: str) -> Table:
     columns = (
         Column("platform_label", "Platform"),
         Column("name", "Name", personal=personal, missing="(none)"),
-        Column("id", "Id", told_by="name", personal=personal),
+        Column("id", "Id", told_by="name", personal=personal, of="" if personal else field),
         *_money(selection),
+        Column(
+            "platform", "Platform id", told_by="platform_label", of="" if personal else "platform"
+        ),
         Column("share", "Share", help="What brought or took it, where it was shared."),
         Column("currency", "Currency"),
     )
