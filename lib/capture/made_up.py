@@ -1,11 +1,13 @@
 """Fills the demo's ledger, so that it has a history."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from lib.cache import FINAL_AFTER
 from lib.capture.months import end_of, month_of, months_since
 from lib.capture.rounds import MonthResult, capture_round
+from lib.errors import InputError
 from lib.ledger.allocated import checked
 from lib.ledger.keeping import Said, keep_all
 from lib.ledger.rule_sets import known_names, publish, published
@@ -62,7 +64,8 @@ async def fill(
         rules, reason = made_up_rules(now.date())
         resolved, problems = checked(rules, (), known_names(ledger))
         assert not problems, problems  # they are ours
-        publish(ledger, resolved, over=0, by="demo", reason=reason, now=now)
+        with suppress(InputError):  # another process has just done it
+            publish(ledger, resolved, over=0, by="demo", reason=reason, now=now)
 
 
 def _months(now: datetime) -> list[str]:

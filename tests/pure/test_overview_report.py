@@ -158,7 +158,7 @@ def test_a_budget_in_another_currency_is_exchanged_at_the_rate_of_the_month() ->
     assert (figure(report, "budget").value, report.totals["budget"]) == (125, 125)
     assert (row(report, "4711")["budget"], row(report, "4711")["budget_share"]) == (125, 40)
     assert len(report.table("by_cost_centre").frame) == 2
-    assert "40.0 % of it is spent." in figure(report, "budget").help
+    assert "They owe 40.0 % of it." in figure(report, "budget").help
 
 
 @pytest.mark.parametrize("rates", [(), (replace(RATE, month="2026-09"),)])

@@ -270,3 +270,26 @@ def test_a_month_that_is_missing_between_others_is_named_in_the_trend(empty: Pla
     report = build_overview(load_overview(empty.ledger, MONTH, now), now=now)
     (trend,) = [chart for chart in report.charts if chart.key == "trend"]
     assert trend.sentence == f"$7.00 in {MONTH}. Not whole: {BEFORE}."
+
+
+def test_alerts_are_told_once_and_end_with_three(empty: Place) -> None:
+    put_spent(empty.ledger, [on(3, 9), on(4, 9, first=FIRST_BEFORE)])
+    let_count(empty.ledger, RULES)
+    first = empty.run("alerts", "--month", MONTH)
+    assert first.exit_code == 3
+    assert [line.split()[0] for line in first.stdout.splitlines()] == [MONTH, MONTH]
+    assert "80 % of the budget of $10.00 is reached; $9.00 is spent." in first.stdout
+    again = empty.run("alerts", "--month", MONTH)
+    assert (again.exit_code, again.stdout) == (0, "")
+    every = empty.run("alerts", "--month", MONTH, "--all")
+    assert (every.exit_code, every.stdout) == (3, first.stdout)
+    put_spent(empty.ledger, [on(3, 11)], asked=datetime.now(UTC))
+    more = empty.run("alerts", "--month", MONTH)
+    assert "100 % of the budget" in more.stdout
+    assert len(more.stdout.splitlines()) == 1
+
+
+def test_alerts_of_a_month_without_a_capture_are_no_all_clear(empty: Place) -> None:
+    done = empty.run("alerts", "--month", MONTH)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "nothing was captured" in done.stderr

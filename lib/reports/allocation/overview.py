@@ -9,6 +9,7 @@ import pandas as pd
 
 from lib.allocation.exchange import in_currency
 from lib.allocation.projection import NotEnough, Projection
+from lib.allocation.rule_set import UNALLOCATED as UNALLOCATED_ID
 from lib.charts import STEPS, OverTime, Ranking, distinct_labels, fold, ids_behind
 from lib.periods import Period, month_before, months_before
 from lib.quantities import counted
@@ -103,11 +104,7 @@ def _figures(
             whole = _whole(each for (_, its), each in centres.items() if its == code)
             yield amount_figure(selection, f"billed_{code.lower()}", label, whole, code)
     spent = billed.get(currency)
-    budget = added((code, amount) for amount, code, _ in selection.budgets().values()).get(currency)
-    if budget is not None:
-        share = percent_of(spent or 0, budget)
-        used = f"{share:.1f} % of it is spent." if share is not None else ""
-        yield Figure("budget", "Budget", budget, currency, f"Of all cost centres together. {used}")
+    yield from _budget(selection, centres)
     yield from projection_figure(selection, projected)
     nobodys = centres.get((None, currency))
     rest = nobodys.allocated if nobodys else Decimal(0)
@@ -128,6 +125,31 @@ def _figures(
                 code,
                 "Showback: what nobody bills, at prices of finance. In no sum with what is billed.",
             )
+
+
+def _budget(
+    selection: Selection, centres: Mapping[tuple[str | None, str], Amounts]
+) -> Iterator[Figure]:
+    """All budgets together, and what of them is spent by those who have one."""
+    currency = selection.currency
+    limits = {
+        centre: limit
+        for centre, (limit, code, _) in selection.budgets().items()
+        if code == currency
+    }
+    if not limits:
+        return
+    owed = [
+        each.allocated
+        for (centre, code), each in centres.items()
+        if code == currency and centre in limits
+    ]
+    budget = Decimal(exact_sum(limits.values()))
+    share = percent_of(exact_sum(owed), budget)
+    told = f" They owe {share:.1f} % of it." if share is not None else ""
+    yield Figure(
+        "budget", "Budget", budget, currency, f"Of {counted(len(limits), 'cost centres')}.{told}"
+    )
 
 
 def _whole(parts: Iterable[Amounts]) -> Amounts:
@@ -185,7 +207,7 @@ def _against_budgets(selection: Selection, owed: list[tuple[str | None, Decimal]
         f"{called[owed[0][0]]} owes most, {counted(owed[0][1], currency)}.{told}",
         group="Cost centres against budget",
         stands_for=ids_behind(
-            {centre: labels[centre] for centre, _ in owed if centre}, "cost_centre"
+            {centre or UNALLOCATED_ID: labels[centre or ""] for centre, _ in owed}, "cost_centre"
         ),
     )
 
