@@ -104,13 +104,23 @@ def allocate(lines: pd.DataFrame, rule_set: RuleSet) -> Allocation:
         cost_centre=pd.Series(matched.cost_centres, lines.index, dtype=object),
         rule=pd.Series(_words(matched), lines.index, dtype=object),
     )
-    is_billed = (lines["metric"] == BILLED) & lines["unit"].map(is_currency).astype(bool)
+    is_bill = lines["metric"] == BILLED
+    is_billed = is_bill & lines["unit"].map(is_currency).astype(bool)
+    odd = [*_records(frame[is_bill & ~is_billed])]
     billed = [*_records(frame[is_billed])]
     shared, notes = _shared(billed, frame, rule_set)
     owed = [_owed_bill(record) for record in billed]
     rated = [*_rated([*_records(frame[~is_billed])], rule_set)]
     unknown = sum(line.quantity is None for line in (*owed, *rated))
-    return Allocation((*owed, *shared, *rated), tuple(notes), unknown, matched)
+    unknown += sum(line.quantity is None for line in odd)
+    return Allocation((*owed, *shared, *rated), (*notes, *_odd_notes(odd)), unknown, matched)
+
+
+def _odd_notes(lines: "Iterable[_Record]") -> Iterator[str]:
+    """What was billed in no currency; what is unknown as a whole has no unit either, and is told apart."""
+    units = sorted({line.unit for line in lines if line.quantity is not None})
+    if units:
+        yield f"What was billed in {', '.join(map(repr, units))}, which is no currency, is in no sum."
 
 
 def _words(matched: Matches) -> list[str | None]:

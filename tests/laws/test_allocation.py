@@ -143,3 +143,11 @@ def test_ten_thousand_lines_owe_what_plain_python_says() -> None:
     assert {key for key, value in owed.items() if value} == {*expected}
     for key, amount in expected.items():
         assert abs(Fraction(owed[key]) - amount) < Fraction(len(month), 10**10)
+
+
+def test_what_is_billed_in_no_currency_or_unknown_as_a_whole_is_told_and_in_no_sum() -> None:
+    month = frame_of([bill(5, unit="credits"), bill(None, unit=""), bill(7)])
+    allocation = allocate(month, RuleSet())
+    assert owed_by(allocation) == {(None, "USD"): 7}
+    assert allocation.unknown == 1
+    assert [note for note in allocation.notes if "'credits'" in note]
