@@ -15,7 +15,6 @@ from loguru import logger
 
 from lib.errors import DashboardError, InputError, SettingsError
 from lib.exports import Profile
-from lib.exports.formats import visible
 from lib.exports.printer import printer
 from lib.loader.progress import Progress
 from lib.logs import configure_logs
@@ -67,6 +66,8 @@ def or_exit(work: Callable[[Settings], T]) -> T:
         return work(settings)
     except DashboardError as error:
         logger.opt(exception=True).debug("failed")
+        from lib.exports.formats import visible  # noqa: PLC0415  # brings pandas, for errors only
+
         lines = map(visible, f"Error: {error}".split("\n"))  # names of anybody's stand in it
         typer.echo(redact("\n".join(lines)), err=True)
         misused = isinstance(error, InputError | SettingsError)

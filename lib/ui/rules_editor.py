@@ -130,6 +130,7 @@ def _publishing(
         )
         publish_it = st.button(
             "Publish",
+            key="ccs_publish",  # the same button, whether there is something to publish or not
             type="primary" if ready else "secondary",
             icon=":material/publish:",
             disabled=not ready,

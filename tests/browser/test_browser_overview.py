@@ -164,6 +164,7 @@ def test_a_newcomer_of_the_overview_is_mapped_and_less_is_unallocated(
     page.get_by_label("Reason").press("Tab")
     publish.click()
     expect(page.get_by_text("Version 2 counts from now on.")).to_be_visible()
+    loaded(page)  # until then what stood there before lies below
     expect(publish).to_be_disabled()
 
     turn_to_page(page, "Overview")

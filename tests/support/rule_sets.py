@@ -149,12 +149,16 @@ def reckoned(frame: pd.DataFrame, rule_set: RuleSet) -> dict[tuple[str | None, s
     """Cost centre and currency to what is allocated, by fractions and one line after the other."""
     owed: dict[tuple[str | None, str], Fraction] = defaultdict(Fraction)
     rows = frame.to_dict("records")
+    known: dict[tuple[str, date], dict[str, Fraction] | None] = {}
     for row in rows:
         if row["metric"] != "billed_cost" or row["quantity"] is None:
             continue
         day, amount = row["day"], Fraction(row["quantity"])
         centre = centre_of(row, rule_set)
-        weights = _weights(centre or UNALLOCATED, day, rows, rule_set)
+        place = centre or UNALLOCATED, day
+        if place not in known:
+            known[place] = _weights(*place, rows, rule_set)
+        weights = known[place]
         if weights is None:
             owed[centre, row["unit"]] += amount
             continue
