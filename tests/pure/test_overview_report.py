@@ -323,3 +323,13 @@ def test_prices_in_another_currency_leave_the_total_of_what_was_billed_alone() -
     totals = overview([on(october(3), 7), counted(3, "t")], rule_set=SHARING).totals
     assert (totals["billed"], totals["allocated"], totals["unallocated"]) == (7, 7, 0)
     assert (totals["rated"], totals["rated_eur"]) == (None, 6)
+
+
+def test_the_row_total_of_each_breakdown_is_the_sum_of_its_rows() -> None:
+    report = overview([on(october(3), 7), on(october(4), 5, "beta")], [on(september(3), 4)])
+    for key in ("by_cost_centre", "by_platform"):
+        table = report.table(key)
+        assert table.totals is not None
+        for name in ("billed", "shared", "allocated", "rated", "previous", "change"):
+            assert table.totals[name] == sum(table.frame[name]), (key, name)
+    assert (table.totals["allocated"], table.totals["change"]) == (12, 8)
