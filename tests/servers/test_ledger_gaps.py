@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from lib.errors import SourceUnavailable
 from lib.ledger.history import capture_statuses, month_records
 from lib.ledger.query import LedgerAnswer, ask, check_ledger_query
 from lib.ledger.store import Ledger
+from lib.ledger.verify import verify
 from lib.ledger.warehouse import Month
 from tests.support.kept import NOW, OCTOBER, put
 
@@ -212,3 +215,25 @@ def test_as_of_a_day_that_is_not_over_is_as_of_now(folder_ledger: Ledger) -> Non
     later = datetime.now(UTC) + timedelta(days=2)
     query = check_ledger_query(since=IN_OCTOBER[0], until=IN_OCTOBER[1], as_of=later)
     assert ask(folder_ledger, query).at <= datetime.now(UTC)
+
+
+def test_a_file_that_is_cut_off_is_one_sentence_and_no_sum(folder_ledger: Ledger) -> None:
+    put(folder_ledger, NINE)
+    (file,) = Path(folder_ledger.warehouse.place).rglob("*.parquet")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(SourceUnavailable, match="cannot be read"):
+        asked(folder_ledger, *IN_OCTOBER)
+
+
+def test_without_the_tables_metadata_sums_go_on_and_verify_says_who_cannot_read(
+    folder_ledger: Ledger,
+) -> None:
+    put(folder_ledger, NINE)
+    for file in Path(folder_ledger.warehouse.place).rglob("*.metadata.json"):
+        file.unlink()
+    assert asked(folder_ledger, *IN_OCTOBER).amounts[0].quantity == 9
+    assert [finding.kind for finding in verify(folder_ledger)] == ["table"]
+    assert {finding.kind for finding in verify(folder_ledger, date(2026, 12, 31))} == {
+        "table",
+        "gap",
+    }
