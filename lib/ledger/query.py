@@ -201,9 +201,7 @@ def opened(
         try:
             connection.register("measures", warehouse.relation(connection, paths))
             yield connection
-        except (
-            duckdb.Error
-        ) as error:  # a file that is gone, cut off or no Parquet, S3 that is silent
+        except duckdb.Error as error:  # a file that is gone or cut off, S3 that is silent
             raise OSError(None, _first_line(error)) from error
 
 

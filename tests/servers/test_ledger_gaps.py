@@ -217,10 +217,13 @@ def test_as_of_a_day_that_is_not_over_is_as_of_now(folder_ledger: Ledger) -> Non
     assert ask(folder_ledger, query).at <= datetime.now(UTC)
 
 
-def test_a_file_that_is_cut_off_is_one_sentence_and_no_sum(folder_ledger: Ledger) -> None:
+@pytest.mark.parametrize("left", [0, 8, 100, -40])
+def test_a_file_that_is_cut_off_is_one_sentence_and_no_sum(
+    folder_ledger: Ledger, left: int
+) -> None:
     put(folder_ledger, NINE)
     (file,) = Path(folder_ledger.warehouse.place).rglob("*.parquet")
-    file.write_bytes(file.read_bytes()[:100])
+    file.write_bytes(file.read_bytes()[:left])
     with pytest.raises(SourceUnavailable, match="cannot be read"):
         asked(folder_ledger, *IN_OCTOBER)
 
