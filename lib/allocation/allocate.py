@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -22,7 +22,6 @@ LINE = ("day", "platform", "account", "sub_account", "resource", "principal", "s
 """What a line is told apart by; ``day`` the first of the days it is of."""
 
 _LAST = Decimal(1).scaleb(-DIGITS)
-_ROUNDING = Context(prec=200, rounding=ROUND_HALF_EVEN)
 
 
 class Owed(NamedTuple):
@@ -109,10 +108,10 @@ def allocate(lines: pd.DataFrame, rule_set: RuleSet) -> Allocation:
     odd = [*_records(frame[is_bill & ~is_billed])]
     billed = [*_records(frame[is_billed])]
     shared, notes = _shared(billed, frame, rule_set)
-    owed = [_owed_bill(record) for record in billed]
+    owed = [_owed(line, _money(line), None, line.unit) for line in billed]
     rated = [*_rated([*_records(frame[~is_billed])], rule_set)]
-    unknown = sum(line.quantity is None for line in (*owed, *rated))
-    unknown += sum(line.quantity is None for line in odd)
+    amounts = (line.quantity for lines_of_money in (owed, rated, odd) for line in lines_of_money)
+    unknown = sum(amount is None for amount in amounts)
     return Allocation((*owed, *shared, *rated), (*notes, *_odd_notes(odd)), unknown, matched)
 
 
@@ -148,9 +147,8 @@ def _records(frame: pd.DataFrame) -> Iterator[_Record]:
     return map(_Record._make, zip(*columns, strict=True))
 
 
-def _owed_bill(line: _Record) -> Owed:
-    billed = None if line.quantity is None else Decimal(line.quantity)
-    return _owed(line, billed, None, line.unit)
+def _money(line: _Record) -> Decimal | None:
+    return None if line.quantity is None else Decimal(line.quantity)
 
 
 def _owed(line: _Record, billed: Decimal | None, rated: Decimal | None, currency: str) -> Owed:
@@ -182,10 +180,8 @@ def _rated(lines: Sequence[_Record], rule_set: RuleSet) -> Iterator[Owed]:
             continue
         amount = None
         if line.quantity is not None:
-            with exactly() as context:
-                context.rounding = ROUND_HALF_EVEN
-                exact = Decimal(line.quantity) * rate.price / rate.per
-                amount = exact.quantize(_LAST, context=_ROUNDING)
+            with exactly():
+                amount = (Decimal(line.quantity) * rate.price / rate.per).quantize(_LAST)
         yield _owed(line, None, amount, rate.currency)
 
 

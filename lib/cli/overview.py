@@ -1,4 +1,4 @@
-"""The commands ``overview`` and ``cost-centre``: a month over all platforms, and one cost centre of it."""
+"""The commands ``overview``, ``cost-centre`` and ``alerts``: a month over all platforms, and what calls for eyes."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -15,6 +15,7 @@ from lib.redaction import redact
 from lib.reports.allocation.alerts import Alert, alerts_of
 from lib.reports.allocation.cost_centre import build_cost_centre
 from lib.reports.allocation.overview import build_overview
+from lib.reports.allocation.select import OverviewAnswer
 from lib.reports.report import Report
 from lib.settings import Settings
 from lib.upstreams import ledger_upstream
@@ -38,8 +39,7 @@ def overview_command(
     """What all platforms cost in a month, and who owes it: against last month, budgets and a projection."""
 
     async def load(settings: Settings, _progress: Progress) -> Report:
-        now = datetime.now(UTC)
-        answer = load_overview(ledger_upstream(settings), _month(month, now), now)
+        answer, now = _asked(settings, month)
         return build_overview(answer, now=now, demo=settings.demo)
 
     write_report(load, format, output, profile, table, detail)
@@ -58,8 +58,7 @@ def cost_centre_command(
     """What one cost centre owes of a month, for what, and by which rule."""
 
     async def load(settings: Settings, _progress: Progress) -> Report:
-        now = datetime.now(UTC)
-        answer = load_overview(ledger_upstream(settings), _month(month, now), now)
+        answer, now = _asked(settings, month)
         return build_cost_centre(answer, id, now=now, demo=settings.demo)
 
     write_report(load, format, output, profile, table, detail)
@@ -94,5 +93,8 @@ def alerts_command(
         raise typer.Exit(TO_TELL)
 
 
-def _month(text: str, now: datetime) -> str:
-    return check_month("month", text, now.date()) if text else month_before(f"{now:%Y-%m}")
+def _asked(settings: Settings, month: str) -> tuple[OverviewAnswer, datetime]:
+    """The answer for a month, by default the last one that is over; and when it was asked for."""
+    now = datetime.now(UTC)
+    chosen = check_month("month", month, now.date()) if month else month_before(f"{now:%Y-%m}")
+    return load_overview(ledger_upstream(settings), chosen, now), now

@@ -38,9 +38,6 @@ def totals(figures: Mapping[str, Amounts], currency: str) -> dict[str, Number | 
     return written
 
 
-def main_currency(*amounts: Amounts) -> str:
-    """The currency of the first amounts that have one: the one with most money in it."""
-    for of_currency in amounts:
-        if of_currency:
-            return max(of_currency, key=lambda code: (abs(of_currency[code]), code))
-    return ""
+def main_currency(amounts: Amounts) -> str:
+    """The currency with most money in it; empty where there is none."""
+    return max(amounts, key=lambda code: (abs(amounts[code]), code), default="")
