@@ -7,8 +7,29 @@ from importlib import import_module
 
 import lib
 
-_ROOMS = ("lib.ui", "lib.loader", "lib.reports", "lib.charts", "lib.exports", "lib.upstreams")
+_ROOMS = (
+    "lib.ui",
+    "lib.loader",
+    "lib.reports",
+    "lib.charts",
+    "lib.exports",
+    "lib.upstreams",
+    "lib.ledger",
+    "lib.allocation",
+    "lib.capture",
+    "lib.demo.in_process",
+)
 """Everything that pages import, so that no visitor waits for it."""
+
+_LIBRARIES = (
+    "duckdb",
+    "pyarrow.pandas_compat",
+    "sqlalchemy.dialects.sqlite",
+    # Streamlit makes a pattern of them when a page names its icon
+    "streamlit.emojis",
+    "streamlit.material_icon_names",
+)
+"""What those import when it is first needed, as commands that need none of it start faster so."""
 
 _PAPER = "lib.exports.pdf"
 """What the process that prints imports: here it would take 30 MB and a second of every start, for nothing."""
@@ -20,8 +41,8 @@ def preload_pages() -> None:
     Streamlit collects all garbage after every run of a page, which walks every object of the
     process and stops all sessions meanwhile: with many people that took more than their pages.
     """
-    # Streamlit makes a pattern of them when a page names its icon
-    import_module("streamlit.emojis")
+    for library in _LIBRARIES:
+        import_module(library)
     for module in pkgutil.walk_packages(lib.__path__, "lib."):
         if module.name.startswith(_ROOMS) and not module.name.startswith(_PAPER):
             import_module(module.name)
