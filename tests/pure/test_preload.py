@@ -19,7 +19,9 @@ def test_a_server_imports_what_pages_need_and_leaves_paper_to_the_process_that_p
     preload.preload_pages()
     rooms = {".".join(name.split(".")[:2]) for name in imported}
     assert rooms >= {"lib.ui", "lib.loader", "lib.reports", "lib.exports", "lib.upstreams"}
-    assert rooms >= {"lib.ledger", "lib.allocation", "lib.capture"}, "a ledger's first page else waits for them"
+    assert rooms >= {"lib.ledger", "lib.allocation", "lib.capture"}, (
+        "a ledger's first page else waits for them"
+    )
     assert "duckdb" in imported
     assert {"lib.exports.csv", "lib.exports.printer"} <= {*imported}
     assert [name for name in imported if "pdf" in name] == []
