@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup run hosted-demo check quick coverage test test-deep test-hosted bench packages lock
 
-# The entry for hosting imports everything before it opens the port: else the first visitor waits for that.
+# The entry for hosting imports everything before it answers: else the first visitor waits for that.
 # Meanwhile the demo's history gets the months that have begun since it was made.
 run: .venv/.run data/demo-ledger
 	@nice $(BIN)/python -m lib.capture & $(BIN)/streamlit run asgi.py
