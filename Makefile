@@ -7,14 +7,11 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup run hosted-demo check quick coverage test test-deep test-hosted bench packages lock
 
-# The entry for hosting imports everything before it answers: else the first visitor waits for that.
-# Meanwhile the demo's history gets the months that have begun since it was made.
-run: .venv/.run data/demo-ledger
-	@nice $(BIN)/python -m lib.capture & $(BIN)/streamlit run asgi.py
-
-# Thirteen months of made-up data, where the demo is what is shown: eight seconds that nobody then waits for at a page.
-data/demo-ledger: | .venv/.run
+# The demo's history is made first, where the demo is what is shown: eight seconds, or the months that have begun since.
+# The entry for hosting imports everything before it answers. Else the first visitor waits for both.
+run: .venv/.run
 	-@$(BIN)/python -m lib.capture
+	@$(BIN)/streamlit run asgi.py
 
 # nginx, two replicas, sign-in and made-up data on loopback, from the files in hosting/.
 hosted-demo: .venv/.run
