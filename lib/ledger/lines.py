@@ -1,6 +1,5 @@
 """The lines of a month out of the ledger, for whoever says who owes them."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -10,16 +9,16 @@ from typing import NamedTuple
 import pandas as pd
 
 from lib.allocation.allocate import BILLED, LINE, needed_metrics
-from lib.allocation.rule_set import RuleSet
+from lib.allocation.rule_set import FIELDS, RuleSet
 from lib.errors import SourceUnavailable
 from lib.ledger.history import capture_statuses
 from lib.ledger.query import LedgerAnswer, LedgerQuery, ask
 from lib.ledger.store import Capture, Ledger
 from lib.periods import Period, month_after, span
 from lib.status import SourceStatus
-from lib.usage.exact import exactly
 
 _BY = LINE[1:]
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,6 @@ class MonthLines:
         captures: of the month.
         sources: one per platform and account.
         complete: nothing of what decides is missing.
-        by_month: platforms that bill for more than a day at once; known where every day was asked for.
     """
 
     month: str
@@ -40,7 +38,21 @@ class MonthLines:
     sources: tuple[SourceStatus, ...]
     complete: bool
     at: datetime
-    by_month: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class DailyBills:
+    """What was billed on each day.
+
+    Args:
+        lines: as those of ``MonthLines``, less detailed.
+        captures: of the month.
+        by_month: platforms that bill for more than a day at once.
+    """
+
+    lines: pd.DataFrame
+    captures: tuple[Capture, ...]
+    by_month: frozenset[str]
 
 
 def days_of(month: str) -> Period:
@@ -54,52 +66,80 @@ def month_lines(
     month: str,
     rule_set: RuleSet,
     *,
-    daily: bool = False,
+    until: date | None = None,
     as_of: datetime | None = None,
 ) -> MonthLines:
     """The lines of a month that somebody is billed for, and those that rules price or share by.
 
     Where rules begin or end within the month, what is counted before and after are lines of their
-    own, by the day each of it begins; of levels the last value of the month counts.
+    own, by the day each of it begins; of levels the last value of the month counts. What is not known
+    is a line of its own beside what is known.
 
     Args:
-        daily: every day's are lines of their own.
+        until: a day of the month after which lines are of their own, too.
 
     Raises:
         SourceUnavailable: nothing was captured of the month, or the ledger cannot be read.
     """
     wanted = needed_metrics(rule_set)
-    names = tuple(sorted({metric for _, metric in wanted}))
     days = days_of(month)
-    of_month = LedgerQuery(days, _BY, names, as_of=as_of, so_far=True)
-    answer = ask(ledger, of_month)
-    if not answer.captures:
-        raise SourceUnavailable(
-            "ledger",
-            f"nothing was captured of {month}{_what_there_is(ledger, as_of)}.",
-            "Run ai-usage ledger capture.",
-        )
-    cuts = rule_set.changes_between(days.start, days.end)
-    rows, by_month = [*_rows(answer, wanted, cuts[-1])], frozenset[str]()
-    if daily or len(cuts) > 1:
-        by_day = ask(ledger, replace(of_month, by=("day", "days", *_BY)))
-        levels = [row for row in rows if row.nature != "flow"]
-        by_month = frozenset(
-            str(amount.group[2])
-            for amount in by_day.amounts
-            if amount.metric == BILLED and amount.group[1] != "1"
-        )
-        rows = [*levels, *_in_stretches(_rows(by_day, wanted), [] if daily else cuts)]
-    columns = [*LINE, "unit", "quantity"]
+    answer = _asked(ledger, days, ("known", *_BY), wanted, as_of)
+    rules_change = rule_set.changes_between(days.start, days.end)
+    compared = {until + _DAY} if until and days.start <= until < days.end else set[date]()
+    cuts = sorted({*rules_change, *compared})
+    rows = [*_rows(answer, wanted, rules_change[-1])]
+    if len(cuts) > 1:
+        cut = replace(answer.query, by=("stretch", "known", *_BY), cuts=tuple(cuts))
+        flows = (row for row in _rows(ask(ledger, cut), wanted) if row.nature == "flow")
+        rows = [*(row for row in rows if row.nature != "flow"), *flows]
     return MonthLines(
         month,
-        pd.DataFrame([row[1:] for row in rows], columns=columns, dtype=object),
+        _frame(rows),
         answer.captures,
         tuple(capture_statuses(answer.captures, answer.gaps, answer.at)),
         answer.complete,
         answer.at,
-        by_month,
     )
+
+
+def daily_bills(ledger: Ledger, month: str, rule_set: RuleSet) -> DailyBills:
+    """What was billed on each day of a month, told apart by what rules go by and nothing else.
+
+    Raises:
+        SourceUnavailable: nothing was captured of the month, or the ledger cannot be read.
+    """
+    fields = {rule.field for rule in rule_set.rules}
+    by = ("platform", "account", *(name for name in FIELDS[1:] if name in fields), "metric")
+    wanted = {("", BILLED)}
+    answer = _asked(ledger, days_of(month), ("day", "days", "known", *by), wanted, None)
+    return DailyBills(
+        _frame([*_rows(answer, wanted)]),
+        answer.captures,
+        frozenset(
+            str(group["platform"])
+            for amount in answer.amounts
+            for group in [dict(zip(answer.query.by, amount.group, strict=True))]
+            if group["days"] != "1"
+        ),
+    )
+
+
+def _asked(
+    ledger: Ledger,
+    days: Period,
+    by: tuple[str, ...],
+    wanted: Iterable[tuple[str, str]],
+    as_of: datetime | None,
+) -> LedgerAnswer:
+    names = tuple(sorted({metric for _, metric in wanted}))
+    answer = ask(ledger, LedgerQuery(days, by, names, as_of=as_of, so_far=True))
+    if not answer.captures:
+        raise SourceUnavailable(
+            "ledger",
+            f"nothing was captured of {days.start:%Y-%m}{_what_there_is(ledger, as_of)}.",
+            "Run ai-usage ledger capture.",
+        )
+    return answer
 
 
 class _Line(NamedTuple):
@@ -122,32 +162,25 @@ def _rows(
     """Of the metrics wanted.
 
     Args:
-        day: of all of them; None where the answer tells each one's.
+        day: of all of them; None where the answer tells each one's in its first column.
     """
     pairs = {*wanted}
+    by = answer.query.by
+    places = [by.index(name) if name in by else None for name in _BY]
+    of_platform = by.index("platform")
+    first = answer.query.period.start
     for amount in answer.amounts:
-        group = amount.group[-len(_BY) :]
-        if amount.metric == BILLED or (str(group[0]), amount.metric) in pairs:
-            its_day = day or date.fromisoformat(
-                amount.group[0] or f"{answer.query.period.start}"  # unknown as a whole
-            )
-            yield _Line._make((amount.nature, its_day, *group, amount.unit, amount.quantity))
+        group, metric = amount.group, amount.metric
+        if metric == BILLED or (str(group[of_platform]), metric) in pairs:
+            # What is unknown as a whole has no day
+            its_day = day or (date.fromisoformat(group[0]) if group[0] else first)
+            told = (None if place is None else group[place] for place in places)
+            yield _Line._make((amount.nature, its_day, *told, amount.unit, amount.quantity))
 
 
-def _in_stretches(lines: Iterable[_Line], cuts: Sequence[date]) -> Iterator[_Line]:
-    """Flows, added up from each cut to the next as ``ask`` does: what is known of them, None where nothing
-    is. Without cuts each day's as they are.
-    """
-    sums: dict[_Line, Decimal | None] = {}
-    with exactly():
-        for line in lines:
-            if line.nature != "flow":
-                continue
-            first = cuts[bisect_right(cuts, line.day) - 1] if cuts else line.day
-            key = line._replace(day=first, quantity=None)
-            known = [part for part in (sums.get(key), line.quantity) if part is not None]
-            sums[key] = sum(known[1:], known[0]) if known else None
-    return (key._replace(quantity=quantity) for key, quantity in sums.items())
+def _frame(rows: Sequence[_Line]) -> pd.DataFrame:
+    columns = [*LINE, "unit", "quantity"]
+    return pd.DataFrame([row[1:] for row in rows], columns=columns, dtype=object)
 
 
 def _what_there_is(ledger: Ledger, as_of: datetime | None) -> str:

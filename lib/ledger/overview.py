@@ -1,18 +1,23 @@
 """What an overview of all platforms rests on, out of the ledger alone."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from lib.allocation.allocate import BILLED, allocate
+import pandas as pd
+
+from lib.allocation.allocate import BILLED, Owed, allocate
 from lib.allocation.names import FIELD_OF
+from lib.allocation.rule_set import RuleSet
 from lib.cache import FINAL_AFTER
 from lib.errors import SourceUnavailable
-from lib.ledger.lines import MonthLines, days_of, month_lines
+from lib.ledger.lines import DailyBills, MonthLines, daily_bills, days_of, month_lines
 from lib.ledger.query import LedgerQuery, ask
 from lib.ledger.rule_sets import known_names, published
 from lib.ledger.store import Ledger
 from lib.periods import Period, month_before, months_before
 from lib.reports.allocation.overview import MONTHS
-from lib.reports.allocation.select import OverviewAnswer, Spend
+from lib.reports.allocation.select import OverviewAnswer, Spend, days_compared
 
 _DAY = timedelta(days=1)
 
@@ -23,7 +28,7 @@ def load_overview(
     """A month and the one before, as the rules that count now say who owes them.
 
     Args:
-        daily: every day's lines apart, also of a month that is over.
+        daily: what is owed of each day, also of a month that is over.
 
     Raises:
         SourceUnavailable: nothing was captured of the month, or the ledger cannot be read.
@@ -34,26 +39,36 @@ def load_overview(
     # One that nobody asked for since stands as it did then, be it long over
     asked_at = [capture.confirmed_at for capture in ledger.captures() if capture.month == month]
     apart = daily or period.end + FINAL_AFTER >= min([now, *asked_at]).date()
-    lines = month_lines(ledger, month, counting, daily=apart)
-    try:
-        earlier = month_lines(ledger, month_before(month), counting, daily=apart)
-    except SourceUnavailable:
-        earlier = None
-    asked = _last_asked(lines, now)
-    whole = asked.date() - _DAY
+    bills = daily_bills(ledger, month, counting) if apart else None
+    whole = None if bills is None else _last_asked(bills, now).date() - _DAY
+    until = whole if whole is not None and whole < period.end else None
+    lines = month_lines(ledger, month, counting, until=until)
+    asked = _last_asked(lines if bills is None else bills, now)
     allocation = allocate(lines.lines, counting)
-    before = None if earlier is None else allocate(earlier.lines, counting)
+    before, days_before = None, _Days()
+    with suppress(SourceUnavailable):  # then there is nothing to compare with
+        earlier = month_before(month)
+        same_day = days_compared(period, until)[1].end
+        lines_before = month_lines(ledger, earlier, counting, until=same_day)
+        before = allocate(lines_before.lines, counting).lines
+        if apart:
+            days_before = _owed_daily(
+                daily_bills(ledger, earlier, counting), lines_before, counting
+            )
+    days = _Days() if bills is None else _owed_daily(bills, lines, counting)
     return OverviewAnswer(
         month,
         period,
         allocation.lines,
-        None if before is None else before.lines,
+        before,
         counting,
         rules.version,
-        whole if whole < period.end else None,
+        until,
         (asked - FINAL_AFTER).date() - _DAY,
-        lines.by_month,
-        frozenset() if earlier is None else earlier.by_month,
+        days.lines,
+        days_before.lines,
+        days.by_month,
+        days_before.by_month,
         _trend(ledger, period),
         {
             (name.platform, name.id): name.name
@@ -66,9 +81,21 @@ def load_overview(
     )
 
 
-def _last_asked(lines: MonthLines, now: datetime) -> datetime:
+class _Days(NamedTuple):
+    lines: tuple[Owed, ...] = ()
+    by_month: frozenset[str] = frozenset()
+
+
+def _owed_daily(bills: DailyBills, lines: MonthLines, rule_set: RuleSet) -> _Days:
+    """Who owes what of each day: a share goes by what its metric is in the whole month."""
+    bases = lines.lines[lines.lines["metric"] != BILLED]
+    owed = allocate(pd.concat([bills.lines, bases], ignore_index=True), rule_set).lines
+    return _Days(tuple(line for line in owed if line.metric == BILLED), bills.by_month)
+
+
+def _last_asked(known: MonthLines | DailyBills, now: datetime) -> datetime:
     """When everybody that bills was last asked."""
-    columns = (lines.lines[name] for name in ("platform", "account", "metric"))
+    columns = (known.lines[name] for name in ("platform", "account", "metric"))
     billing = {
         (platform, account)
         for platform, account, metric in zip(*columns, strict=True)
@@ -76,7 +103,7 @@ def _last_asked(lines: MonthLines, now: datetime) -> datetime:
     }
     asked = [
         capture.confirmed_at
-        for capture in lines.captures
+        for capture in known.captures
         if (capture.platform, capture.account) in billing
     ]
     return min([now, *asked])

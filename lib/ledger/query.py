@@ -34,6 +34,12 @@ COLUMNS = {
 }
 """What amounts may be told apart by, and how it is found in a row; ``days`` is how many it is counted for."""
 
+_EXPRESSIONS = COLUMNS | {
+    "stretch": "strftime(list_last(list_filter($cuts, lambda cut: cut <= start)), '%Y-%m-%d')",
+    "known": "(quantity IS NOT NULL)::TEXT",
+}
+"""With those that nobody types: the last of the query's cuts before it begins, and whether it is known."""
+
 _TIMES = ("month", "day")
 _OF_CAPTURE = ("platform", "account", "month", "metric")
 _MEMORY = "500MB"
@@ -45,11 +51,12 @@ class LedgerQuery:
 
     Args:
         period: days, inclusive, UTC; an amount belongs to the day its time begins.
-        by: keys of ``COLUMNS``.
+        by: keys of ``COLUMNS``; also ``stretch`` and ``known``.
         metrics, platforms: empty means all.
         as_of: as the ledger stood before this moment.
         so_far: a month that is not over counts as far as it was captured; else what is over and was
             asked for must have been captured.
+        cuts: days on which what is told apart by ``stretch`` begins anew, in order.
     """
 
     period: Period
@@ -58,6 +65,7 @@ class LedgerQuery:
     platforms: tuple[str, ...] = ()
     as_of: datetime | None = None
     so_far: bool = False
+    cuts: tuple[date, ...] = ()
 
     @property
     def until(self) -> date | None:
@@ -272,7 +280,7 @@ def _lacks(
 
 
 def _amounts(connection: "duckdb.DuckDBPyConnection", query: LedgerQuery) -> Iterator[Amount]:
-    groups = [f"{COLUMNS[column]} AS by_{place}" for place, column in enumerate(query.by)]
+    groups = [f"{_EXPRESSIONS[column]} AS by_{place}" for place, column in enumerate(query.by)]
     names = [f"by_{place}" for place in range(len(query.by))]
     times = [f"by_{place}" for place, column in enumerate(query.by) if column in _TIMES]
     # First all that is alike in each account, month and moment of a level, in one pass over the files;
@@ -309,11 +317,12 @@ def _amounts(connection: "duckdb.DuckDBPyConnection", query: LedgerQuery) -> Ite
         FROM counting GROUP BY {", ".join([*names, "counting.metric", "nature", "unit"])}
         ORDER BY ALL
     """  # noqa: S608  # columns of a table above
-    wanted = {
+    wanted: dict[str, Any] = {
         "since": query.period.start,
         "until": date.fromordinal(query.period.end.toordinal() + 1),
         "any_metric": not query.metrics,
         "metrics": [*query.metrics],
+        **({"cuts": [*query.cuts]} if "stretch" in query.by else {}),
     }
     rows: list[tuple[Any, ...]] = connection.execute(sql, wanted).fetchall()
     for *group, metric, nature, unit, quantity, complete in rows:

@@ -9,9 +9,10 @@ import pytest
 from lib.allocation.rule_set import CostCentre, Rate, Rule, RuleSet, Share
 from lib.errors import SourceUnavailable
 from lib.ledger.allocated import allocated, previewed
-from lib.ledger.lines import MonthLines, month_lines
+from lib.ledger.lines import MonthLines, daily_bills, month_lines
 from lib.ledger.rule_sets import publish
 from lib.ledger.store import Ledger
+from lib.usage.exact import exact_sum
 from tests.support.bills import SEPTEMBER, STORED, Bill, megabytes, put_bills
 from tests.support.kept import NOW, every_kind
 
@@ -65,23 +66,48 @@ def days_and_amounts(found: MonthLines, metric: str) -> list[tuple[date, Decimal
     return sorted(zip(lines["day"], lines["quantity"], strict=True), key=str)
 
 
-def test_what_is_counted_is_cut_where_rules_change_and_adds_up_to_the_month(
+def test_what_is_counted_is_cut_where_rules_change_and_after_what_is_compared_and_adds_up_to_the_month(
     folder_ledger: Ledger,
 ) -> None:
     put_bills(folder_ledger, [bill for bill in BILLS if bill.unit == "USD"])
-    first = date(2026, 10, 1)
-    whole, cut, daily = (
-        days_and_amounts(month_lines(folder_ledger, "2026-10", rules, daily=daily), "billed_cost")
-        for rules, daily in ((RuleSet(), False), (HALVES, False), (HALVES, True))
-    )
-    rest = Decimal("1e-18")
-    assert whole == [(first, 211 + rest)]
-    assert cut == [(first, Decimal(11)), (SIXTEENTH, 200 + rest)]
-    assert daily == [
+    first, rest = date(2026, 10, 1), Decimal("1e-18")
+
+    def cut(rules: RuleSet, until: date | None = None) -> list[tuple[date, Decimal | None]]:
+        found = month_lines(folder_ledger, "2026-10", rules, until=until)
+        return days_and_amounts(found, "billed_cost")
+
+    assert cut(RuleSet()) == [(first, 211 + rest)]
+    assert cut(HALVES) == [(first, Decimal(11)), (SIXTEENTH, 200 + rest)]
+    assert cut(RuleSet(), first) == [
         (first, Decimal(10)),
-        (date(2026, 10, 15), Decimal(1)),
+        (date(2026, 10, 2), 201 + rest),
+    ]
+    assert cut(HALVES, date(2026, 10, 30)) == [
+        (first, Decimal(11)),
         (SIXTEENTH, Decimal(200)),
         (date(2026, 10, 31), rest),
+    ]
+    for whole_month in (date(2026, 10, 31), date(2026, 11, 5), date(2026, 9, 30)):
+        assert cut(RuleSet(), whole_month) == cut(RuleSet())
+
+
+def test_bills_of_each_day_tell_apart_what_rules_go_by_and_no_more(folder_ledger: Ledger) -> None:
+    put_bills(folder_ledger, BILLS)
+    by_project, at_all = (daily_bills(folder_ledger, "2026-10", rules) for rules in (HALVES, FEWER))
+    whole = month_lines(folder_ledger, "2026-10", RuleSet()).lines
+    for bills in (by_project, at_all):
+        for unit in ("USD", "EUR"):
+            sums = [
+                exact_sum(frame[frame["unit"] == unit]["quantity"].dropna())
+                for frame in (bills.lines, whole)
+            ]
+            assert sums[0] == sums[1] != 0
+        assert bills.by_month == frozenset()
+    assert {*by_project.lines["sub_account"]} == {"proj_a", "proj_b"}
+    assert {*at_all.lines["sub_account"]} == {None}
+    unknown = by_project.lines[by_project.lines["quantity"].isna()]
+    assert [*zip(unknown["day"], unknown["sub_account"], strict=True)] == [
+        (date(2026, 10, 20), "proj_b")
     ]
 
 
@@ -91,18 +117,19 @@ def test_an_amount_that_nobody_knows_takes_no_other_away_and_the_month_is_not_co
 ) -> None:
     put_bills(folder_ledger, [Bill(day, "a", amount) for day, amount in enumerate((7, None, 5), 1)])
     found = month_lines(folder_ledger, "2026-10", rules)
-    assert days_and_amounts(found, "billed_cost") == [(date(2026, 10, 1), Decimal(12))]
+    first = date(2026, 10, 1)
+    assert days_and_amounts(found, "billed_cost") == [(first, Decimal(12)), (first, None)]
     assert not found.complete
 
 
-@pytest.mark.parametrize("daily", [False, True])
+@pytest.mark.parametrize("until", [None, date(2026, 10, 19)])
 def test_of_what_is_stored_the_last_of_the_month_counts_once(
-    folder_ledger: Ledger, daily: bool
+    folder_ledger: Ledger, until: date | None
 ) -> None:
     put_bills(folder_ledger, BILLS)
     stored = [megabytes(5, "team", 100), megabytes(20, "team", 300)]
     put_bills(folder_ledger, stored, STORED, is_state=True)
-    found = month_lines(folder_ledger, "2026-10", HALVES, daily=daily)
+    found = month_lines(folder_ledger, "2026-10", HALVES, until=until)
     assert days_and_amounts(found, "storage_mb") == [(SIXTEENTH, Decimal(300))]
     rated = {
         (line.cost_centre, line.rated)
@@ -117,7 +144,7 @@ def test_rules_without_an_end_that_anybody_lives_to_see_cut_nothing(folder_ledge
     always = CostCentre("x", valid_from=date(1, 1, 1), valid_to=date(9999, 12, 31))
     rules = (Rule(1, "", "sub_account", "*", "", "x", date(1900, 1, 1), date(2999, 12, 31)),)
     found = owed(folder_ledger, RuleSet((always,), rules))
-    assert found == {("x", "USD"): Decimal("211.000000000000000001"), ("x", "EUR"): Decimal(7)}
+    assert found == {("x", "USD"): Decimal("211.000000000000000001"), ("x", "EUR"): None}
 
 
 def test_only_what_decides_about_money_is_a_line(folder_ledger: Ledger) -> None:

@@ -104,6 +104,8 @@ def answered(
         "version": 1,
         "until": None,
         "settled_until": OCTOBER.end,
+        "days": allocation.lines,
+        "days_before": earlier or (),
         "by_month": frozenset(),
         "before_by_month": frozenset(),
         "trend": (),

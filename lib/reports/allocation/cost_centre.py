@@ -94,7 +94,13 @@ def _of(answer: OverviewAnswer, centre: str | None) -> OverviewAnswer:
         return tuple(line for line in lines if line.cost_centre == centre)
 
     before = None if answer.before is None else of(answer.before)
-    return replace(answer, lines=of(answer.lines), before=before)
+    return replace(
+        answer,
+        lines=of(answer.lines),
+        before=before,
+        days=of(answer.days),
+        days_before=of(answer.days_before),
+    )
 
 
 def _whole(selection: Selection) -> dict[str, Amounts]:

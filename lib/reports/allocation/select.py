@@ -35,11 +35,12 @@ class OverviewAnswer:
     """What an overview rests on.
 
     Args:
-        lines: of the month; of each day apart while it runs.
-        before: of the month before; None where nothing was captured of it.
+        lines: of the month, apart for the days that are compared and those after them.
+        before: of the month before, so, too; None where nothing was captured of it.
         version: of the rules; 0 where none were published.
         until: the last whole day that was captured; None for a month that is over.
         settled_until: the last day that changes no more.
+        days, days_before: what is owed of each day of a month that runs, less detailed; none of one that is over.
         by_month: platforms that bill by the month, not by the day.
         before_by_month: those of which the month before is known by the month only.
         trend: of thirteen months.
@@ -55,6 +56,8 @@ class OverviewAnswer:
     version: int
     until: date | None
     settled_until: date
+    days: tuple[Owed, ...]
+    days_before: tuple[Owed, ...]
     by_month: frozenset[str]
     before_by_month: frozenset[str]
     trend: tuple[Spend, ...]
@@ -98,6 +101,20 @@ class _Sums:
         self.before += other.before
 
 
+def days_compared(month: Period, until: date | None) -> tuple[Period, Period]:
+    """The days of a month, and those of the month before, that are set side by side.
+
+    Args:
+        until: the last whole day of a month that runs; None: all of it.
+    """
+    last_of_before = month.start - timedelta(days=1)
+    first_of_before = last_of_before.replace(day=1)
+    if until is None:
+        return month, Period(first_of_before, last_of_before)
+    same_day = min(last_of_before, first_of_before + (until - month.start))
+    return Period(month.start, until), Period(first_of_before, same_day)
+
+
 class Selection:
     """The sums of an answer, in one currency as far as there are rates."""
 
@@ -124,14 +141,7 @@ class Selection:
     @cached_property
     def compared_days(self) -> tuple[Period, Period]:
         """The days of the month, and those of the month before, that are set side by side."""
-        first = self.answer.period.start
-        last_of_before = first - timedelta(days=1)
-        first_of_before = last_of_before.replace(day=1)
-        until = self.answer.until
-        if until is None:
-            return self.answer.period, Period(first_of_before, last_of_before)
-        same_day = min(last_of_before, first_of_before + (until - first))
-        return Period(first, until), Period(first_of_before, same_day)
+        return days_compared(self.answer.period, self.answer.until)
 
     @cached_property
     def groups(self) -> list[tuple[Owed, "_Sums"]]:
@@ -219,9 +229,12 @@ class Selection:
         """Cost centre and platform to what is allocated on each day, in the main currency; None where it is not
         known. Of platforms that bill by the month it stands on its first day.
         """
+        answer = self.answer
+        lines = united(answer.days, answer.rule_set, answer.month)[0]
+        before = united(answer.days_before, answer.rule_set, month_before(answer.month))[0]
         days: dict[tuple[Centre, str], dict[date, Decimal | None]] = defaultdict(dict)
         with exactly():
-            for line in (*(self.before or ()), *self.lines):
+            for line in (*before, *lines):
                 if line.currency != self.currency or not (line.is_bill or line.shared is not None):
                     continue
                 of_days = days[line.cost_centre, line.platform]

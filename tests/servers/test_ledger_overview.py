@@ -1,0 +1,70 @@
+"""What an overview reads of a month that runs: its days are those of its lines."""
+
+from collections import defaultdict
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from lib.allocation.allocate import Owed
+from lib.allocation.rule_set import CostCentre, Rule, RuleSet, Share
+from lib.ledger.overview import load_overview
+from lib.ledger.store import Ledger
+from lib.usage.exact import exact_sum
+from tests.support.spending import Spent, let_count, put_spent
+
+pytest_plugins = ["tests.support.ledgers", "tests.support.postgres_server"]
+
+NOW = datetime(2026, 11, 21, 1, 40, tzinfo=UTC)
+SPENT = [
+    Spent(date(2026, month, day), Decimal(day) / 7 * (2 if project == "beta" else 1), project, who)
+    for month in (10, 11)
+    for day in range(1, 21)
+    for project in ("alpha", "beta", "gamma")
+    for who in ("ann", "bob")
+]
+TOKENS = [
+    Spent(date(2026, 11, day), Decimal(day), team, None, "tokens", "input_tokens", "tenants")
+    for day in (3, 18)
+    for team in ("alpha", "beta")
+]
+RULES = RuleSet(
+    (CostCentre("a"), CostCentre("b"), CostCentre("shared")),
+    (
+        Rule(1, "", "principal", "bob", "", "b"),
+        Rule(2, "", "sub_account", "alpha", "", "a"),
+        Rule(3, "", "sub_account", "beta", "", "shared"),
+        Rule(4, "tenants", "sub_account", "beta", "", "b"),
+    ),
+    (Share("shared", "proportional", "a", None, "tenants", "input_tokens"),
+     Share("shared", "proportional", "b", None, "tenants", "input_tokens")),
+)  # fmt: skip
+
+
+def by_centre(lines: tuple[Owed, ...]) -> dict[str | None, Decimal]:
+    sums: dict[str | None, list[Decimal]] = defaultdict(list)
+    for line in lines:
+        if line.allocated is not None:
+            sums[line.cost_centre].append(line.allocated)
+    return {centre: Decimal(exact_sum(amounts)) for centre, amounts in sums.items()}
+
+
+def test_days_of_a_month_that_runs_add_up_to_its_lines(folder_ledger: Ledger) -> None:
+    put_spent(folder_ledger, [*SPENT, *TOKENS], asked=NOW)
+    let_count(folder_ledger, RULES)
+    answer = load_overview(folder_ledger, "2026-11", NOW)
+    assert answer.until == date(2026, 11, 20)
+    assert answer.before is not None
+    for days, lines in ((answer.days, answer.lines), (answer.days_before, answer.before)):
+        assert {line.day.day for line in days} == {*range(1, 21)}
+        in_days, in_month = by_centre(days), by_centre(lines)
+        assert in_days.keys() == in_month.keys() == {"a", "b", "shared", None}
+        assert exact_sum([*in_days.values()]) == exact_sum([*in_month.values()]) != 0
+        for centre, amount in in_month.items():  # a share's last digit falls day by day
+            assert abs(in_days[centre] - amount) < Decimal("1e-7")
+
+
+def test_a_month_that_is_over_has_no_days(folder_ledger: Ledger) -> None:
+    put_spent(folder_ledger, SPENT)
+    later = datetime(2027, 1, 9, tzinfo=UTC)
+    answer = load_overview(folder_ledger, "2026-10", later)
+    assert (answer.until, answer.days, answer.days_before) == (None, (), ())
+    assert load_overview(folder_ledger, "2026-10", later, daily=True).days != ()
