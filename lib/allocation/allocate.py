@@ -60,9 +60,25 @@ class Owed(NamedTuple):
         return self.metric == BILLED and self.shared is None
 
     @property
+    def is_unknown(self) -> bool:
+        """Whether nobody knows its amount."""
+        return self.quantity is None and self.shared is None
+
+    @property
     def allocated(self) -> Decimal | None:
         """What the cost centre owes: a line has been billed or shared, never both."""
         return self.billed if self.shared is None else self.shared
+
+
+class Note(NamedTuple):
+    """What was left undone, in one sentence.
+
+    Args:
+        source: whose costs are not split; empty where it is not about a share.
+    """
+
+    source: str
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -77,7 +93,7 @@ class Allocation:
     """
 
     lines: tuple[Owed, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     unknown: int
     matches: Matches
 
@@ -115,11 +131,12 @@ def allocate(lines: pd.DataFrame, rule_set: RuleSet) -> Allocation:
     return Allocation((*owed, *shared, *rated), (*notes, *_odd_notes(odd)), unknown, matched)
 
 
-def _odd_notes(lines: "Iterable[_Record]") -> Iterator[str]:
+def _odd_notes(lines: "Iterable[_Record]") -> Iterator[Note]:
     """What was billed in no currency; what is unknown as a whole has no unit either, and is told apart."""
     units = sorted({line.unit for line in lines if line.quantity is not None})
     if units:
-        yield f"What was billed in {', '.join(map(repr, units))}, which is no currency, is in no sum."
+        told = ", ".join(map(repr, units))
+        yield Note("", f"What was billed in {told}, which is no currency, is in no sum.")
 
 
 def _words(matched: Matches) -> list[str | None]:
@@ -187,7 +204,7 @@ def _rated(lines: Sequence[_Record], rule_set: RuleSet) -> Iterator[Owed]:
 
 def _shared(
     billed: Iterable[_Record], frame: pd.DataFrame, rule_set: RuleSet
-) -> tuple[list[Owed], list[str]]:
+) -> tuple[list[Owed], list[Note]]:
     """What is moved: of each line that is split one row that takes it away, and one per target."""
     if not rule_set.shares:
         return [], []
@@ -202,12 +219,12 @@ def _shared(
                 lines[key] = lines.get(key, Decimal(0)) + line.quantity
     bases = _Bases(frame)
     moved: list[Owed] = []
-    notes: dict[str, None] = {}
+    notes: dict[Note, None] = {}
     for (source, day), lines in sorted(pools.items()):
         shares = valid_on((one for one in rule_set.shares if one.source == source), day)
         weights, why = _weights(shares, rule_set, day, bases)
         if why:
-            notes[f"{source} is not split: {why}"] = None
+            notes[Note(source, f"{source} is not split: {why}")] = None
         if weights:
             moved += _moved(source, day, lines, weights)
     return moved, [*notes]

@@ -79,7 +79,7 @@ def alerts_command(
     def work(settings: Settings) -> list[Alert]:
         now, ledger = datetime.now(UTC), ledger_upstream(settings)
         chosen = check_month("month", month, now.date()) if month else f"{now:%Y-%m}"
-        answer = load_overview(ledger, chosen, now, daily=True)
+        answer = load_overview(ledger, chosen, now)
         for source in answer.sources:
             if source.status not in ("ok", "skipped"):
                 typer.echo(redact(visible(f"Note: {source.part}: {source.detail}")), err=True)

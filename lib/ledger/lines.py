@@ -29,6 +29,7 @@ class MonthLines:
         lines: with the columns that ``allocate`` wants.
         captures: of the month.
         sources: one per platform and account.
+        missing: platforms of which an account has no capture of it.
         complete: nothing of what decides is missing.
     """
 
@@ -36,6 +37,7 @@ class MonthLines:
     lines: pd.DataFrame
     captures: tuple[Capture, ...]
     sources: tuple[SourceStatus, ...]
+    missing: frozenset[str]
     complete: bool
     at: datetime
 
@@ -97,6 +99,7 @@ def month_lines(
         _frame(rows),
         answer.captures,
         tuple(capture_statuses(answer.captures, answer.gaps, answer.at)),
+        frozenset(platform for platform, _, _ in answer.gaps),
         answer.complete,
         answer.at,
     )

@@ -1,7 +1,7 @@
 """What an overview of all platforms rests on, out of the ledger alone."""
 
-from contextlib import suppress
-from datetime import datetime, timedelta
+from collections.abc import Set
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 import pandas as pd
@@ -15,20 +15,15 @@ from lib.ledger.lines import DailyBills, MonthLines, daily_bills, days_of, month
 from lib.ledger.query import LedgerQuery, ask
 from lib.ledger.rule_sets import known_names, published
 from lib.ledger.store import Ledger
-from lib.periods import Period, month_before, months_before
+from lib.periods import Period, months_before
 from lib.reports.allocation.overview import MONTHS
-from lib.reports.allocation.select import OverviewAnswer, Spend, days_compared
+from lib.reports.allocation.select import MonthBefore, OverviewAnswer, Spend, days_compared
 
 _DAY = timedelta(days=1)
 
 
-def load_overview(
-    ledger: Ledger, month: str, now: datetime, *, daily: bool = False
-) -> OverviewAnswer:
+def load_overview(ledger: Ledger, month: str, now: datetime) -> OverviewAnswer:
     """A month and the one before, as the rules that count now say who owes them.
-
-    Args:
-        daily: what is owed of each day, also of a month that is over.
 
     Raises:
         SourceUnavailable: nothing was captured of the month, or the ledger cannot be read.
@@ -36,54 +31,70 @@ def load_overview(
     rules = published(ledger)
     counting = rules.rule_set
     period = days_of(month)
-    # One that nobody asked for since stands as it did then, be it long over
-    asked_at = [capture.confirmed_at for capture in ledger.captures() if capture.month == month]
-    apart = daily or period.end + FINAL_AFTER >= min([now, *asked_at]).date()
-    bills = daily_bills(ledger, month, counting) if apart else None
-    whole = None if bills is None else _last_asked(bills, now).date() - _DAY
-    until = whole if whole is not None and whole < period.end else None
+    bills = daily_bills(ledger, month, counting)
+    asked = _last_asked(bills, now)
+    until = _last_whole_day(asked, period)
     lines = month_lines(ledger, month, counting, until=until)
-    asked = _last_asked(lines if bills is None else bills, now)
     allocation = allocate(lines.lines, counting)
-    before, days_before = None, _Days()
-    with suppress(SourceUnavailable):  # then there is nothing to compare with
-        earlier = month_before(month)
-        same_day = days_compared(period, until)[1].end
-        lines_before = month_lines(ledger, earlier, counting, until=same_day)
-        before = allocate(lines_before.lines, counting).lines
-        if apart:
-            days_before = _owed_daily(
-                daily_bills(ledger, earlier, counting), lines_before, counting
-            )
-    days = _Days() if bills is None else _owed_daily(bills, lines, counting)
+    days = _owed_daily(bills, lines, counting)
+    billing = {line.platform for line in days.lines}
     return OverviewAnswer(
-        month,
-        period,
-        allocation.lines,
-        before,
-        counting,
-        rules.version,
-        until,
-        (asked - FINAL_AFTER).date() - _DAY,
-        days.lines,
-        days_before.lines,
-        days.by_month,
-        days_before.by_month,
-        _trend(ledger, period),
-        {
+        month=month,
+        period=period,
+        lines=allocation.lines,
+        before=_before(ledger, days_compared(period, until)[1], counting, now, billing),
+        rule_set=counting,
+        version=rules.version,
+        until=until,
+        settled_until=(asked - FINAL_AFTER).date() - _DAY,
+        days=days.lines,
+        by_month=days.by_month,
+        trend=_trend(ledger, period),
+        names={
             (name.platform, name.id): name.name
             for name in known_names(ledger)
             if name.kind in FIELD_OF
         },
-        lines.sources,
-        allocation.notes,
-        allocation.unknown,
+        sources=lines.sources,
+        notes=allocation.notes,
+        unknown=allocation.unknown,
     )
 
 
+def _before(
+    ledger: Ledger, compared: Period, rule_set: RuleSet, now: datetime, billing: Set[str]
+) -> MonthBefore | None:
+    """The month before, None where nothing was captured of it.
+
+    Args:
+        compared: its days that are compared.
+        billing: platforms that bill now.
+    """
+    month = f"{compared.start:%Y-%m}"
+    try:
+        bills = daily_bills(ledger, month, rule_set)
+        lines = month_lines(ledger, month, rule_set, until=compared.end)
+    except SourceUnavailable:
+        return None
+    days = _owed_daily(bills, lines, rule_set)
+    return MonthBefore(
+        lines=allocate(lines.lines, rule_set).lines,
+        days=days.lines,
+        by_month=days.by_month,
+        until=_last_whole_day(_last_asked(bills, now), days_of(month)),
+        missing=lines.missing & (billing | {line.platform for line in days.lines}),
+    )
+
+
+def _last_whole_day(asked: datetime, month: Period) -> date | None:
+    """The last day of a month that was over when everybody was asked; None where all of it was."""
+    whole = asked.date() - _DAY
+    return whole if whole < month.end else None
+
+
 class _Days(NamedTuple):
-    lines: tuple[Owed, ...] = ()
-    by_month: frozenset[str] = frozenset()
+    lines: tuple[Owed, ...]
+    by_month: frozenset[str]
 
 
 def _owed_daily(bills: DailyBills, lines: MonthLines, rule_set: RuleSet) -> _Days:
@@ -93,17 +104,12 @@ def _owed_daily(bills: DailyBills, lines: MonthLines, rule_set: RuleSet) -> _Day
     return _Days(tuple(line for line in owed if line.metric == BILLED), bills.by_month)
 
 
-def _last_asked(known: MonthLines | DailyBills, now: datetime) -> datetime:
+def _last_asked(bills: DailyBills, now: datetime) -> datetime:
     """When everybody that bills was last asked."""
-    columns = (known.lines[name] for name in ("platform", "account", "metric"))
-    billing = {
-        (platform, account)
-        for platform, account, metric in zip(*columns, strict=True)
-        if metric == BILLED
-    }
+    billing = {*zip(bills.lines["platform"], bills.lines["account"], strict=True)}
     asked = [
         capture.confirmed_at
-        for capture in known.captures
+        for capture in bills.captures
         if (capture.platform, capture.account) in billing
     ]
     return min([now, *asked])

@@ -64,6 +64,7 @@ class Column:
             this currency. A screen has no room for both.
         of: what its values are ids of, where a row is about one of these: ``workspace``. A page may
             be narrowed to it.
+        blank_of: the id that an empty cell stands for, where it means one thing: ``unallocated``.
         names: what its heading names, if that is upstream's and not ours: ``project``. The key ends
             with the id behind a colon, and so does the path.
         counts: decimals that count something and are no money: whole ones are written as such.
@@ -79,6 +80,7 @@ class Column:
     missing: str = ""
     told_by: str = ""
     of: str = ""
+    blank_of: str = ""
     names: str = ""
     counts: bool = False
 

@@ -43,14 +43,16 @@ def show_report(report: Report, prefix: str, controls: Controls) -> None:
         st.info(f"No usage in this selection. {remedy}", icon=":material/inbox:")
         if report.period is not None and takes_days:
             offer_other_days(prefix, report.period, report.nearest)
-    if not empty:
+    has_figures = not empty or any(figure.value for figure in report.figures)
+    if has_figures:  # a budget of which nothing is spent
         show_figures(report.figures, report.cautions)
+    if not empty:
         groups = _chart_groups(report.charts)
         _show_charts(groups[:_CHARTS_ABOVE], drill)
         show_tables(report, prefix, drill)
         show_all_figures(report.figures)
         _show_charts(groups[_CHARTS_ABOVE:], drill)
-    _show_notes(report, () if empty else report.cautions)
+    _show_notes(report, report.cautions if has_figures else ())
     _show_sources(report.sources)
 
 

@@ -146,9 +146,18 @@ def _see(table: Table, matched: pd.DataFrame, view: View) -> Seen:
         ]
         for column in columns
     }
-    of = {} if table.records else {column.key: column.of for column in table.columns if column.of}
-    ids = (*rows[[*of]].rename(columns=of).to_dict("records"),)
-    return Seen(columns, pd.DataFrame(text, dtype="str"), len(matched), len(sums), ids)
+    seen = pd.DataFrame(text, dtype="str")
+    return Seen(columns, seen, len(matched), len(sums), _behind(table, rows))
+
+
+def _behind(table: Table, rows: pd.DataFrame) -> tuple[dict[Any, Any], ...]:
+    """Ids that stand behind each row, by what they are ids of."""
+    ids = {
+        column.of: rows[column.key].fillna(column.blank_of) if column.blank_of else rows[column.key]
+        for column in table.columns
+        if column.of and not table.records
+    }
+    return (*pd.DataFrame(ids, index=rows.index).to_dict("records"),)
 
 
 def _folded(cells: "pd.Series[Any]") -> "pd.Series[Any]":

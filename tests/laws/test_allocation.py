@@ -150,4 +150,4 @@ def test_what_is_billed_in_no_currency_or_unknown_as_a_whole_is_told_and_in_no_s
     allocation = allocate(month, RuleSet())
     assert owed_by(allocation) == {(None, "USD"): 7}
     assert allocation.unknown == 1
-    assert [note for note in allocation.notes if "'credits'" in note]
+    assert [note for note in allocation.notes if "'credits'" in note.sentence]

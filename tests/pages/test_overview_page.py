@@ -104,11 +104,13 @@ def test_a_click_on_a_cost_centre_leads_to_its_page_with_the_month(kept: Ledger)
     assert figures(at)["Owed"] == f"${owed}"
 
 
-def test_what_is_unallocated_leads_nowhere_and_says_so(kept: Ledger) -> None:
+def test_the_row_of_what_is_unallocated_leads_to_it(kept: Ledger) -> None:
     fill(kept)
     at = open_link("overview").run()
     at = select(at, row_of(at, "name", "Unallocated"))
-    assert at.title[0].value == "Overview"
+    assert at.title[0].value == "Cost centres"
+    assert at.selectbox(key="ccs_centre").value == "unallocated"
+    assert figures(at)["Owed"] == "$5.00"
 
 
 def test_a_new_version_of_the_rules_counts_at_once(kept: Ledger) -> None:

@@ -1,75 +1,33 @@
 """The overview of a month: what it is compared with, where it will end, what it names, and what it does not know."""
 
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from lib.allocation.rule_set import CostCentre, ExchangeRate, Rate, Rule, RuleSet, Share
-from lib.errors import InputError
+from lib.allocation.rule_set import ExchangeRate, RuleSet
 from lib.exports.terminal import to_terminal
-from lib.reports.allocation.cost_centre import build_cost_centre
-from lib.reports.allocation.overview import build_overview
-from lib.reports.allocation.select import OverviewAnswer, Spend
-from lib.reports.report import Figure, Report
+from lib.reports.allocation.select import Spend
 from tests.support.every_format import every_format
-from tests.support.rule_sets import bill, counted
-from tests.support.spending import NOW, WELL, answered
-
-CARE = CostCentre("4711", "Customer Care", "ann@company.com", "", Decimal(100), "USD")
-RULES = RuleSet((CARE,), (Rule(10, "openai", "sub_account", "alpha*", "", "4711"),))
-RUNNING: dict[str, Any] = {"until": date(2026, 10, 10), "settled_until": date(2026, 10, 7)}
-
-
-def on(day: date, amount: Any, sub_account: str = "alpha", **more: Any) -> tuple[Any, ...]:
-    return bill(amount, sub_account, day=day, **more)
-
-
-def october(day: int) -> date:
-    return date(2026, 10, day)
-
-
-def september(day: int) -> date:
-    return date(2026, 9, day)
-
-
-def daily(first: date, last: date, amount: Any) -> list[tuple[Any, ...]]:
-    days = (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
-    return [on(day, amount) for day in days]
-
-
-def overview(lines: Iterable[Any], before: Any = None, **facts: Any) -> Report:
-    rules = facts.pop("rule_set", RULES)
-    return build_overview(answered(lines, rules, before, **facts), now=NOW)
-
-
-def figure(report: Report, key: str) -> Figure:
-    return next(figure for figure in report.figures if figure.key == key)
-
-
-def keys(report: Report) -> list[str]:
-    return [figure.key for figure in report.figures]
-
-
-def row(report: Report, centre: str | None) -> dict[str, Any]:
-    frame = report.table("by_cost_centre").frame
-    chosen = frame["cost_centre"].isna() if centre is None else frame["cost_centre"] == centre
-    (found,) = frame[chosen].to_dict("records")
-    return {str(key): value for key, value in found.items()}
-
-
-def chart(report: Report, key: str) -> Any:
-    return next(chart for chart in report.charts if chart.key == key)
-
-
-def sentence(report: Report, key: str) -> str:
-    return str(chart(report, key).sentence)
-
-
-BEFORE = [on(september(3), 5), on(september(20), 100)]
+from tests.support.overviews import (
+    BEFORE,
+    CARE,
+    RULES,
+    RUNNING,
+    chart,
+    daily,
+    figure,
+    keys,
+    october,
+    on,
+    overview,
+    row,
+    sentence,
+    september,
+)
+from tests.support.rule_sets import bill
+from tests.support.spending import WELL
 
 
 def test_a_month_that_runs_is_set_against_the_same_days_of_the_one_before() -> None:
@@ -101,6 +59,63 @@ def test_what_is_billed_by_the_month_is_compared_whole() -> None:
     delta = figure(report, "billed_usd").delta
     assert delta is not None
     assert delta.previous == 105
+
+
+def test_nothing_is_compared_with_a_month_whose_last_days_were_never_captured() -> None:
+    report = overview([on(october(3), 7)], BEFORE, before_until=september(9), **RUNNING)
+    assert figure(report, "billed_usd").delta is None
+    assert report.cautions == (
+        "Nothing is compared: 2026-09 was captured until 2026-09-09 (UTC) only.",
+    )
+    enough = overview([on(october(3), 7)], BEFORE, before_until=september(10), **RUNNING)
+    assert figure(enough, "billed_usd").delta is not None
+    assert enough.cautions == ()
+
+
+def test_what_the_month_before_lacks_is_told_where_it_is_compared() -> None:
+    lacking = [*BEFORE, on(september(4), None)]
+    report = overview([on(october(3), 7)], lacking, before_missing=frozenset({"tenants"}))
+    assert figure(report, "billed_usd").delta is not None
+    missing, unknown = report.cautions
+    assert missing == "Nothing was captured of Tenants in 2026-09: changes are against the others."
+    assert unknown.startswith("1 line of 2026-09: nobody knows the amount")
+    assert {missing, unknown} <= {*report.notes}
+
+
+def test_days_that_were_never_captured_are_not_known_to_a_projection() -> None:
+    before = daily(september(1), september(12), 10)
+    facts = {"until": october(10), "settled_until": october(7)}
+    lines = daily(october(1), october(7), 10)
+    known, lacking = (
+        overview(lines, before, before_until=until, **facts) for until in (None, september(12))
+    )
+    # Of a month that was captured whole, days without a bill cost nothing
+    assert known.totals["projection"] is not None
+    assert lacking.totals["projection"] is None
+    assert "Not enough history: 10 of the last 28 days" in " ".join(lacking.notes)
+
+
+def test_lines_of_which_nobody_knows_the_amount_are_counted_beside_every_sum() -> None:
+    report = overview([on(october(3), 7), on(october(4), None), on(october(5), None, "beta")])
+    assert row(report, "4711")["unknown"] == row(report, None)["unknown"] == 1
+    for key in ("by_cost_centre", "by_platform"):
+        totals = report.table(key).totals
+        assert totals is not None
+        assert (totals["unknown"], totals["billed"]) == (2, 7)
+    assert "2 lines of money" in report.cautions[0]
+
+
+def test_what_is_unallocated_is_told_in_each_currency() -> None:
+    report = overview([on(october(3), 7, "beta"), on(october(3), 5, "beta", unit="EUR")])
+    assert figure(report, "unallocated").value == 7
+    assert figure(report, "unallocated_eur").value == 5
+
+
+def test_what_calls_for_eyes_is_a_table_with_the_way_there() -> None:
+    table = overview([on(october(3), 99)]).table("alerts")
+    assert [*table.frame["percent"]] == [50, 80]
+    assert {*table.frame["cost_centre"]} == {"4711"}
+    assert "99.00" in table.frame["sentence"][0]
 
 
 def test_before_the_first_whole_day_nothing_is_compared() -> None:
@@ -263,66 +278,6 @@ def test_no_rules_published_is_said_and_all_is_unallocated() -> None:
 def test_nothing_rated_is_0_of_the_main_currency() -> None:
     report = overview([on(october(3), 7), on(october(3), 1, unit="EUR")])
     assert report.totals["rated"] == 0
-
-
-SHARING = RuleSet(
-    (CostCentre("4711", "Care"), CostCentre("pool", "Pool")),
-    (Rule(10, "openai", "sub_account", "alpha", "", "pool"),),
-    (Share("pool", "even", "4711"),),
-    (Rate("tenants", "tokens", Decimal(2), Decimal(1), "EUR"),),
-)
-
-
-def of_centre(answer: OverviewAnswer, identity: str) -> Report:
-    return build_cost_centre(answer, identity, now=NOW)
-
-
-def test_a_cost_centre_that_only_shares_bring_something_has_totals_and_a_chart() -> None:
-    report = of_centre(answered([on(october(3), 7)], SHARING), "4711")
-    assert (report.totals["allocated"], report.totals["currency"]) == (7, "USD")
-    assert (report.totals["billed"], report.totals["shared"]) == (0, 7)
-    assert "share of Pool with $7.00" in sentence(report, "by_what")
-    source = of_centre(answered([on(october(3), 7)], SHARING), "pool")
-    assert (source.totals["billed"], source.totals["shared"], source.totals["allocated"]) == (
-        7,
-        -7,
-        0,
-    )
-
-
-def test_what_is_rated_is_never_added_to_what_is_owed() -> None:
-    rules = replace(
-        SHARING, rules=(*SHARING.rules, Rule(10, "tenants", "sub_account", "t", "", "4711"))
-    )
-    answer = answered([on(october(3), 7), counted(3, "t")], rules)
-    report = of_centre(answer, "4711")
-    assert (report.totals["allocated"], report.totals["rated_eur"]) == (7, 6)
-    assert figure(report, "rated_eur").value == 6
-    assert "In no sum" in figure(report, "rated_eur").help
-
-
-def test_a_cost_centre_of_some_days_within_the_month_has_a_report() -> None:
-    short = CostCentre("4712", "Pilot", valid_from=october(5), valid_to=october(20))
-    rules = RuleSet((CARE, short), (Rule(10, "openai", "sub_account", "beta", "", "4712"),))
-    answer = answered([on(october(6), 7, "beta")], rules)
-    assert row(build_overview(answer, now=NOW), "4712")["allocated"] == 7
-    assert of_centre(answer, "4712").totals["allocated"] == 7
-    with pytest.raises(InputError, match="there is no '4799' in 2026-10"):
-        of_centre(answer, "4799")
-
-
-def test_a_cost_centre_that_was_charged_nothing_owes_0_of_its_budget() -> None:
-    rules = replace(RULES, cost_centres=(CARE, replace(CARE, id="4712", name="Marketing")))
-    report = of_centre(answered([on(october(3), 7)], rules), "4712")
-    assert (report.totals["allocated"], report.totals["budget"]) == (0, 100)
-    assert "0.0 % of it is spent." in figure(report, "budget").help
-    assert report.is_unused
-
-
-def test_prices_in_another_currency_leave_the_total_of_what_was_billed_alone() -> None:
-    totals = overview([on(october(3), 7), counted(3, "t")], rule_set=SHARING).totals
-    assert (totals["billed"], totals["allocated"], totals["unallocated"]) == (7, 7, 0)
-    assert (totals["rated"], totals["rated_eur"]) == (None, 6)
 
 
 def test_the_row_total_of_each_breakdown_is_the_sum_of_its_rows() -> None:

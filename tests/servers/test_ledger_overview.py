@@ -53,18 +53,13 @@ def test_days_of_a_month_that_runs_add_up_to_its_lines(folder_ledger: Ledger) ->
     answer = load_overview(folder_ledger, "2026-11", NOW)
     assert answer.until == date(2026, 11, 20)
     assert answer.before is not None
-    for days, lines in ((answer.days, answer.lines), (answer.days_before, answer.before)):
+    for days, lines in (
+        (answer.days, answer.lines),
+        (answer.before.days, answer.before.lines),
+    ):
         assert {line.day.day for line in days} == {*range(1, 21)}
         in_days, in_month = by_centre(days), by_centre(lines)
         assert in_days.keys() == in_month.keys() == {"a", "b", "shared", None}
         assert exact_sum([*in_days.values()]) == exact_sum([*in_month.values()]) != 0
         for centre, amount in in_month.items():  # a share's last digit falls day by day
             assert abs(in_days[centre] - amount) < Decimal("1e-7")
-
-
-def test_a_month_that_is_over_has_no_days(folder_ledger: Ledger) -> None:
-    put_spent(folder_ledger, SPENT)
-    later = datetime(2027, 1, 9, tzinfo=UTC)
-    answer = load_overview(folder_ledger, "2026-10", later)
-    assert (answer.until, answer.days, answer.days_before) == (None, (), ())
-    assert load_overview(folder_ledger, "2026-10", later, daily=True).days != ()

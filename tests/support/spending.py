@@ -15,7 +15,7 @@ from lib.ledger.rule_sets import Published, publish, published
 from lib.ledger.store import Ledger
 from lib.ledger.warehouse import Month
 from lib.periods import Period
-from lib.reports.allocation.select import OverviewAnswer
+from lib.reports.allocation.select import MonthBefore, OverviewAnswer
 from lib.status import SourceStatus
 from lib.usage.measure import Counted, Name, measures
 from tests.support.rule_sets import frame_of
@@ -87,6 +87,13 @@ def let_count(ledger: Ledger, rule_set: RuleSet, by: str = "ann@company.com") ->
     return publish(ledger, rule_set, over=over, by=by, reason="tests", now=datetime.now(UTC))
 
 
+_OF_BEFORE = {
+    "before_by_month": "by_month",
+    "before_until": "until",
+    "before_missing": "missing",
+}
+
+
 def answered(
     lines: Iterable[Sequence[Any]],
     rule_set: RuleSet,
@@ -97,17 +104,17 @@ def answered(
 
     Args:
         lines, before: of October and of September, each as ``bill`` makes it.
+        facts: of the answer; those of the month before begin with ``before_``.
     """
     allocation = allocate(frame_of(lines), rule_set)
     earlier = None if before is None else allocate(frame_of(before), rule_set).lines
+    facts_before = {name: facts.pop(name) for name in [*facts] if name in _OF_BEFORE}
     usual: dict[str, Any] = {
         "version": 1,
         "until": None,
         "settled_until": OCTOBER.end,
         "days": allocation.lines,
-        "days_before": earlier or (),
         "by_month": frozenset(),
-        "before_by_month": frozenset(),
         "trend": (),
         "names": {},
         "sources": (WELL,),
@@ -118,7 +125,11 @@ def answered(
         month="2026-10",
         period=OCTOBER,
         lines=allocation.lines,
-        before=earlier,
+        before=None
+        if earlier is None
+        else MonthBefore(
+            earlier, earlier, **{_OF_BEFORE[name]: fact for name, fact in facts_before.items()}
+        ),
         rule_set=rule_set,
         **(usual | facts),
     )

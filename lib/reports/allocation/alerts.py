@@ -6,9 +6,13 @@ from typing import NamedTuple
 
 from lib.allocation.budgets import fired
 from lib.allocation.projection import Projection, spikes
+from lib.allocation.rule_set import UNALLOCATED as UNALLOCATED_ID
 from lib.quantities import counted
 from lib.reports.allocation.select import OverviewAnswer, Selection
+from lib.reports.allocation.words import UNALLOCATED
+from lib.reports.cells import typed_frame
 from lib.reports.ledger.platforms import platform_label
+from lib.reports.report import Column, Table
 
 
 class Alert(NamedTuple):
@@ -36,14 +40,51 @@ class Alert(NamedTuple):
         return self.time, self.cost_centre, self.platform, self.kind, self.percent
 
 
-def alerts_of(answer: OverviewAnswer) -> list[Alert]:
-    """All that hold in a month, cost centre by cost centre.
+_COLUMNS = (
+    Column("time", "When (UTC)"),
+    Column(
+        "cost_centre", "Cost centre id", told_by="name", of="cost_centre", blank_of=UNALLOCATED_ID
+    ),
+    Column("name", "Cost centre"),
+    Column("platform", "Platform id", told_by="platform_label"),
+    Column("platform_label", "Platform"),
+    Column(
+        "kind", "Kind", help="What is spent, what is projected, or a day far above what is usual."
+    ),
+    Column("percent", "Of budget", "percent"),
+    Column("sentence", "What happened"),
+)
 
-    Args:
-        answer: with lines of every day apart, of the month and the one before.
-    """
-    selection = Selection(answer)
+
+def alerts_of(answer: OverviewAnswer) -> list[Alert]:
+    """All that hold in a month, cost centre by cost centre."""
+    return alerts_in(Selection(answer))
+
+
+def alerts_in(selection: Selection) -> list[Alert]:
+    """All that hold in what is selected."""
     return [*_budgets(selection), *_spikes(selection)]
+
+
+def alerts_table(selection: Selection) -> Table:
+    """What calls for somebody's eyes; told here as often as somebody looks."""
+    alerts, names = alerts_in(selection), selection.answer.rule_set.names
+    cells: dict[str, list[object]] = {
+        "time": [alert.time for alert in alerts],
+        "cost_centre": [alert.cost_centre or None for alert in alerts],
+        "name": [
+            names.get(alert.cost_centre, alert.cost_centre) or UNALLOCATED for alert in alerts
+        ],
+        "platform": [alert.platform or None for alert in alerts],
+        "platform_label": [
+            platform_label(alert.platform) if alert.platform else None for alert in alerts
+        ],
+        "kind": [alert.kind for alert in alerts],
+        "percent": [alert.percent or None for alert in alerts],
+        "sentence": [alert.sentence for alert in alerts],
+    }
+    brief = ("time", "sentence")
+    return Table("alerts", "Alerts", typed_frame(cells, _COLUMNS), _COLUMNS, brief=brief)
 
 
 def _budgets(selection: Selection) -> Iterator[Alert]:

@@ -1,6 +1,6 @@
 """One cost centre's month: what it owes, for what and by which rule, against budget and last month, as a Report."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -8,16 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from lib.allocation.allocate import Owed
+from lib.allocation.allocate import Note, Owed
 from lib.allocation.budgets import share
 from lib.allocation.projection import NotEnough, Projection
+from lib.allocation.rule_set import EVERY
 from lib.allocation.rule_set import UNALLOCATED as UNALLOCATED_ID
-from lib.charts import Ranking
+from lib.charts import Ranking, distinct_labels
 from lib.errors import InputError
 from lib.quantities import counted
 from lib.reports.allocation.figures import amount_figure, projection_figure
 from lib.reports.allocation.lines import lines_table
 from lib.reports.allocation.money import totals
+from lib.reports.allocation.notes import cautions, notes
 from lib.reports.allocation.select import Amounts, OverviewAnswer, Selection
 from lib.reports.allocation.tables import by_id, by_platform, nothing
 from lib.reports.allocation.words import UNALLOCATED, told_share
@@ -54,9 +56,10 @@ def build_cost_centre(
         InputError: there is no such cost centre in this month.
     """
     centre = check_centre(answer, identity)
-    selection = Selection(_of(answer, centre))
+    selection = Selection(_of(answer, centre), Selection(answer).currency)
     amounts = _whole(selection)
-    named = answer.rule_set.names.get(centre or "", centre) if centre else UNALLOCATED
+    names = answer.rule_set.names
+    named = names.get(centre, centre) if centre else UNALLOCATED
     projected = selection.projected()
     budget = selection.budgets().get(centre or "")
     limit = budget[0] if budget and budget[1] == selection.currency else None
@@ -74,14 +77,15 @@ def build_cost_centre(
         sources=answer.sources,
         totals=_totals(selection, amounts, limit, projected),
         figures=tuple(_figures(selection, amounts, limit, projected)),
-        charts=tuple(_charts(selection)),
+        charts=tuple(_charts(selection, names)),
         tables=(
             by_id(selection, "by_sub_account", "By project, tenant and workspace", "sub_account"),
             by_platform(selection, selection.by(lambda line: line.platform)),
             by_id(selection, "by_person", "By person", "principal"),
             lines_table(selection.lines),
         ),
-        notes=selection.notes,
+        notes=(*cautions(selection), *notes(selection, projected)),
+        cautions=tuple(cautions(selection)),
         demo=demo,
         main_table="by_sub_account",
         money_table="lines",
@@ -90,17 +94,37 @@ def build_cost_centre(
 
 
 def _of(answer: OverviewAnswer, centre: str | None) -> OverviewAnswer:
+    """What of an answer is about one cost centre, and tells of no other."""
+
     def of(lines: Iterable[Owed]) -> tuple[Owed, ...]:
         return tuple(line for line in lines if line.cost_centre == centre)
 
-    before = None if answer.before is None else of(answer.before)
+    before, rule_set, lines = answer.before, answer.rule_set, of(answer.lines)
+    nobodys = answer.unknown - sum(line.is_unknown for line in answer.lines)
     return replace(
         answer,
-        lines=of(answer.lines),
-        before=before,
+        lines=lines,
+        before=before and replace(before, lines=of(before.lines), days=of(before.days)),
         days=of(answer.days),
-        days_before=of(answer.days_before),
+        rule_set=replace(
+            rule_set,
+            cost_centres=tuple(each for each in rule_set.cost_centres if each.id == centre),
+        ),
+        notes=tuple(_notes_for(answer, centre or UNALLOCATED_ID)),
+        unknown=nobodys + sum(line.is_unknown for line in lines),
     )
+
+
+def _notes_for(answer: OverviewAnswer, centre: str) -> Iterator[Note]:
+    """Whoever would get a part of what is not split is told that, and not why: it may be about others."""
+    names = answer.rule_set.names
+    for note in answer.notes:
+        targets = {share.target for share in answer.rule_set.shares if share.source == note.source}
+        if note.source in ("", centre):
+            yield note
+        elif targets & {centre, EVERY}:
+            what = told_share(f"share of {note.source}", names)
+            yield note._replace(sentence=f"The {what} is not in it: it could not be split.")
 
 
 def _whole(selection: Selection) -> dict[str, Amounts]:
@@ -167,26 +191,35 @@ def _figures(
             )
 
 
-def _charts(selection: Selection) -> Iterator[ChartSpec]:
-    """What it owes, largest first; what shares bring stands under the share's name."""
-    names, currency = selection.answer.names, selection.currency
-    sums: dict[str, list[Decimal]] = {}
+def _charts(selection: Selection, names: Mapping[str, str]) -> Iterator[ChartSpec]:
+    """What it owes, largest first; what shares bring stands under the share's name.
+
+    Args:
+        names: of all cost centres.
+    """
+    currency = selection.currency
+    sums: dict[tuple[str, str, str], list[Decimal]] = {}
     for line in selection.lines:
-        if line.allocated is None or line.currency != currency:
-            continue
-        what = line.sub_account or line.sku or line.account
-        label = names.get((line.platform, what), what)
-        if line.shared is not None:
-            label = told_share(line.rule or label, selection.answer.rule_set.names)
-        sums.setdefault(label, []).append(line.allocated)
-    owed = sorted(
-        ((label, Decimal(exact_sum(each))) for label, each in sums.items()),
-        key=lambda pair: (-pair[1], pair[0]),
-    )
-    owed = [pair for pair in owed if pair[1]]
+        if line.allocated is not None and line.currency == currency:
+            share_of = (line.rule or "") if line.shared is not None else ""
+            what = line.sub_account or line.sku or line.account
+            key = ("", "", share_of) if share_of else (line.platform, what, "")
+            sums.setdefault(key, []).append(line.allocated)
+    totals = ((key, Decimal(exact_sum(each))) for key, each in sums.items())
+    owed = sorted((pair for pair in totals if pair[1]), key=lambda pair: (-pair[1], pair[0]))
     if not owed:
         return
-    shown, rest = owed[:_MOST_BARS], owed[_MOST_BARS:]
+    known = selection.answer.names
+    labels = distinct_labels(
+        {
+            "/".join(filter(None, key)): told_share(key[2], names)
+            if key[2]
+            else known.get(key[:2], key[1])
+            for key, _ in owed
+        }
+    )
+    bars = [(labels["/".join(filter(None, key))], amount) for key, amount in owed]
+    shown, rest = bars[:_MOST_BARS], bars[_MOST_BARS:]
     if rest:
         shown.append((f"{len(rest)} others", Decimal(exact_sum(amount for _, amount in rest))))
     frame = pd.DataFrame(
@@ -199,7 +232,7 @@ def _charts(selection: Selection) -> Iterator[ChartSpec]:
         "by_what",
         f"What it owes ({currency})",
         Ranking(frame, currency),
-        f"{counted(len(owed), 'items')}; the largest is {owed[0][0]} with {counted(owed[0][1], currency)}.",
+        f"{counted(len(bars), 'items')}; the largest is {bars[0][0]} with {counted(bars[0][1], currency)}.",
         group="Spend",
         by="project, tenant, workspace and share",
     )

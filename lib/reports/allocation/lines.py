@@ -39,8 +39,7 @@ def lines_table(lines: Iterable[Owed]) -> Table:
     sums: dict[tuple[str | None, ...], list[Decimal | None]] = defaultdict(lambda: [None] * 4)
     with exactly():
         for line in lines:
-            unknown = line.quantity is None and line.shared is None
-            key = (*(getattr(line, name) for name in _KEYS), line.currency, str(unknown))
+            key = (*(getattr(line, name) for name in _KEYS), line.currency, str(line.is_unknown))
             amounts = sums[key]
             for place, name in enumerate(_MONEY):
                 amount = getattr(line, name)

@@ -13,9 +13,11 @@ from lib.allocation.rule_set import UNALLOCATED as UNALLOCATED_ID
 from lib.charts import STEPS, OverTime, Ranking, distinct_labels, fold, ids_behind
 from lib.periods import Period, month_before, months_before
 from lib.quantities import counted
+from lib.reports.allocation.alerts import alerts_table
 from lib.reports.allocation.figures import amount_figure, projection_figure
 from lib.reports.allocation.lines import lines_table
 from lib.reports.allocation.money import added, totals
+from lib.reports.allocation.notes import cautions, notes
 from lib.reports.allocation.select import Amounts, OverviewAnswer, Selection, Spend
 from lib.reports.allocation.tables import (
     by_cost_centre,
@@ -53,9 +55,11 @@ def build_overview(answer: OverviewAnswer, *, now: datetime, demo: bool = False)
             by_cost_centre(selection, centres),
             by_platform(selection, platforms),
             movers(selection),
+            alerts_table(selection),
             lines_table(selection.lines),
         ),
-        notes=tuple(_notes(selection, projected)),
+        notes=(*cautions(selection), *notes(selection, projected)),
+        cautions=tuple(cautions(selection)),
         demo=demo,
         main_table="by_cost_centre",
         money_table="lines",
@@ -103,19 +107,9 @@ def _figures(
             label = f"{'Spend so far' if selection.is_running else 'Spend'}{of}"
             whole = _whole(each for (_, its), each in centres.items() if its == code)
             yield amount_figure(selection, f"billed_{code.lower()}", label, whole, code)
-    spent = billed.get(currency)
     yield from _budget(selection, centres)
     yield from projection_figure(selection, projected)
-    nobodys = centres.get((None, currency))
-    rest = nobodys.allocated if nobodys else Decimal(0)
-    share = percent_of(rest, spent) if spent else None
-    yield Figure(
-        "unallocated",
-        UNALLOCATED,
-        rest,
-        currency,
-        f"{share:.1f} % of what was billed belongs to no cost centre." if share is not None else "",
-    )
+    yield from _unallocated(billed, centres, currency)
     for code, amount in _sums(centres, "rated").items():
         if amount:
             yield Figure(
@@ -124,6 +118,27 @@ def _figures(
                 amount,
                 code,
                 "Showback: what nobody bills, at prices of finance. In no sum with what is billed.",
+            )
+
+
+def _unallocated(
+    billed: Mapping[str, Decimal],
+    centres: Mapping[tuple[str | None, str], Amounts],
+    currency: str,
+) -> Iterator[Figure]:
+    """What belongs to no cost centre: of the main currency always, of others where there is any."""
+    for code in sorted({*billed, currency}, key=lambda code: (code != currency, code)):
+        nobodys = centres.get((None, code))
+        rest = nobodys.allocated if nobodys else Decimal(0)
+        share = percent_of(rest, billed[code]) if billed.get(code) else None
+        told = "belongs to no cost centre."
+        if rest or code == currency:
+            yield Figure(
+                "unallocated" if code == currency else f"unallocated_{code.lower()}",
+                UNALLOCATED if code == currency else f"{UNALLOCATED} ({code})",
+                rest,
+                code,
+                f"{share:.1f} % of what was billed {told}" if share is not None else "",
             )
 
 
@@ -272,27 +287,3 @@ def _in_one(selection: Selection) -> tuple[list[Spend], list[str]]:
         elif spend.amount is not None:
             apart.add(spend.month)
     return spends, sorted(apart)
-
-
-def _notes(selection: Selection, projected: Projection | NotEnough | None) -> Iterator[str]:
-    answer = selection.answer
-    if not answer.version:
-        yield "No rules are published, so nothing is allocated: ai-usage cost-centres export begins."
-    if answer.unknown:
-        yield (
-            f"{counted(answer.unknown, 'lines')} of money or of what is priced: nobody knows the amount, and it is in no sum."
-        )
-    yield from selection.notes
-    if selection.before is not None and not selection.is_compared:
-        yield "Nothing is compared: of the month before single days are not known."
-    if selection.is_running and answer.by_month:
-        labels = ", ".join(map(platform_label, sorted(answer.by_month)))
-        yield f"{labels}: billed by the month, so compared with the whole month before."
-    if isinstance(projected, NotEnough):
-        yield f"No projection: {projected.why}"
-    for identity, (_, currency, centre) in selection.budgets().items():
-        if currency != selection.currency:
-            yield (
-                f"The budget of {centre.name or identity} is in {currency}; without an exchange rate of "
-                f"{answer.month} it is compared with nothing in {selection.currency}."
-            )

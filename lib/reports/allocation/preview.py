@@ -79,7 +79,7 @@ def build_preview(
         figures=tuple(_figures(billed, unallocated, shown)),
         charts=(),
         tables=(_newcomers(shown.newcomers), _moves(shown.moved, names), _idle(shown.idle)),
-        notes=(*allocation.notes, *unknown_notes(allocation)),
+        notes=(*(note.sentence for note in allocation.notes), *unknown_notes(allocation)),
         demo=demo,
         main_table="unallocated",
         is_unused=not billed,

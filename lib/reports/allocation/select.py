@@ -1,14 +1,14 @@
 """A month's lines and those of the month before, added up as an overview needs them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from lib.allocation.allocate import Owed
+from lib.allocation.allocate import Note, Owed
 from lib.allocation.exchange import in_currency, united
 from lib.allocation.projection import NotEnough, Projection, projection
 from lib.allocation.rule_set import CostCentre, RuleSet
@@ -31,18 +31,36 @@ class Spend(NamedTuple):
 
 
 @dataclass(frozen=True)
+class MonthBefore:
+    """The month before, to compare with.
+
+    Args:
+        lines: apart for the days that are compared and those after them.
+        days: what was owed of each day, less detailed.
+        by_month: platforms that billed by the month, not by the day.
+        until: the last whole day that was captured of it; None for all of it.
+        missing: platforms that bill of which nothing was captured of it.
+    """
+
+    lines: tuple[Owed, ...]
+    days: tuple[Owed, ...]
+    by_month: frozenset[str] = frozenset()
+    until: date | None = None
+    missing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class OverviewAnswer:
     """What an overview rests on.
 
     Args:
         lines: of the month, apart for the days that are compared and those after them.
-        before: of the month before, so, too; None where nothing was captured of it.
+        before: the month before; None where nothing was captured of it.
         version: of the rules; 0 where none were published.
         until: the last whole day that was captured; None for a month that is over.
         settled_until: the last day that changes no more.
-        days, days_before: what is owed of each day of a month that runs, less detailed; none of one that is over.
+        days: what is owed of each day, less detailed.
         by_month: platforms that bill by the month, not by the day.
-        before_by_month: those of which the month before is known by the month only.
         trend: of thirteen months.
         names: platform and id to what it is called.
         unknown: how many lines have an amount that nobody knows.
@@ -51,26 +69,25 @@ class OverviewAnswer:
     month: str
     period: Period
     lines: tuple[Owed, ...]
-    before: tuple[Owed, ...] | None
+    before: MonthBefore | None
     rule_set: RuleSet
     version: int
     until: date | None
     settled_until: date
     days: tuple[Owed, ...]
-    days_before: tuple[Owed, ...]
     by_month: frozenset[str]
-    before_by_month: frozenset[str]
     trend: tuple[Spend, ...]
     names: Mapping[tuple[str, str], str]
     sources: tuple[SourceStatus, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     unknown: int
 
 
 class Amounts(NamedTuple):
     """Money of one currency: what was billed, moved by shares, and rated; what was allocated before.
 
-    ``compared`` is what is allocated in the days that ``before`` is of.
+    ``compared`` is what is allocated in the days that ``before`` is of; ``unknown`` how many lines have an
+    amount that nobody knows.
     """
 
     billed: Decimal
@@ -78,6 +95,7 @@ class Amounts(NamedTuple):
     rated: Decimal
     compared: Decimal
     before: Decimal | None
+    unknown: int = 0
 
     @property
     def allocated(self) -> Decimal:
@@ -92,6 +110,7 @@ class _Sums:
     rated: Decimal
     compared: Decimal
     before: Decimal
+    unknown: int = 0
 
     def add(self, other: "_Sums") -> None:
         self.billed += other.billed
@@ -99,6 +118,7 @@ class _Sums:
         self.rated += other.rated
         self.compared += other.compared
         self.before += other.before
+        self.unknown += other.unknown
 
 
 def days_compared(month: Period, until: date | None) -> tuple[Period, Period]:
@@ -116,15 +136,20 @@ def days_compared(month: Period, until: date | None) -> tuple[Period, Period]:
 
 
 class Selection:
-    """The sums of an answer, in one currency as far as there are rates."""
+    """The sums of an answer, in one currency as far as there are rates.
 
-    def __init__(self, answer: OverviewAnswer) -> None:
+    Args:
+        currency: the main one where no money is in any.
+    """
+
+    def __init__(self, answer: OverviewAnswer, currency: str = "") -> None:
         self.answer = answer
+        self._otherwise = currency
         self.lines, used = united(answer.lines, answer.rule_set, answer.month)
         earlier = month_before(answer.month)  # at its own rates: as its own overview tells it
         before = answer.before
-        self.before = None if before is None else united(before, answer.rule_set, earlier)[0]
-        self.notes = (*used, *answer.notes)
+        self.before = None if before is None else united(before.lines, answer.rule_set, earlier)[0]
+        self.notes = (*used, *(note.sentence for note in answer.notes))
 
     @property
     def is_running(self) -> bool:
@@ -134,9 +159,11 @@ class Selection:
     @property
     def is_compared(self) -> bool:
         """Whether a day of this month is whole, and the same days of the month before are known."""
-        answer, (days, _) = self.answer, self.compared_days
-        told_apart = answer.before_by_month <= answer.by_month or not self.is_running
-        return self.before is not None and told_apart and days.start <= days.end
+        before, (days, then) = self.answer.before, self.compared_days
+        if before is None or days.start > days.end:
+            return False
+        told_apart = before.by_month <= self.answer.by_month or not self.is_running
+        return told_apart and (before.until is None or before.until >= then.end)
 
     @cached_property
     def compared_days(self) -> tuple[Period, Period]:
@@ -165,6 +192,7 @@ class Selection:
                 group.billed += line.billed or nothing
                 group.shared += line.shared or nothing
                 group.rated += line.rated or nothing
+                group.unknown += line.is_unknown
                 if line.allocated and self._is_in(line, now):
                     group.compared += line.allocated
             for line in self.before or ():
@@ -188,6 +216,7 @@ class Selection:
                 each.rated,
                 each.compared,
                 each.before if self.is_compared else None,
+                each.unknown,
             )
             for place, each in parts.items()
         }
@@ -221,7 +250,8 @@ class Selection:
             if known:
                 return max(known, key=lambda code: (known[code], code))
         return next(
-            (centre.currency for centre in self.answer.rule_set.cost_centres if centre.currency), ""
+            (centre.currency for centre in self.answer.rule_set.cost_centres if centre.currency),
+            self._otherwise,
         )
 
     @cached_property
@@ -231,7 +261,8 @@ class Selection:
         """
         answer = self.answer
         lines = united(answer.days, answer.rule_set, answer.month)[0]
-        before = united(answer.days_before, answer.rule_set, month_before(answer.month))[0]
+        of_before = answer.before.days if answer.before else ()
+        before = united(of_before, answer.rule_set, month_before(answer.month))[0]
         days: dict[tuple[Centre, str], dict[date, Decimal | None]] = defaultdict(dict)
         with exactly():
             for line in (*before, *lines):
@@ -267,14 +298,19 @@ class Selection:
     @cached_property
     def settled_days(self) -> list[date]:
         """Days that change no more and are told apart: what was billed on none of them is 0, not unknown."""
-        answer = self.answer
-        is_told_apart = self.before is not None and answer.before_by_month <= answer.by_month
-        first = self.compared_days[1].start if is_told_apart else answer.period.start
-        last = min(answer.settled_until, answer.period.end)
-        return [first + timedelta(days=ahead) for ahead in range((last - first).days + 1)]
+        answer, before, first = self.answer, self.answer.before, self.compared_days[1].start
+        known = [*_days(answer.period.start, min(answer.settled_until, answer.period.end))]
+        if before is not None and before.by_month <= answer.by_month:
+            last = answer.period.start - timedelta(days=1)
+            known = [*_days(first, min(before.until or last, last)), *known]
+        return known
 
     def _is_in(self, line: Owed, days: Period) -> bool:
         return line.platform in self.answer.by_month or days.start <= line.day <= days.end
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    return (first + timedelta(days=ahead) for ahead in range((last - first).days + 1))
 
 
 def _add(amounts: list[Decimal], amount: Decimal | None) -> None:

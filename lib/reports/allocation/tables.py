@@ -7,6 +7,7 @@ from typing import Any
 from lib.allocation.budgets import share
 from lib.allocation.preview import place_of
 from lib.allocation.projection import Projection
+from lib.allocation.rule_set import UNALLOCATED as UNALLOCATED_ID
 from lib.quantities import Number
 from lib.reports.allocation.select import Amounts, Selection
 from lib.reports.allocation.words import UNALLOCATED, against
@@ -36,7 +37,7 @@ def by_cost_centre(
     if not any(place[0] is None for place in places):
         places.append((None, selection.currency))
     cells: dict[str, list[Any]] = {"cost_centre": [], "name": []}
-    cells |= {name: [] for name in (*_MONEY, *_AGAINST, *_BUDGET, "currency")}
+    cells |= {name: [] for name in (*_AMOUNTS, *_AGAINST, *_BUDGET, "currency")}
     for centre, currency in places:
         amounts = centres.get((centre, currency), nothing(selection))
         budget = budgets.get(centre or "")
@@ -48,7 +49,13 @@ def by_cost_centre(
         cells["budget_share"].append(share(amounts.allocated, limit))
         cells["projection"].append(_projected(selection, centre, currency))
     columns = (
-        Column("cost_centre", "Cost centre id", told_by="name", of="cost_centre"),
+        Column(
+            "cost_centre",
+            "Cost centre id",
+            told_by="name",
+            of="cost_centre",
+            blank_of=UNALLOCATED_ID,
+        ),
         Column("name", "Cost centre"),
         *_money(selection),
         Column("budget", "Budget", "decimal"),
@@ -60,7 +67,7 @@ def by_cost_centre(
     )
     frame = typed_frame(cells, columns)
     rest = frozenset(place for place, (centre, _) in enumerate(places) if centre is None)
-    totals = _totals(cells, (*_MONEY, "previous", "change"))
+    totals = _totals(cells)
     return Table(
         "by_cost_centre", "By cost centre", frame, columns, totals, brief=_BRIEF_CENTRE, rest=rest
     )
@@ -70,7 +77,7 @@ def by_platform(selection: Selection, platforms: Mapping[tuple[str | None, str],
     """What each platform billed, and what of it is rated."""
     places = sorted(platforms, key=lambda place: (in_order(str(place[0]), ""), place[1]))
     cells: dict[str, list[Any]] = {"platform": [], "platform_label": []}
-    cells |= {name: [] for name in (*_MONEY, *_AGAINST, "currency")}
+    cells |= {name: [] for name in (*_AMOUNTS, *_AGAINST, "currency")}
     for platform, currency in places:
         cells["platform"].append(platform)
         cells["platform_label"].append(platform_label(str(platform)))
@@ -81,7 +88,7 @@ def by_platform(selection: Selection, platforms: Mapping[tuple[str | None, str],
         *_money(selection),
         Column("currency", "Currency"),
     )
-    totals = _totals(cells, (*_MONEY, "previous", "change"))
+    totals = _totals(cells)
     frame = typed_frame(cells, columns)
     return Table("by_platform", "By platform", frame, columns, totals, brief=_BRIEF_PLATFORM)
 
@@ -100,7 +107,7 @@ def by_id(selection: Selection, key: str, title: str, field: str) -> Table:
         sums, key=lambda place: (-sums[place].allocated, [str(part) for part in place[0]], place[1])
     )
     personal = field == "principal"
-    wanted = ("platform", "platform_label", "name", "id", *_MONEY, *_AGAINST, "currency", "share")
+    wanted = ("platform", "platform_label", "name", "id", *_AMOUNTS, *_AGAINST, "currency", "share")
     cells: dict[str, list[Any]] = {name: [] for name in wanted}
     for (platform, rule, identity), currency in places:
         cells["platform"].append(platform)
@@ -120,7 +127,7 @@ def by_id(selection: Selection, key: str, title: str, field: str) -> Table:
         Column("share", "Share", help="What brought or took it, where it was shared."),
         Column("currency", "Currency"),
     )
-    totals = _totals(cells, (*_MONEY, "previous", "change"))
+    totals = _totals(cells)
     return Table(key, title, typed_frame(cells, columns), columns, totals, brief=_BRIEF_ID)
 
 
@@ -169,6 +176,7 @@ def movers(selection: Selection) -> Table:
 
 
 _MONEY = ("billed", "shared", "allocated", "rated")
+_AMOUNTS = (*_MONEY, "unknown")
 _AGAINST = ("previous", "change", "change_percent")
 _BUDGET = ("budget", "budget_share", "projection")
 _BRIEF_ID = ("platform_label", "name", "share", "allocated", "rated", "previous")
@@ -185,6 +193,7 @@ def nothing(selection: Selection) -> Amounts:
 def _add_amounts(cells: Mapping[str, list[Any]], amounts: Amounts, currency: str) -> None:
     for name in _MONEY:
         cells[name].append(getattr(amounts, name))
+    cells["unknown"].append(amounts.unknown or None)
     _against(cells, amounts)
     cells["currency"].append(currency)
 
@@ -205,6 +214,7 @@ def _money(selection: Selection) -> tuple[Column, ...]:
         Column("shared", "Shared", "decimal", help="What shares move in, or out below 0."),
         Column("allocated", "Allocated", "decimal", help="Billed and shared: what is owed."),
         Column("rated", "Rated", "decimal", help="Showback; in no sum with what is billed."),
+        Column("unknown", "Amounts not known", "int", help="Lines that are in no sum."),
         *_compared(selection),
     )
 
@@ -225,12 +235,12 @@ def _projected(selection: Selection, centre: str | None, currency: str) -> Decim
     return projected.amount if isinstance(projected, Projection) else None
 
 
-def _totals(
-    cells: Mapping[str, list[Any]], names: tuple[str, ...]
-) -> dict[str, Number | None] | None:
-    """Sums of the columns; none where rows are of several currencies."""
+def _totals(cells: Mapping[str, list[Any]]) -> dict[str, Number | None] | None:
+    """Sums of what is known; none where rows are of several currencies."""
     if len({*cells["currency"]}) != 1:
         return None
-    return {
-        name: None if None in cells[name] else Decimal(exact_sum(cells[name])) for name in names
+    sums: dict[str, Number | None] = {
+        name: None if None in cells[name] else Decimal(exact_sum(cells[name]))
+        for name in (*_MONEY, "previous", "change")
     }
+    return sums | {"unknown": sum(count or 0 for count in cells["unknown"]) or None}
