@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
@@ -65,6 +65,13 @@ class Projection:
     fixed: Decimal
     until: date
     unknown: tuple[date, ...]
+
+    def at_least(self, billed: Decimal) -> "Projection":
+        """The same, and no less than what is billed so far, provisional days included."""
+        between = self.between
+        if between is not None:
+            between = Range(max(between.low, billed), max(between.high, billed))
+        return replace(self, amount=max(self.amount, billed), between=between)
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,14 @@ def test_a_projection_is_what_is_settled_and_each_other_day_as_usual_with_its_ra
     assert row(report, None)["projection"] == 0
 
 
+def test_a_projection_is_never_less_than_what_is_billed_so_far() -> None:
+    lines = [*daily(october(1), october(7), 20), on(october(9), 900)]
+    report = overview(lines, daily(september(1), september(30), 10), **RUNNING)
+    shown = figure(report, "projection")
+    assert shown.value == report.totals["billed"] == 1040
+    assert "Between $1,040.00 and $1,040.00" in shown.help
+
+
 def test_too_little_history_is_unknown_and_never_0() -> None:
     report = overview(daily(october(1), october(7), 20), **RUNNING)
     assert figure(report, "projection").value is None

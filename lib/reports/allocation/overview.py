@@ -233,14 +233,14 @@ def _parts(amount: Decimal, limit: Decimal | None) -> dict[str, Decimal]:
     if limit is None:
         return {
             "Within budget": zero,
-            _OVER: zero,
             "Left of budget": zero,
+            _OVER: zero,
             "Without budget": amount,
         }
     return {
         "Within budget": min(amount, limit),
-        _OVER: max(amount - limit, zero),
         "Left of budget": max(limit - amount, zero),
+        _OVER: max(amount - limit, zero),
         "Without budget": zero,
     }
 

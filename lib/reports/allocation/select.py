@@ -275,25 +275,27 @@ class Selection:
         return days
 
     def projected(self, *centres: Centre) -> Projection | NotEnough | None:
-        """What the month will have cost of some cost centres, of all where none is named; None for one that
-        is over and settled.
+        """What the month will have cost of some cost centres, of all where none is named, and never less than is
+        billed so far; None for one that is over and settled.
         """
         answer = self.answer
         if answer.settled_until >= answer.period.end:
             return None
         sums: dict[date, Decimal | None] = dict.fromkeys(self.settled_days, Decimal(0))
-        fixed = Decimal(0)
+        fixed = so_far = Decimal(0)
         with exactly():
             for (centre, platform), of_days in self.daily.items():
                 if centres and centre not in centres:
                     continue
                 for day, amount in of_days.items():
+                    so_far += (amount or 0) if day >= answer.period.start else 0
                     if platform in answer.by_month:
                         fixed += (amount or 0) if day >= answer.period.start else 0
                     elif day in sums:
                         known = sums[day]
                         sums[day] = None if known is None or amount is None else known + amount
-        return projection(sums, answer.month, answer.settled_until, fixed)
+        projected = projection(sums, answer.month, answer.settled_until, fixed)
+        return projected.at_least(so_far) if isinstance(projected, Projection) else projected
 
     @cached_property
     def settled_days(self) -> list[date]:
