@@ -35,6 +35,7 @@ def test_a_projection_passes_a_budget_when_it_is_more(
 ) -> None:
     assert fired(Decimal(100), Decimal(10), Decimal(projected)) == passes
     assert fired(Decimal(100), None, Decimal(projected)) == passes
+    assert PROJECTED not in fired(Decimal(100), Decimal(101), Decimal(projected))
 
 
 def test_spend_and_projection_are_told_apart() -> None:

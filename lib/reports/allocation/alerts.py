@@ -67,8 +67,10 @@ def alerts_in(selection: Selection) -> list[Alert]:
 
 
 def alerts_table(selection: Selection) -> Table:
-    """What calls for somebody's eyes; told here as often as somebody looks."""
-    alerts, names = alerts_in(selection), selection.answer.rule_set.names
+    """What calls for somebody's eyes, of marks of a budget the highest; told here as often as somebody looks."""
+    names = selection.answer.rule_set.names
+    highest = {alert[:4]: alert for alert in alerts_in(selection)}  # marks rise
+    alerts = [*highest.values()]
     cells: dict[str, list[object]] = {
         "time": [alert.time for alert in alerts],
         "cost_centre": [alert.cost_centre or None for alert in alerts],
