@@ -30,7 +30,8 @@ def fired(
     """All thresholds that hold, of ``THRESHOLDS`` in their order; whoever was told before is not known here.
 
     What is spent reaches a mark when it is as much; a projection passes it when it is more: a month that
-    is to end on its budget is within it, and one that is passed already needs no projection. Nothing spent, or a credit, reaches no mark, not even of 0.
+    is to end on its budget is within it, and a budget that is passed already needs no projection. Nothing
+    spent, or a credit, reaches no mark, not even of 0.
 
     Args:
         budget: of the month, not negative, in the currency of the others; None: there is none, so nothing fires.
