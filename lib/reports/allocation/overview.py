@@ -14,14 +14,11 @@ from lib.charts import STEPS, OverTime, Ranking, distinct_labels, fold, ids_behi
 from lib.periods import Period, month_before, months_before
 from lib.quantities import counted
 from lib.reports.allocation.figures import amount_figure, projection_figure
+from lib.reports.allocation.limits import limits_table
 from lib.reports.allocation.lines import lines_table
 from lib.reports.allocation.money import added, totals
 from lib.reports.allocation.select import Amounts, OverviewAnswer, Selection, Spend
-from lib.reports.allocation.tables import (
-    by_cost_centre,
-    by_platform,
-    movers,
-)
+from lib.reports.allocation.tables import by_cost_centre, by_platform, movers
 from lib.reports.allocation.words import UNALLOCATED
 from lib.reports.ledger.platforms import platform_label
 from lib.reports.report import ChartSpec, Figure, Report
@@ -53,6 +50,7 @@ def build_overview(answer: OverviewAnswer, *, now: datetime, demo: bool = False)
             by_cost_centre(selection, centres),
             by_platform(selection, platforms),
             movers(selection),
+            *([limits_table(answer.limits, answer.names)] if answer.limits else []),
             lines_table(selection.lines),
         ),
         notes=tuple(_notes(selection, projected)),
@@ -283,6 +281,7 @@ def _notes(selection: Selection, projected: Projection | NotEnough | None) -> It
             f"{counted(answer.unknown, 'lines')} of money or of what is priced: nobody knows the amount, and it is in no sum."
         )
     yield from selection.notes
+    yield from answer.limit_troubles
     if selection.before is not None and not selection.is_compared:
         yield "Nothing is compared: of the month before single days are not known."
     if selection.is_running and answer.by_month:
