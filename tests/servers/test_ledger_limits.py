@@ -10,7 +10,7 @@ import pytest
 from starlette.applications import Starlette
 
 from lib.cache import Caches
-from lib.capture.platforms import PLATFORMS, Asking
+from lib.capture.platforms import PLATFORMS, Asking, openai_said
 from lib.demo.openai_server import create_openai_app
 from lib.ledger.exported import OfLedger
 from lib.ledger.keeping import Outcome, keep, keep_all
@@ -18,10 +18,12 @@ from lib.ledger.limits import parts_of
 from lib.ledger.overview import load_overview
 from lib.ledger.store import Ledger, every_capture
 from lib.ledger.transfer import take_in
+from lib.loader.openai_limits import LimitsAnswer
 from lib.settings import Settings, load_settings
-from tests.support.kept import NOW, Amounts, amounts_of, every_kind, in_folder, put, said
+from lib.usage.measure import Name
+from tests.support.kept import NOW, Amounts, amounts_of, every_kind, in_folder, put
+from tests.support.replies import MONDAY, QUICK, answer_of, asked_of, cost
 from tests.support.replies import NOW as TODAY
-from tests.support.replies import QUICK, asked_of
 from tests.support.servers import serve
 
 pytest_plugins = ["tests.support.ledgers", "tests.support.postgres_server"]
@@ -254,14 +256,15 @@ async def test_the_overview_sets_them_beside_what_each_project_was_billed(
     assert names == {None, "Research Agents", "Data Science Sandbox"}
 
 
-def test_a_project_that_was_never_used_is_named(folder_ledger: Ledger) -> None:
+def test_a_project_that_was_never_used_is_named_and_billed_nothing(folder_ledger: Ledger) -> None:
     limits = told(name="project_spend_limits")
     limits["project_spend_limits"]["limits"][0]["project"] = "proj_idle"
-    names = [("project", "proj_idle", "Idle hands")]
-    keep(folder_ledger, said({("alpha", "billed_cost"): 1}, limits=limits, names=names))
-    answer = load_overview(folder_ledger, "2026-10", NOW)
-    (one,) = answer.limits
-    assert answer.names["openai", "proj_idle"] == "Idle hands"
+    idle = LimitsAnswer(limits, (Name("project", "proj_idle", "Idle hands"),), ())
+    answer = answer_of({}, {MONDAY: [cost(7, project_id="alpha")]}, host="api.example")
+    keep(folder_ledger, openai_said(answer, MONTH, TODAY, idle))
+    told_of = load_overview(folder_ledger, MONTH, TODAY)
+    (one,) = told_of.limits
+    assert told_of.names["openai", "proj_idle"] == "Idle hands"
     assert one.billed == 0
 
 
