@@ -73,11 +73,7 @@ def load_overview(
         allocation.notes,
         allocation.unknown,
         tuple(_limits(lines)),
-        tuple(
-            f"{platform_label(capture.platform)}: {trouble}"
-            for capture in lines.captures
-            for trouble in troubles(parts_of(capture.facts))
-        ),
+        tuple(_limit_troubles(lines)),
     )
 
 
@@ -91,6 +87,13 @@ def _limits(lines: MonthLines) -> Iterator[Reached]:
             for limit in map(limit_of, part["limits"]):
                 as_of = datetime.fromisoformat(part["as_of"])
                 yield Reached(capture.account, limit, as_of, _billed(bill, limit))
+
+
+def _limit_troubles(lines: MonthLines) -> Iterator[str]:
+    """Why not all of that is known."""
+    for capture in lines.captures:
+        for trouble in troubles(parts_of(capture.facts)):
+            yield f"{platform_label(capture.platform)}: {trouble}"
 
 
 class _Bill(NamedTuple):
