@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -74,6 +74,9 @@ def test_files_have_every_digit_and_the_screen_shows_the_same() -> None:
     for name, text in every_format(report).items():
         assert "enforcing" in text, name
         assert "2026-11-21" in text, name
+    older = LIMITS[0]._replace(as_of=NOW - timedelta(days=1))
+    note = overview([older, *LIMITS[1:]]).table(KEY).note
+    assert note.startswith("As of 2026-11-20 01:40 UTC."), "the oldest"
 
 
 def test_what_is_not_known_is_empty_and_never_0() -> None:

@@ -58,6 +58,7 @@ def limits_table(limits: Iterable[Reached], names: Mapping[tuple[str, str], str]
     """A row per alert and limit, those of the whole organisation first.
 
     Args:
+        limits: at least one.
         names: platform and id to what it is called.
     """
 
@@ -89,5 +90,6 @@ def limits_table(limits: Iterable[Reached], names: Mapping[tuple[str, str], str]
         typed_frame(cells, COLUMNS),
         COLUMNS,
         brief=_BRIEF,
-        note="Read at OpenAI, where alone they are set; budgets of cost centres are finance's own.",
+        note=f"As of {min(one.as_of for one in rows):%Y-%m-%d %H:%M} UTC. Read at OpenAI, where alone they are set; "
+        "budgets of cost centres are finance's own.",
     )
