@@ -1,18 +1,20 @@
 """Fills the demo's ledger, so that it has a history."""
 
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from datetime import UTC, datetime
+from contextlib import aclosing, suppress
+from datetime import UTC, datetime, timedelta
 
-from lib.cache import FINAL_AFTER
+from lib.cache import FINAL_AFTER, Caches
 from lib.capture.months import end_of, month_of, months_since
 from lib.capture.rounds import MonthResult, capture_round
 from lib.errors import InputError
 from lib.ledger.allocated import checked
 from lib.ledger.keeping import Said, keep_all
+from lib.ledger.limits import Parts
 from lib.ledger.rule_sets import known_names, publish, published
 from lib.ledger.store import Ledger
 from lib.ledger.warehouse import Month
+from lib.loader.openai_limits import load_limits
 from lib.loader.progress import Progress
 from lib.periods import months_before
 from lib.settings import Settings
@@ -21,6 +23,8 @@ from lib.upstreams import ledger_upstream, made_up_months, made_up_rules, openai
 
 MONTHS = 13
 """This one and those before it."""
+
+_A_MINUTE = timedelta(minutes=1)
 
 
 def is_filled(ledger: Ledger, now: datetime) -> bool:
@@ -44,9 +48,12 @@ async def fill(
         settings, ledger, others, _months(now), now=now, progress=progress
     ):
         yield result
-    account = openai_upstream(settings).host
+    source = openai_upstream(settings)
+    account = source.host
     made_up = made_up_months(account)
     names = tuple(made_up.names())
+    async with aclosing(source.connect()) as client:
+        limits = await load_limits(client, Caches(), now=now)
     answers = [
         Said(
             Month(OPENAI, account, month),
@@ -55,6 +62,7 @@ async def fill(
             made_up.measures(month, now.date()),
             names,
             facts={"host": account, "statuses": [], "notes": [], "marks": [], "columns": {}},
+            limits=_as_of(limits.parts, min(now, end_of(month) - _A_MINUTE)),
         )
         for month in _months(now)
     ]
@@ -66,6 +74,12 @@ async def fill(
         assert not problems, problems  # they are ours
         with suppress(InputError):  # another process has just done it
             publish(ledger, resolved, over=0, by="demo", reason=reason, now=now)
+
+
+def _as_of(parts: Parts, moment: datetime) -> Parts:
+    """The same limits, as if the month had been captured while it ran."""
+    at = {"asked_at": moment.isoformat(), "as_of": moment.isoformat()}
+    return {part: {**said, **at} for part, said in parts.items()}
 
 
 def _months(now: datetime) -> list[str]:

@@ -16,6 +16,7 @@ from lib.ledger.warehouse import Month
 from lib.loader.chargeback import load_chargeback, same_content
 from lib.loader.experiments import load_comet_usage, load_workspaces
 from lib.loader.openai import load_openai
+from lib.loader.openai_limits import LimitsAnswer, load_limits
 from lib.loader.progress import Progress
 from lib.loader.tenants import load_tenants
 from lib.periods import Period
@@ -100,21 +101,35 @@ async def _openai(asking: Asking) -> Answers:
                 for unasked in asking.months[place:]:
                     yield unasked, error
                 return
-            yield [openai_said(answer, month, asking.now)]
+            limits = None
+            if month == f"{asking.today:%Y-%m}":  # what is limited now was not so in other months
+                limits = await load_limits(
+                    client, asking.caches, now=asking.now, progress=asking.progress
+                )
+            yield [openai_said(answer, month, asking.now, limits)]
 
 
-def openai_said(answer: OpenAIAnswer, month: str, now: datetime) -> Said:
-    """What OpenAI said of a month, by every dimension it knows."""
+def openai_said(
+    answer: OpenAIAnswer, month: str, now: datetime, limits: LimitsAnswer | None = None
+) -> Said:
+    """What OpenAI said of a month, by every dimension it knows.
+
+    Args:
+        limits: what it limits, where the month is the one that runs.
+    """
+    limits = limits or LimitsAnswer({}, (), ())
+    answer = replace(answer, statuses=(*answer.statuses, *limits.statuses))
     return Said(
         Month(openai_measures.PLATFORM, answer.account, month),
         now,
         end_of(month) + FINAL_AFTER,
         openai_measures.measures_of(answer),
-        tuple(openai_measures.names_of(answer)),
+        (*openai_measures.names_of(answer), *limits.names),
         _failed(answer.statuses, {*ENDPOINTS, COSTS, COSTS_BY_USER}),
         frozenset(status.part for status in answer.statuses if status.lacks == AMOUNTS),
         unknown_metrics=openai_measures.unknown_metrics(answer),
         facts=openai_measures.facts_of(answer, month),
+        limits=limits.parts,
         projects=answer.projects,
     )
 

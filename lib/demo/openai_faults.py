@@ -9,7 +9,8 @@ class Faults:
     """What goes wrong; may be changed while the stand-in runs.
 
     Endpoints go by the tail of their path (``completions``, ``costs``); look-ups are ``users``,
-    ``projects``, ``api_keys``, ``service_accounts``, ``project_users`` and ``admin_api_keys``.
+    ``projects``, ``api_keys``, ``service_accounts``, ``project_users`` and ``admin_api_keys``; what is limited
+    is ``spend_alerts``, ``spend_limit``, ``project_spend_alerts`` and ``project_spend_limit``.
 
     Args:
         latency_seconds: every answer waits this long.

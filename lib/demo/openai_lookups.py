@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lib.demo.openai_errors import OpenAIRefusal, bad_value, not_a_choice
+from lib.demo.openai_limits import alert_items
 from lib.demo.openai_query import Pairs
 from lib.demo.organisation import AdminKey, ApiKey, Organisation, Project, ServiceAccount, User
 
@@ -201,6 +202,18 @@ LOOKUPS = (
         "/organization/admin_api_keys",
         ("order",),
         lambda org, _project, _now: [admin_key_item(key) for key in org.admin_keys],
+    ),
+    Lookup(
+        "spend_alerts",
+        "/organization/spend_alerts",
+        ("order",),
+        lambda _org, _project, _now: alert_items(None),
+    ),
+    Lookup(
+        "project_spend_alerts",
+        "/organization/projects/{project_id}/spend_alerts",
+        ("order",),
+        lambda _org, project, _now: alert_items(of(project)),
     ),
 )
 

@@ -21,10 +21,11 @@ from lib.demo.openai_errors import (
     unknown_route,
 )
 from lib.demo.openai_faults import Faults
+from lib.demo.openai_limits import limit_item
 from lib.demo.openai_lookups import LOOKUPS, Lookup, find_project, list_page, single_item
 from lib.demo.openai_pages import Ledger
 from lib.demo.openai_query import read_query
-from lib.demo.organisation import Organisation, make_organisation
+from lib.demo.organisation import Organisation, Project, make_organisation
 
 REMEMBERED_REQUESTS = 20_000
 
@@ -71,6 +72,9 @@ def create_openai_app(
         ):
             answer = guarded(lookup.name, "api.management.read", body)
             app.router.routes.append(Route(f"/v1{path}", answer))
+    for name, place in (("spend_limit", ""), ("project_spend_limit", "/projects/{project_id}")):
+        answer = guarded(name, "api.management.read", limit_body)
+        app.router.routes.append(Route(f"/v1/organization{place}/spend_limit", answer))
     return app
 
 
@@ -106,12 +110,21 @@ def item_body(lookup: Lookup) -> Body:
     return body
 
 
+def limit_body(request: Request) -> bytes:
+    """How the hard limit of the organisation, or of the path's project, is written."""
+    return json.dumps(limit_item(project_of(request))).encode()
+
+
+def project_of(request: Request) -> Project | None:
+    """The path's project, if it has one."""
+    return find_project(request.app.state.org, request.path_params.get("project_id"))
+
+
 def items_of(lookup: Lookup, request: Request) -> list[dict[str, object]]:
     """All items of a look-up, of the path's project if it has one."""
     org: Organisation = request.app.state.org
     now: datetime = request.app.state.now()
-    project = find_project(org, request.path_params.get("project_id"))
-    return lookup.items(org, project, int(now.timestamp()))
+    return lookup.items(org, project_of(request), int(now.timestamp()))
 
 
 def guarded(name: str, scope: str, body: Body) -> Handler:

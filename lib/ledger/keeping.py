@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from sqlalchemy import Connection
 
 from lib.ledger.database import unavailable
+from lib.ledger.limits import Parts, facts_with, newest, parts_of, troubles
 from lib.ledger.owner import check_owner
 from lib.ledger.store import (
     GONE,
@@ -46,6 +47,7 @@ class Said:
         told: those of these parts whose rows all came: none of an earlier answer stays beside them.
         unknown_metrics: those whose totals are not known, because of the parts that failed.
         facts: what else the answer holds.
+        limits: what the platform itself limits now; nothing where nobody asked, see ``lib.ledger.limits``.
         is_state: it tells how things stood when it was asked for, not what happened in the month.
         loses_rows: the source drops single rows with time, and what it dropped stays.
         projects: all that the organisation lists, none where it may not be asked; None where an account
@@ -62,6 +64,7 @@ class Said:
     told: frozenset[str] = frozenset()
     unknown_metrics: frozenset[str] = frozenset()
     facts: Mapping[str, Any] | None = None
+    limits: Parts = field(default_factory=dict)
     is_state: bool = False
     loses_rows: bool = False
     counts: frozenset[str] = frozenset()
@@ -78,7 +81,8 @@ class Outcome:
 
     Args:
         capture: that counts for the month from now on.
-        detail: why an earlier one stays, or what of it stays beside the new one.
+        detail: why an earlier one stays, or what of it stays beside the new one; and why not all is known of
+            what the platform limits.
     """
 
     what: What
@@ -163,20 +167,33 @@ def _decided(ledger: Ledger, before: Capture | None, said: Said) -> _Decision:
 def _noted(connection: Connection, made: _Decision, written: Written | None) -> Outcome:
     said, before = made.said, made.before
     add_names(connection, said.key.platform, said.key.account, said.names, said.asked_at)
-    if before is not None and made.reason:
-        if made.reason == GONE:
-            change_capture(connection, before.id, lost=f"{GONE}.")
-        return Outcome("kept", before, made.reason)
-    if (
-        before is not None and written is None
-    ):  # the same again: only the time moves, and never back
-        moment = max(before.confirmed_at, said.asked_at)
-        lost = made.lost or before.lost
-        change_capture(connection, before.id, confirmed_at=moment, lost=lost)
-        return Outcome("confirmed", replace(before, confirmed_at=moment, lost=lost), made.lost)
-    assert written is not None  # of a month without a capture rows are always written
-    entered = _entered(connection, made, written)
-    return Outcome("replaced" if before else "captured", entered, made.lost)
+    limits = newest(parts_of(before.facts) if before else {}, said.limits)
+    if before is not None and written is None:
+        what: What = "kept" if made.reason else "confirmed"
+        after = _stays(connection, made, before, limits)
+    else:
+        assert written is not None  # of a month without a capture rows are always written
+        what = "replaced" if before else "captured"
+        after = _entered(connection, made, written, limits)
+    return Outcome(
+        what, after, "; ".join(filter(None, (made.reason or made.lost, *troubles(said.limits))))
+    )
+
+
+def _stays(connection: Connection, made: _Decision, before: Capture, limits: Parts) -> Capture:
+    """What stands, where the answer has the same rows or less: its time moves, and never back, and so does
+    what is limited."""
+    changes: dict[str, Any] = {}
+    if limits != parts_of(before.facts):
+        changes["facts"] = facts_with(before.facts, limits)
+    if not made.reason:
+        changes["confirmed_at"] = max(before.confirmed_at, made.said.asked_at)
+        changes["lost"] = made.lost or before.lost
+    elif made.reason == GONE:
+        changes["lost"] = f"{GONE}."
+    if changes:
+        change_capture(connection, before.id, **changes)
+    return replace(before, **changes)
 
 
 def in_order(measures: pa.Table) -> tuple[pa.Table, str]:
@@ -221,7 +238,7 @@ def _reason_to_stay(before: Capture, said: Said) -> str:
     return ""
 
 
-def _entered(connection: Connection, made: _Decision, written: Written) -> Capture:
+def _entered(connection: Connection, made: _Decision, written: Written, limits: Parts) -> Capture:
     said = made.said
     facts = {
         **said.key._asdict(),
@@ -235,7 +252,7 @@ def _entered(connection: Connection, made: _Decision, written: Written) -> Captu
         **{key: getattr(written, key) for key in ("snapshot", "sequence", "files")},
         "unknown_metrics": said.unknown_metrics,
         "failed": said.failed,
-        "facts": dict(said.facts or {}),
+        "facts": facts_with(said.facts or {}, limits),
         "lost": made.lost or None,
     }
     number = add_capture(connection, facts)

@@ -11,6 +11,7 @@ from lib.allocation.names import FIELD_OF
 from lib.allocation.rule_set import RuleSet
 from lib.cache import FINAL_AFTER
 from lib.errors import SourceUnavailable
+from lib.ledger.limits_reached import limit_troubles, limits_reached
 from lib.ledger.lines import DailyBills, MonthLines, daily_bills, days_of, month_lines
 from lib.ledger.query import LedgerQuery, ask
 from lib.ledger.rule_sets import known_names, published
@@ -58,6 +59,8 @@ def load_overview(ledger: Ledger, month: str, now: datetime) -> OverviewAnswer:
         sources=lines.sources,
         notes=allocation.notes,
         unknown=allocation.unknown,
+        limits=tuple(limits_reached(lines)),
+        limit_troubles=tuple(limit_troubles(lines)),
     )
 
 

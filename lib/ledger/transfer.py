@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
@@ -12,6 +11,7 @@ from lib.errors import InputError
 from lib.ledger.database import unavailable
 from lib.ledger.exported import TABLES, Kept
 from lib.ledger.keeping import in_order
+from lib.ledger.limits import facts_with, newest, parts_of
 from lib.ledger.store import (
     Capture,
     Ledger,
@@ -131,13 +131,16 @@ def _confirmed(connection: Connection, same: list[Capture], capture: Capture) ->
     return any(news.values())
 
 
-def _news(there: Capture, capture: Capture) -> dict[str, datetime | str]:
+def _news(there: Capture, capture: Capture) -> dict[str, Any]:
     """What the same capture elsewhere adds to one that is here: as with answers, times never move back."""
-    changes: dict[str, datetime | str] = {}
+    changes: dict[str, Any] = {}
     if capture.confirmed_at > there.confirmed_at:
         changes["confirmed_at"] = capture.confirmed_at
     if capture.lost and capture.lost != there.lost and capture.confirmed_at >= there.confirmed_at:
         changes["lost"] = capture.lost
+    limits = newest(parts_of(there.facts), parts_of(capture.facts))
+    if limits != parts_of(there.facts):
+        changes["facts"] = facts_with(there.facts, limits)
     return changes
 
 

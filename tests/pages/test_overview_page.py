@@ -1,5 +1,6 @@
 """The overview on the screen: empty, filled, month by month, and the way to a cost centre."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.support.pages import (
     select,
     texts,
 )
-from tests.support.spending import let_count
+from tests.support.spending import let_count, put_spent
 
 BILLED = sum(one.amount for one in OCTOBER)
 
@@ -150,3 +151,40 @@ def test_finance_and_admins_see_all(
     fill(kept)
     come_as(monkeypatch, role, "fin@company.com")
     assert figures(open_link("overview"))["Spend"] == f"${BILLED}.00"
+
+
+def with_limit(kept: Ledger) -> None:
+    """October once more, with a limit of OpenAI's own."""
+    at = datetime.now(UTC).isoformat()
+    limit = {
+        **{"project": "beta", "kind": "limit", "amount": "11.00", "currency": "USD"},
+        **{"interval": "month", "enforcement": "enforcing", "recipients": None},
+    }
+    part = {"asked_at": at, "as_of": at, "limits": [limit], "trouble": ""}
+    put_spent(kept, OCTOBER, limits={"project_spend_limits": part})
+
+
+def test_what_openai_limits_stands_beside_what_it_billed(kept: Ledger) -> None:
+    with_limit(kept)
+    grid = grid_of(open_link("overview", ovr_view_table="Limits set at OpenAI")).value
+    shown = {name: grid[name].tolist() for name in ("kind", "amount", "billed", "share")}
+    assert shown == {
+        "kind": ["Limit"],
+        "amount": ["11.00"],
+        "billed": ["22.00"],
+        "share": ["200.0 %"],
+    }
+    assert grid["enforcement"].tolist() == ["enforcing"]
+
+
+def test_an_owner_sees_nothing_of_what_openai_limits(
+    kept: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_limit(kept)
+    let_count(kept, RULES)
+    come_as(monkeypatch, "viewer", "ann@company.com")
+    for page in ("overview", "cost_centres"):
+        shown = everything(open_link(page))
+        assert "Limits set at OpenAI" not in shown
+        assert "enforcing" not in shown
+    assert "Customer Care" in shown, "his own page"

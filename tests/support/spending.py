@@ -1,6 +1,7 @@
 """Money of several days for a ledger to keep, rules of who pays, and an overview without a ledger."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -11,6 +12,7 @@ import pandas as pd
 from lib.allocation.allocate import allocate
 from lib.allocation.rule_set import RuleSet
 from lib.ledger.keeping import Said, keep
+from lib.ledger.limits import Parts
 from lib.ledger.rule_sets import Published, publish, published
 from lib.ledger.store import Ledger
 from lib.ledger.warehouse import Month
@@ -44,11 +46,13 @@ def put_spent(
     asked: datetime | None = None,
     names: Sequence[Name] = (),
     failed: frozenset[str] = frozenset(),
+    limits: Parts | None = None,
 ) -> None:
     """Enters it, a capture per platform and month.
 
     Args:
         asked: when the platform was asked; by default just now, when all of it is over.
+        limits: what the platform itself limits.
     """
 
     def place(row: Spent) -> tuple[str, str]:
@@ -61,7 +65,7 @@ def put_spent(
         until = datetime.fromisoformat(f"{month}-01").replace(tzinfo=UTC) + timedelta(days=35)
         unknown = frozenset({"billed_cost"}) if failed else frozenset[str]()
         said = Said(key, at, until, table, tuple(names), failed=failed, unknown_metrics=unknown)
-        keep(ledger, said)
+        keep(ledger, replace(said, limits=limits or {}))
 
 
 _COUNTED = Counted("amount", unit_column="unit", metric_column="metric", nulls=True)

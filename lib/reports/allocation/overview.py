@@ -15,15 +15,12 @@ from lib.periods import Period, month_before, months_before
 from lib.quantities import counted
 from lib.reports.allocation.alerts import alerts_table
 from lib.reports.allocation.figures import amount_figure, projection_figure
+from lib.reports.allocation.limits import limits_table
 from lib.reports.allocation.lines import lines_table
 from lib.reports.allocation.money import added, totals
 from lib.reports.allocation.notes import cautions, notes
 from lib.reports.allocation.select import Amounts, OverviewAnswer, Selection, Spend
-from lib.reports.allocation.tables import (
-    by_cost_centre,
-    by_platform,
-    movers,
-)
+from lib.reports.allocation.tables import by_cost_centre, by_platform, movers
 from lib.reports.allocation.words import UNALLOCATED
 from lib.reports.ledger.platforms import platform_label
 from lib.reports.report import ChartSpec, Figure, Report
@@ -56,9 +53,10 @@ def build_overview(answer: OverviewAnswer, *, now: datetime, demo: bool = False)
             by_platform(selection, platforms),
             movers(selection),
             alerts_table(selection),
+            *([limits_table(answer.limits, answer.names)] if answer.limits else []),
             lines_table(selection.lines),
         ),
-        notes=(*cautions(selection), *notes(selection, projected)),
+        notes=(*cautions(selection), *notes(selection, projected), *answer.limit_troubles),
         cautions=tuple(cautions(selection)),
         demo=demo,
         main_table="by_cost_centre",

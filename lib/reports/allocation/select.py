@@ -13,6 +13,7 @@ from lib.allocation.exchange import in_currency, united
 from lib.allocation.projection import NotEnough, Projection, projection
 from lib.allocation.rule_set import CostCentre, RuleSet
 from lib.periods import Period, month_before
+from lib.reports.allocation.limits import Reached
 from lib.status import SourceStatus
 from lib.usage.exact import exact_sum, exactly
 
@@ -64,6 +65,8 @@ class OverviewAnswer:
         trend: of thirteen months.
         names: platform and id to what it is called.
         unknown: how many lines have an amount that nobody knows.
+        limits: what OpenAI itself limits; limit_troubles: why not all of that is known. Both are for those who
+            see everything.
     """
 
     month: str
@@ -81,6 +84,8 @@ class OverviewAnswer:
     sources: tuple[SourceStatus, ...]
     notes: tuple[Note, ...]
     unknown: int
+    limits: tuple[Reached, ...] = ()
+    limit_troubles: tuple[str, ...] = ()
 
 
 class Amounts(NamedTuple):

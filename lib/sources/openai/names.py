@@ -36,11 +36,13 @@ class _Owner(BaseModel):
 class Names:
     """Names found in one look-up: kind and id to name. An id that is listed without a name maps to itself.
 
-    ``fetched_at`` is set by whoever keeps them: names from a cache are older than the load.
+    ``fetched_at`` is set by whoever keeps them: names from a cache are older than the load. ``archived``: those
+    of ``project_ids`` that are.
     """
 
     by_id: dict[tuple[Kind, str], str] = field(default_factory=dict)
     project_ids: list[str] = field(default_factory=list)
+    archived: set[str] = field(default_factory=set)
     fetched_at: datetime | None = None
 
     def add(self, kind: Kind, key: object, name: object, mark: str = "") -> None:
@@ -171,7 +173,7 @@ async def _for_each(
 
 async def _fetch_users(client: ApiClient) -> Names:
     names = Names()
-    for item in await _fetch_list(client, "users", "/organization/users"):
+    for item in await fetch_list(client, "users", "/organization/users"):
         names.add("user", item.get("id"), item.get("email") or item.get("name"))
     return names
 
@@ -180,18 +182,19 @@ async def fetch_projects(client: ApiClient) -> Names:
     """All projects of the organisation, archived ones too."""
     names = Names()
     pairs = [("include_archived", "true")]
-    for item in await _fetch_list(client, "projects", "/organization/projects", pairs):
+    for item in await fetch_list(client, "projects", "/organization/projects", pairs):
         archived = item.get("status") == "archived" or item.get("archived_at") is not None
         names.add("project", item.get("id"), item.get("name"), ARCHIVED if archived else "")
         if isinstance(item.get("id"), str):
             names.project_ids.append(item["id"])
+            names.archived |= {item["id"]} if archived else set()
     return names
 
 
 async def _fetch_api_keys(client: ApiClient, project_id: str) -> Names:
     names = Names()
-    path = f"{_project_path(project_id)}/api_keys"
-    for item in await _fetch_list(client, "api_keys", path, [("owner_project_access", "any")]):
+    path = f"{project_path(project_id)}/api_keys"
+    for item in await fetch_list(client, "api_keys", path, [("owner_project_access", "any")]):
         names.add("api_key", item.get("id"), item.get("name") or item.get("redacted_value"))
         owner = item.get("owner") if isinstance(item.get("owner"), dict) else {}
         person = _owner(owner, "user")
@@ -203,20 +206,21 @@ async def _fetch_api_keys(client: ApiClient, project_id: str) -> Names:
 
 async def _fetch_service_accounts(client: ApiClient, project_id: str) -> Names:
     names = Names()
-    path = f"{_project_path(project_id)}/service_accounts"
-    for item in await _fetch_list(client, "service_accounts", path):
+    path = f"{project_path(project_id)}/service_accounts"
+    for item in await fetch_list(client, "service_accounts", path):
         names.add("user", item.get("id"), item.get("name"), SERVICE_ACCOUNT)
     return names
 
 
-def _project_path(project_id: str) -> str:
+def project_path(project_id: str) -> str:
+    """Where all of a project is, whatever its id."""
     # Dots too: an id of ".." would lead the request elsewhere.
     return "/organization/projects/" + quote(project_id, safe="").replace(".", "%2E")
 
 
 async def _fetch_admin_keys(client: ApiClient) -> Names:
     names = Names()
-    for item in await _fetch_list(client, "admin_api_keys", "/organization/admin_api_keys"):
+    for item in await fetch_list(client, "admin_api_keys", "/organization/admin_api_keys"):
         names.add("api_key", item.get("id"), item.get("name") or item.get("redacted_value"))
     return names
 
@@ -229,10 +233,14 @@ def _owner(owner: Any, kind: str) -> _Owner:
         return _Owner()
 
 
-async def _fetch_list(
+async def fetch_list(
     client: ApiClient, part: str, path: str, params: list[tuple[str, str]] | None = None
 ) -> list[dict[str, Any]]:
-    """All items of one list, page after page."""
+    """All items of one list, page after page.
+
+    Raises:
+        SourceError: not all of them could be had; nothing of them is quoted.
+    """
     items: list[dict[str, Any]] = []
     after: str | None = None
     seen: set[str] = set()
@@ -244,10 +252,10 @@ async def _fetch_list(
             raise explain_denial(error, MANAGEMENT_SCOPE) from error
         try:
             page = _ListReply.model_validate(payload)
-        except ValidationError as error:
+        except ValidationError:
             raise SourceReplyError(
                 f"{NAME}:{part}", "the list lacks its documented shape."
-            ) from error
+            ) from None
         items += page.data
         # A null last_id ends the official client's paging silently; the last item's id goes on.
         following = page.last_id or (page.data[-1].get("id") if page.data else None)
