@@ -12,7 +12,9 @@ from lib.reports.allocation.overview import build_overview
 from tests.support.overviews import (
     CARE,
     RULES,
+    RUNNING,
     chart,
+    daily,
     figure,
     october,
     of_centre,
@@ -20,6 +22,7 @@ from tests.support.overviews import (
     overview,
     row,
     sentence,
+    september,
 )
 from tests.support.rule_sets import counted
 from tests.support.spending import NOW, answered
@@ -109,3 +112,37 @@ def test_prices_in_another_currency_leave_the_total_of_what_was_billed_alone() -
     totals = overview([on(october(3), 7), counted(3, "t")], rule_set=SHARING).totals
     assert (totals["billed"], totals["allocated"], totals["unallocated"]) == (7, 7, 0)
     assert (totals["rated"], totals["rated_eur"]) == (None, 6)
+
+
+POOLS = RuleSet(
+    (CARE, CostCentre("a", "Pool A"), CostCentre("b", "Pool B", budget=Decimal(9), currency="CHF")),
+    (
+        Rule(1, "openai", "principal", "ann", "", "a"),
+        Rule(2, "openai", "principal", "bob", "", "b"),
+        Rule(3, "openai", "sub_account", "own", "", "4711"),
+    ),
+    (Share("a", "even", "4711"), Share("b", "even", "4711")),
+)
+
+
+def test_what_two_pools_bring_are_two_rows_and_the_largest_stands_first() -> None:
+    lines = [
+        on(october(3), 5, principal="ann"),
+        on(october(3), 9, principal="bob"),
+        on(october(3), 1, "own"),
+        on(october(4), 2, principal="bob", sku="x"),
+    ]
+    table = of_centre(answered(lines, POOLS), "4711").table("by_sub_account")
+    rows = [*zip(table.frame["share"].fillna(""), table.frame["allocated"], strict=True)]
+    assert rows == [("share of b", 11), ("share of a", 5), ("", 1)]
+
+
+def test_a_cost_centre_is_projected_as_its_row_says_and_knows_no_budget_of_another() -> None:
+    lines = [*daily(october(1), october(7), 20), on(october(2), 300, "gamma")]
+    answer = answered(lines, RULES, daily(september(1), september(30), 10), **RUNNING)
+    assert (
+        of_centre(answer, "4711").totals["projection"]
+        == row(build_overview(answer, now=NOW), "4711")["projection"]
+    )
+    of_care = of_centre(answered([on(october(3), 5, "own")], POOLS), "4711")
+    assert not [note for note in of_care.notes if "Pool B" in note or "CHF" in note]

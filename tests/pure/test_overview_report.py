@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lib.allocation.rule_set import ExchangeRate, RuleSet
+from lib.allocation.rule_set import ExchangeRate, RuleSet, Share
 from lib.exports.terminal import to_terminal
 from lib.reports.allocation.select import Spend
 from tests.support.every_format import every_format
@@ -296,3 +296,26 @@ def test_the_row_total_of_each_breakdown_is_the_sum_of_its_rows() -> None:
         for name in ("billed", "shared", "allocated", "rated", "previous", "change"):
             assert table.totals[name] == sum(table.frame[name]), (key, name)
     assert (table.totals["allocated"], table.totals["change"]) == (12, 8)
+
+
+def test_at_most_ten_movers_are_told() -> None:
+    lines = [on(october(3), place + 1, f"p{place:02}") for place in range(12)]
+    table = overview(lines, [on(september(3), 1, "other")]).table("movers")
+    assert [*table.frame["change"]] == [*range(12, 2, -1)]
+
+
+def test_what_of_the_unallocated_is_shared_is_unallocated_no_more() -> None:
+    rules = replace(RULES, shares=(Share("unallocated", "even", "4711"),))
+    report = overview([on(october(3), 7, "beta")], rule_set=rules)
+    assert (report.totals["unallocated"], report.totals["billed"]) == (0, 7)
+    assert figure(report, "unallocated").value == 0
+    assert row(report, "4711")["allocated"] == 7
+
+
+def test_a_bar_ends_at_the_budget_or_where_more_is_owed() -> None:
+    for owed, parts in (
+        (30, {"Within budget": 30, "Left of budget": 70, "Over budget": 0, "Without budget": 0}),
+        (130, {"Within budget": 100, "Left of budget": 0, "Over budget": 30, "Without budget": 0}),
+    ):
+        frame = chart(overview([on(october(3), owed)]), "by_cost_centre").chart.frame
+        assert dict(zip(frame["series"], frame["value"], strict=True)) == parts

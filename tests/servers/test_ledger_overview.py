@@ -1,7 +1,7 @@
 """What an overview reads of a month that runs: its days are those of its lines."""
 
 from collections import defaultdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from lib.allocation.allocate import Owed
@@ -63,3 +63,29 @@ def test_days_of_a_month_that_runs_add_up_to_its_lines(folder_ledger: Ledger) ->
         assert exact_sum([*in_days.values()]) == exact_sum([*in_month.values()]) != 0
         for centre, amount in in_month.items():  # a share's last digit falls day by day
             assert abs(in_days[centre] - amount) < Decimal("1e-7")
+
+
+def test_everybody_who_bills_was_asked_by_the_day_that_counts(folder_ledger: Ledger) -> None:
+    late = Spent(date(2026, 11, 3), 5, platform="azure")
+    put_spent(folder_ledger, SPENT, asked=NOW)
+    put_spent(folder_ledger, [late], asked=NOW - timedelta(days=4))
+    counters = Spent(date(2026, 11, 3), 5, "t", None, "tokens", "input_tokens", "tenants")
+    put_spent(folder_ledger, [counters], asked=NOW - timedelta(days=9))
+    answer = load_overview(folder_ledger, "2026-11", NOW)
+    assert answer.until == date(2026, 11, 16)
+
+
+def test_of_the_month_before_only_what_bills_is_missing(folder_ledger: Ledger) -> None:
+    for platform, metric in (("azure", "billed_cost"), ("tenants", "input_tokens")):
+        put_spent(
+            folder_ledger,
+            [
+                Spent(date(2026, month, 3), 5, "t", None, "USD", metric, platform)
+                for month in (9, 11)
+            ],
+            asked=NOW,
+        )
+    put_spent(folder_ledger, SPENT, asked=NOW)
+    answer = load_overview(folder_ledger, "2026-11", NOW)
+    assert answer.before is not None
+    assert answer.before.missing == {"azure"}
