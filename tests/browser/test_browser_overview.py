@@ -170,6 +170,7 @@ def test_a_newcomer_of_the_overview_is_mapped_and_less_is_unallocated(
     turn_to_page(page, "Overview")
     expect(card(page, "Spend so far")).to_have_count(0)
     expect(card(page, "Unallocated")).to_have_text(f"${left:,.2f}")
+    loaded(page)  # tables come after the cards
     now = {row["Cost centre"]: row for row in rows(grid_of(page, "By cost centre"))}
     grown = number(now["Marketing"]["Allocated"]) - number(by_name["Marketing"]["Allocated"])
     assert abs(grown - billed) <= CENT
