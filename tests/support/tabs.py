@@ -94,5 +94,6 @@ def tab(app: Dashboard, cookie: dict[str, str]) -> Iterator[Tab]:
             subprotocols=["streamlit", token],  # type: ignore[list-item]
             additional_headers={"Cookie": known},
             max_size=None,
+            max_queue=None,  # else closing waits ten seconds for what nobody reads any more
         ) as socket:
             yield Tab(http, socket, token)
