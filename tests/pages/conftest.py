@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import stamina
 from starlette.applications import Starlette
 from streamlit.components.v2 import manifest_scanner
 
@@ -20,6 +21,13 @@ def _components_scanned_once() -> Iterator[None]:
     components = manifest_scanner.scan_component_manifests()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(manifest_scanner, "scan_component_manifests", lambda: components)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _tries_follow_at_once() -> Iterator[None]:
+    """As many tries as ever, without the waits between them: those are tested where requests are."""
+    with stamina.set_testing(True, attempts=5, cap=True):
         yield
 
 
