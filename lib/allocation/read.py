@@ -166,7 +166,7 @@ def _records(table: str, content: bytes, problems: list[Problem]) -> list[Record
         return []
     text, separator = _told_apart(_decoded(content))
     lines = [*_lines(text, separator, fault)]
-    if not lines or "\0" in text[:LONGEST_CELL]:
+    if not lines or "\0" in "".join(lines[0]):
         fault(
             "it is no text; save it as CSV UTF-8."
             if lines
