@@ -34,7 +34,7 @@ PAGES: Mapping[str, Role] = {
 """Page to the least role that sees it; a page that is not listed is for admins."""
 
 UPLOADS = "comet_chargeback"
-"""The page that takes files; whoever does not see it sends none."""
+"""The first page that takes files; whoever does not see it sends none. Those who change the rules see it."""
 
 _CLOCKS_DIFFER = timedelta(minutes=5)
 

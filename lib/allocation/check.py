@@ -1,5 +1,6 @@
 """What a rule set says that cannot be: every contradiction, with its table, row and cell."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
@@ -28,6 +29,7 @@ _R = TypeVar("_R", bound=CostCentre | Rule | Share)
 _LONGEST_PATTERN, _MOST_STARS = 300, 20
 _FOCUS = "focus:"
 _HUNDRED = Decimal(100)
+_ADDRESS = re.compile(r"""[^\s@,;:<>()\[\]"\\]+@[\w-]+(\.[\w-]+)+""")
 
 
 def check(rule_set: RuleSet, metrics: Metrics) -> list[Problem]:
@@ -59,12 +61,19 @@ def _cost_centres(rule_set: RuleSet) -> Iterator[Problem]:
         if centre.budget is not None and centre.budget < 0:
             yield Problem(table, centre.row, "budget", "it is negative.")
         if centre.email and not _is_address(centre.email):
-            yield Problem(table, centre.row, "email", f"{centre.email[:60]!r} is no address.")
+            yield Problem(
+                table,
+                centre.row,
+                "email",
+                f"{centre.email[:60]!r} is no address such as ann@company.com.",
+            )
         for owner in centre.owners:
             if not owner.removeprefix("group:") or not (
                 owner.startswith("group:") or _is_address(owner)
             ):
-                what = f"{owner[:60]!r} is neither an address nor group:NAME."
+                what = (
+                    f"{owner[:60]!r} is neither an address such as ann@company.com nor group:NAME."
+                )
                 yield Problem(table, centre.row, "owner", what)
     yield from _twice(table, "id", centres, lambda centre: (centre.id,))
 
@@ -258,5 +267,5 @@ def _no_centre(name: str) -> str:
 
 
 def _is_address(text: str) -> bool:
-    name, at, domain = text.partition("@")
-    return bool(name and at and domain) and "@" not in domain and text.isprintable()
+    """Whether a text is one address, such as ``ann@company.com``."""
+    return text.isprintable() and _ADDRESS.fullmatch(text) is not None

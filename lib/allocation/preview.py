@@ -1,10 +1,11 @@
 """What a rule set would do to a month, before anybody publishes it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
+from functools import cached_property
 from typing import NamedTuple
 
 from lib.allocation.allocate import Allocation, Owed
@@ -18,6 +19,12 @@ _BY_ID = ("sub_account", "principal", "resource", "sku", "account")
 
 _SHORT = 2
 """So many characters of a name are too few to speak for anything."""
+
+_PIECE = 3
+"""Letters in a row that similar names share."""
+
+_LIKELIEST = 50
+"""So many of the names that share most pieces are compared letter by letter."""
 
 Place = tuple[str, str, str]
 """Platform, field and id."""
@@ -166,20 +173,40 @@ class _Known:
         if place in self.homes:
             return self.homes[place], "other lines of it are there"
         word = self._word(place)
-        for text, identity in self._centres():
+        for text, identity in self._centres:
             if text in word:
                 return identity, f"its name has {text!r}"
-        alike = {self._word(other): other for other in sorted(self.homes) if other[:2] == place[:2]}
-        for near in get_close_matches(word, [*alike], 1, 0.75):
-            other = alike[near]
+        other = self._alike(place, word)
+        if other is not None:
             return self.homes[other], f"{self.called.get(other) or other[2]} has a similar name"
         of_people = {self.homes.get((place[0], "principal", person), "") for person in people}
         home = of_people.pop() if len(of_people) == 1 else ""
         return home, "its people are there" if home else ""
 
+    def _alike(self, place: Place, word: str) -> Place | None:
+        """Whose name is most similar, of those with a home on the same platform."""
+        shared = Counter(
+            other
+            for piece in sorted(_pieces(word))
+            for other in self._by_piece.get((*place[:2], piece), ())
+        )
+        likely = {self._word(other): other for other, _ in shared.most_common(_LIKELIEST)}
+        near = get_close_matches(word, [*likely], 1, 0.75)
+        return likely[near[0]] if near else None
+
+    @cached_property
+    def _by_piece(self) -> Mapping[Place, list[Place]]:
+        """Platform, field and a piece of names to who is called so: comparing each with each takes seconds."""
+        found: dict[Place, list[Place]] = defaultdict(list)
+        for home in sorted(self.homes):
+            for piece in _pieces(self._word(home)):
+                found[(*home[:2], piece)].append(home)
+        return found
+
     def _word(self, place: Place) -> str:
         return (self.called.get(place) or place[2]).casefold()
 
+    @cached_property
     def _centres(self) -> list[tuple[str, str]]:
         """What cost centres are called, the longest first: a short one lies in many a name."""
         texts = [
@@ -189,6 +216,11 @@ class _Known:
             if len(text) > _SHORT
         ]
         return sorted(texts, key=lambda pair: (-len(pair[0]), pair))
+
+
+def _pieces(word: str) -> set[str]:
+    """All runs of ``_PIECE`` letters; a shorter word is its own only one."""
+    return {word[start : start + _PIECE] for start in range(max(1, len(word) - _PIECE + 1))}
 
 
 def _newcomers(lines: Iterable[Owed], known: _Known) -> list[Newcomer]:

@@ -1,12 +1,13 @@
 """Rule sets out of files that Excel has had in hands, and into files: every problem is named with its cell."""
 
+import codecs
 import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import count
+from itertools import count, zip_longest
 from typing import Any, NamedTuple
 
 from lib.allocation.rule_set import (
@@ -26,6 +27,9 @@ from lib.allocation.rule_set import (
 LARGEST = 5_000_000
 """Bytes of one table."""
 
+MOST_ROWS = 20_000
+"""Rows of one table."""
+
 LONGEST_CELL = 1_000
 """Characters of one cell."""
 
@@ -43,6 +47,9 @@ _EMPTY: Mapping[tuple[str, str], Any] = {
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}([.,][0-9]{1,18})?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:(\.[0-9]{3})+(,[0-9]+)?|(,[0-9]{3})+(\.[0-9]+)?)")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
+_SEPARATORS = ";\t,"
+_TOLD_SEPARATOR = re.compile(f"sep=([{_SEPARATORS}])\r?\n", re.IGNORECASE)
+"""A first line with which Excel is told what stands between cells; Excel shows no row for it."""
 
 
 class Problem(NamedTuple):
@@ -70,8 +77,7 @@ def read_tables(files: Mapping[str, bytes]) -> tuple[RuleSet, list[Problem]]:
     """A rule set out of CSV files.
 
     Args:
-        files: table to content, UTF-8 with or without BOM, or what Excel writes for Windows; commas,
-            semicolons or tabs between cells, and after semicolons a decimal comma.
+        files: table to content, see ``read_file``.
 
     Returns:
         All rows that could be read, and everything that could not.
@@ -80,7 +86,8 @@ def read_tables(files: Mapping[str, bytes]) -> tuple[RuleSet, list[Problem]]:
     tables: dict[str, list[Record]] = {}
     for table in COLUMNS:
         if table in files:
-            tables[table] = _records(table, files[table], problems)
+            tables[table], faults = read_file(table, files[table])
+            problems += faults
         elif table not in OPTIONAL:
             problems.append(Problem(table, 0, "", f"there is no {table}.csv."))
     problems += [
@@ -89,7 +96,26 @@ def read_tables(files: Mapping[str, bytes]) -> tuple[RuleSet, list[Problem]]:
         if name not in COLUMNS
     ]
     rule_set, unread = read_records(tables)
-    return rule_set, problems + unread
+    absent = {(table, key) for table, records in tables.items() for key in _absent(table, records)}
+    told_once = [one for one in unread if (one.table, one.column) not in absent]
+    return rule_set, problems + told_once
+
+
+def read_file(table: str, content: bytes) -> tuple[list[Record], list[Problem]]:
+    """The rows of one CSV file, and what is wrong with it but for what its cells say.
+
+    Args:
+        content: UTF-8 or UTF-16 with or without BOM, or what Excel writes for Windows; commas,
+            semicolons or tabs between cells, and after semicolons a decimal comma.
+    """
+    problems: list[Problem] = []
+    return _records(table, content, problems), problems
+
+
+def _absent(table: str, records: Sequence[Record]) -> set[str]:
+    """Required columns that a file has not: named with its heading, and not again in each row."""
+    there = records[0].cells if records else {}
+    return {cell.key for cell in COLUMNS[table] if cell.required and cell.key not in there}
 
 
 def read_records(
@@ -138,11 +164,18 @@ def _records(table: str, content: bytes, problems: list[Problem]) -> list[Record
     if len(content) > LARGEST:
         fault(f"it has more than {LARGEST:,} bytes.")
         return []
-    lines = [*_lines(content, fault)]
-    if not lines:
-        fault("it is empty; its first row names the columns.")
+    text, separator = _told_apart(_decoded(content))
+    lines = [*_lines(text, separator, fault)]
+    if not lines or "\0" in "".join(lines[0]):
+        fault(
+            "it is no text; save it as CSV UTF-8."
+            if lines
+            else "it is empty; its first row names the columns."
+        )
         return []
-    comma = b";" in content.partition(b"\n")[0]
+    if len(lines) > MOST_ROWS + 1:
+        fault(f"it has more than {MOST_ROWS:,} rows.")
+        return []
     keys = [_key(table, heading) for heading in lines[0]]
     for heading, key in zip(lines[0], keys, strict=True):
         if not key and heading.strip():
@@ -157,14 +190,16 @@ def _records(table: str, content: bytes, problems: list[Problem]) -> list[Record
     for row, cells in enumerate(lines[1:], 2):
         if any(text.strip() for text in cells[len(keys) :]):
             fault(f"it has {len(cells)} cells, and there are {len(keys)} columns.", row)
-        named = {key: _unguarded(text) for key, text in zip(keys, cells, strict=False) if key}
-        records.append(Record(row, named, comma))
+        named = {
+            key: _unguarded(text) for key, text in zip_longest(keys, cells, fillvalue="") if key
+        }
+        records.append(Record(row, named, separator == ";"))
     return records
 
 
-def _lines(content: bytes, fault: Callable[[str, int], None]) -> Iterator[list[str]]:
+def _lines(text: str, separator: str, fault: Callable[[str, int], None]) -> Iterator[list[str]]:
     """The cells of each row; one that cannot be taken apart is empty, and named."""
-    reader = csv.reader(io.StringIO(_decoded(content), newline=""), _dialect(content))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     for row in count(1):
         try:
             yield next(reader)
@@ -176,16 +211,23 @@ def _lines(content: bytes, fault: Callable[[str, int], None]) -> Iterator[list[s
 
 
 def _decoded(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # Excel's "Unicode text"
+        return content.decode("utf-16", errors="replace")
+    if content[1:2] == b"\0":  # the same without its mark: headings are ASCII
+        return content.decode("utf-16-le", errors="replace")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:  # "CSV" of an Excel for Windows, other than "CSV UTF-8"
         return content.decode("cp1252", errors="replace")
 
 
-def _dialect(content: bytes) -> type[csv.Dialect]:
-    heading = content.partition(b"\n")[0]
-    separator = next((sign for sign in ";\t" if sign.encode() in heading), ",")
-    return type("found", (csv.excel,), {"delimiter": separator, "strict": True})
+def _told_apart(text: str) -> tuple[str, str]:
+    """The rows, and what stands between their cells: as the first line says, or else as the heading shows."""
+    told_so = _TOLD_SEPARATOR.match(text)
+    if told_so:
+        return text[told_so.end() :], told_so[1]
+    heading = text.partition("\n")[0]
+    return text, next((sign for sign in _SEPARATORS if sign in heading), ",")
 
 
 def _key(table: str, heading: str) -> str:

@@ -90,6 +90,7 @@ def preview_command(
             period=days_of(month),
             over=answer.over,
             sources=answer.month.lines.sources,
+            complete=answer.month.lines.complete,
             now=now,
             demo=settings.demo,
         )

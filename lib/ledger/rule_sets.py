@@ -58,12 +58,18 @@ def published(ledger: Ledger, version: int | None = None) -> Published:
         InputError: there is no such version.
         SourceUnavailable: the ledger cannot be read.
     """
-    known = {one.version: one for one in [NOTHING, *versions(ledger)]}
-    wanted = max(known) if version is None else version
-    if wanted not in known:
-        there = f"The newest is {max(known)}." if max(known) else "None was published yet."
-        raise InputError("version", f"there is no version {wanted} of the rules.", there)
-    return known[wanted]
+    if version != NOTHING.version and _has_them(ledger):
+        latest = select(RULE_SETS).order_by(RULE_SETS.c.version.desc()).limit(1)
+        wanted = latest if version is None else latest.where(RULE_SETS.c.version == version)
+        with unavailable("cannot be read"), ledger.database.engine.connect() as connection:
+            row = connection.execute(wanted).first()
+        if row is not None:
+            return _of_row(row._mapping)
+    if version in (None, NOTHING.version):
+        return NOTHING
+    newest = published(ledger).version
+    there = f"The newest is {newest}." if newest else "None was published yet."
+    raise InputError("version", f"there is no version {version} of the rules.", there)
 
 
 def publish(

@@ -1,5 +1,6 @@
 """The rules of who pays, edited in place: a draft, what it would do to a month, and its publication."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -8,14 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from lib.allocation.changes import changes
-from lib.allocation.read import Problem, Record, read_records
+from lib.allocation.read import Problem, read_records
 from lib.allocation.rule_set import COLUMNS, RuleSet
 from lib.quantities import counted
-from lib.reports.allocation.preview import build_preview
 from lib.ui.ledger_source import LedgerSource
-from lib.ui.overview_controls import kept_months, month_title
 from lib.ui.page import Page
-from lib.ui.show import show_report
+from lib.ui.rules_draft import DELETE, FREE_ROWS, Draft, current_draft, forget_draft, touched_last
+from lib.ui.rules_files import offer_files
+from lib.ui.rules_preview import show_preview
 from lib.ui.text import literal
 
 if TYPE_CHECKING:
@@ -28,83 +29,137 @@ _TITLES = {
     "rates": "Rates",
     "exchange_rates": "Exchange rates",
 }
-_BASE, _PREVIEW = "ccs_draft_base", "ccs_draft_month"
+_PROBLEM = "problem"
 
 
 def edit_rules(page: Page, source: LedgerSource) -> None:
-    """Draws the editor. Nothing counts before it is published with a reason."""
+    """Draws the editor. Nothing counts before it is published with a reason.
+
+    What is there only at times stands in a container of its own: whatever shifts the others makes them
+    anew under the hands of whoever types.
+    """
     from lib.ledger.allocated import checked  # noqa: PLC0415  # SQLAlchemy
     from lib.ledger.rule_sets import known_names, published, versions  # noqa: PLC0415
 
     newest = published(source.ledger)
-    base = published(source.ledger, st.session_state.setdefault(_BASE, newest.version))
-    _say_overtaken(base, newest)
-    draft, unread = read_records(_edited(base))
-    resolved, problems = checked(draft, unread, known_names(source.ledger))
+    draft = current_draft(newest)
+    base = published(source.ledger, draft.base)
+    readable, unread = read_records(draft.rows)
+    resolved, problems = checked(readable, unread, known_names(source.ledger))
     told = changes(base.rule_set, resolved) if not problems else []
-    _show_problems(problems)
-    _publishing(page, source, base, resolved, ready=not problems and bool(told))
-    if told:
-        with st.expander(f"{counted(len(told), 'rows')} changed"):
-            st.code("\n".join(map(str, told)), language="diff")
-    if not problems:
-        _preview(source, resolved)
+    with st.container():
+        _say_overtaken(base, newest)
+        _say_where_it_stands(base, draft, problems)
+    _show_tables(draft, problems)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        _publishing(page, source, base, resolved, ready=not problems and bool(told))
+        offer_files(page, draft, None if unread else readable)
+    with st.container():
+        if told:
+            with st.expander(f"{counted(len(told), 'rows')} of difference"):
+                st.code("\n".join(map(str, told)), language="diff")
+    with st.container():
+        show_preview(page, source, newest, None if problems else resolved)
     with st.expander("Versions"):
         _show_versions(versions(source.ledger))
 
 
-def _edited(base: "Published") -> dict[str, list[Record]]:
-    """The rows of each table as they stand in the editor."""
-    tables: dict[str, list[Record]] = {}
-    tabs = st.tabs([*_TITLES.values()])
-    for tab, (table, title) in zip(tabs, _TITLES.items(), strict=True):
-        keys = [cell.key for cell in COLUMNS[table]]
-        rows = base.rule_set.rows(table)
-        frame = pd.DataFrame(rows, columns=keys, dtype="str")
-        with tab:
-            edited = st.data_editor(
-                frame,
-                num_rows="dynamic",
-                hide_index=True,
-                key=f"ccs_edit_{table}_{base.version}",
-                column_config=_columns(table),
-                alt=f"{title}, to be edited",
-            )
-        records = edited.fillna("").astype(str).to_dict("records")
-        tables[table] = [
-            Record(place, {str(key): text for key, text in record.items()})
-            for place, record in enumerate(records, 1)
-        ]
-    return tables
-
-
-def _columns(table: str) -> Mapping[str, Any]:
-    """How cells are typed. None is required: a row that lacks one would be no part of the draft, without a word."""
-    return {
-        cell.key: st.column_config.SelectboxColumn(
-            cell.key.replace("_", " "), options=[*cell.choices], help=cell.help or None
-        )
-        if cell.choices
-        else st.column_config.TextColumn(cell.key.replace("_", " "), help=cell.help or None)
-        for cell in COLUMNS[table]
-    }
-
-
-def _show_problems(problems: Sequence[Problem]) -> None:
+def _say_where_it_stands(base: "Published", draft: Draft, problems: Sequence[Problem]) -> None:
+    changed = draft.changed(base.rule_set)
+    what = (
+        f"**Draft: {counted(changed, 'rows')} changed, not published.** Other pages keep it; a reload loses it."
+        if changed
+        else f"Version {base.version} counts; nothing is drafted."
+        if base.version
+        else "Nothing is published yet, and nothing is drafted."
+    )
     if not problems:
+        st.info(what, icon=":material/edit_note:")
         return
+    counts = {table: sum(one.table == table for one in problems) for table in _TITLES}
+    where = ", ".join(f"{_TITLES[table]} {count}" for table, count in counts.items() if count)
     st.warning(
-        f"**{counted(len(problems), 'problems')}**: nothing can be published before they are mended.",
+        f"{what} **{counted(len(problems), 'problems')}** to mend first: {where}.",
         icon=":material/rule:",
     )
-    frame = pd.DataFrame(
-        [
-            (_TITLES.get(one.table, one.table), one.row or None, one.column, one.what)
-            for one in problems
-        ],
-        columns=["Table", "Row", "Column", "What is wrong"],
+
+
+def _show_tables(draft: Draft, problems: Sequence[Problem]) -> None:
+    """An editor for each table, with what is wrong beside each row."""
+    wrong: dict[str, dict[int, list[str]]] = {table: defaultdict(list) for table in COLUMNS}
+    for table, row, column, what in problems:
+        wrong[table][row].append(f"{column.replace('_', ' ')}: {what}")
+    counts = {table: sum(map(len, wrong[table].values())) for table in COLUMNS}
+    labels = {
+        table: f"{title} ({counts[table]})" if counts[table] else title
+        for table, title in _TITLES.items()
+    }
+    # An open tab whose label is another one now gives way to the default
+    tabs = st.tabs([*labels.values()], default=labels[touched_last()], key="ccs_tables")
+    for tab, table in zip(tabs, labels, strict=True):
+        with tab:
+            _show_table(draft, table, wrong[table])
+
+
+def _show_table(draft: Draft, table: str, wrong: Mapping[int, Sequence[str]]) -> None:
+    given, now = draft.given[table], draft.rows[table]
+    cells = {
+        cell.key: [row.cells[cell.key] or (None if cell.choices else "") for row in given]
+        for cell in COLUMNS[table]
+    }
+    frame = pd.DataFrame(cells, pd.RangeIndex(1, len(given) + 1), dtype="str")
+    frame.insert(0, DELETE, value=False)
+    said = ["Deleted" if not row.cells else " ".join(wrong.get(row.row, ())) for row in now]
+    frame.insert(0, _PROBLEM, pd.Series(said, frame.index, dtype="str"))
+    st.data_editor(
+        frame,
+        num_rows="fixed",
+        hide_index=False,
+        disabled=["_index", _PROBLEM],
+        placeholder="",
+        key=draft.editor(table),
+        column_config=_columns(table, frame),
+        alt=f"{_TITLES[table]}, to be edited",
     )
-    st.dataframe(frame, hide_index=True, alt="Problems of the draft")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button("More free rows", icon=":material/add:", key=f"ccs_more_{table}"):
+            draft.begin_editors()
+            st.rerun()
+        if draft.is_full(table):
+            st.warning(
+                "No row is free any more: of what was pasted, rows may be missing at the end. "
+                "Ask for more free rows, or upload a file.",
+                icon=":material/content_paste_off:",
+            )
+        else:
+            st.caption(
+                f"New rows go into the free ones at the end; {FREE_ROWS} more come at a click."
+            )
+
+
+def _columns(table: str, frame: pd.DataFrame) -> Mapping[str, Any]:
+    """How cells are typed: as texts, so that whatever was typed or uploaded can be shown and mended."""
+    made: dict[str, Any] = {
+        "_index": st.column_config.NumberColumn("Row"),
+        _PROBLEM: st.column_config.TextColumn(
+            "Problem",
+            width=220,
+            pinned=True,
+            help="What is wrong with the row; empty: nothing. A double click shows all of it.",
+        ),
+        DELETE: st.column_config.CheckboxColumn(
+            "Delete", width="small", help="Ticked: the row is no part of the draft."
+        ),
+    }
+    for cell in COLUMNS[table]:
+        label, told = cell.key.replace("_", " "), cell.help or None
+        if cell.choices:
+            odd = [text for text in frame[cell.key].dropna().unique() if text not in cell.choices]
+            options = [*cell.choices, *odd]
+            made[cell.key] = st.column_config.SelectboxColumn(label, options=options, help=told)
+        else:
+            made[cell.key] = st.column_config.TextColumn(label, help=told)
+    return made
 
 
 def _say_overtaken(base: "Published", newest: "Published") -> None:
@@ -121,23 +176,22 @@ def _say_overtaken(base: "Published", newest: "Published") -> None:
 def _publishing(
     page: Page, source: LedgerSource, base: "Published", draft: RuleSet, *, ready: bool
 ) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        reason = st.text_input(
-            "Reason",
-            key=f"ccs_reason_{base.version}",
-            placeholder="Why the rules change",
-            width=420,
-        )
-        publish_it = st.button(
-            "Publish",
-            key="ccs_publish",  # the same button, whether there is something to publish or not
-            type="primary" if ready else "secondary",
-            icon=":material/publish:",
-            disabled=not ready,
-            help="Counts from now on, for every month that is not closed.",
-        )
-        if st.button("Discard draft", icon=":material/undo:"):
-            _begin_anew(base)
+    reason = st.text_input(
+        "Reason",
+        key=f"ccs_reason_{base.version}",
+        placeholder="Why the rules change",
+        width=420,
+    )
+    publish_it = st.button(
+        "Publish",
+        key="ccs_publish",  # the same button, whether there is something to publish or not
+        type="primary" if ready else "secondary",
+        icon=":material/publish:",
+        disabled=not ready,
+        help="Counts from now on, for every month that is not closed.",
+    )
+    if st.button("Discard draft", icon=":material/undo:"):
+        _begin_anew()
     if publish_it:
         _publish(page, source, base, draft, reason or "")
 
@@ -161,47 +215,12 @@ def _publish(
         changes=[str(change) for change in changes(base.rule_set, draft)],
     )
     st.toast(f"Version {made.version} counts from now on.", icon=":material/check:")
-    _begin_anew(base)
+    _begin_anew()
 
 
-def _begin_anew(base: "Published") -> None:
-    """From what counts now; the editors forget what was typed."""
-    for key in [*st.session_state]:
-        if str(key).startswith("ccs_edit_") or key in (_BASE, f"ccs_reason_{base.version}"):
-            del st.session_state[key]
+def _begin_anew() -> None:
+    forget_draft()
     st.rerun()
-
-
-def _preview(source: LedgerSource, draft: RuleSet) -> None:
-    """What the draft would do to a month."""
-    months = kept_months(source)
-    if not months:
-        return
-    from lib.ledger.allocated import previewed  # noqa: PLC0415  # DuckDB
-    from lib.ledger.lines import days_of  # noqa: PLC0415
-
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        month = st.selectbox(
-            "Preview of",
-            months,
-            index=min(1, len(months) - 1),
-            format_func=month_title,
-            key=_PREVIEW,
-            width=200,
-        )
-    answer = previewed(source.ledger, month, draft)
-    report = build_preview(
-        answer.month.allocation,
-        answer.preview,
-        draft.names,
-        month=month,
-        period=days_of(month),
-        over=answer.over,
-        sources=answer.month.lines.sources,
-        now=datetime.now(UTC),
-        demo=source.demo,
-    )
-    show_report(report, "ccs", ())
 
 
 def _show_versions(made: Sequence["Published"]) -> None:

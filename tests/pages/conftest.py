@@ -1,15 +1,19 @@
 """What several files of this folder share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import stamina
 from starlette.applications import Starlette
 from streamlit.components.v2 import manifest_scanner
 
+from lib.access.audit import trail
 from lib.demo.openai_faults import Faults
 from lib.demo.openai_server import create_openai_app
 from lib.demo.organisation import make_organisation
+from lib.ledger.store import Ledger
+from tests.support.cost_centres import configured
 from tests.support.servers import serve
 
 CANARY = "sk-admin-canary0123456789abcdef"
@@ -39,3 +43,18 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Starlette]:
         monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
         monkeypatch.setenv("OPENAI_ADMIN_KEY", CANARY)
         yield app
+
+
+@pytest.fixture
+def audit(no_settings: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """The audit trail, which is closed at the end."""
+    file = tmp_path / "audit.jsonl"
+    monkeypatch.setenv("DASHBOARD_AUDIT", str(file))
+    yield file
+    trail(str(file)).close()
+    trail.cache_clear()
+
+
+@pytest.fixture
+def kept(no_settings: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ledger:
+    return configured(tmp_path, monkeypatch)

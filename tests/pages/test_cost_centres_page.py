@@ -1,7 +1,6 @@
-"""The page of cost centres: one of them in a month, to whom it may be shown, and the rules edited in place."""
+"""The page of cost centres: one of them in a month, and to whom it may be shown."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,41 +9,20 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lib.access.audit import trail
-from lib.allocation.rule_set import RuleSet
 from lib.exports.json import to_json
-from lib.ledger.rule_sets import published, versions
 from lib.ledger.store import Ledger
-from tests.support.cost_centres import RULES, come_as, configured, fill, with_owner
+from tests.support.cost_centres import RULES, come_as, fill, with_owner
 from tests.support.pages import (
     everything,
     figures,
-    grid_of,
     open_link,
-    press,
     row_of,
     select,
     texts,
 )
-from tests.support.spending import let_count
 
 OTHERS = ("Risk", "4712", "Marketing", "4713", "Unallocated", "newcomer")
 """Of the rules and the month, all that does not belong to Customer Care; it pays a share of the platform team."""
-
-
-@pytest.fixture
-def audit(no_settings: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """The audit trail, which is closed at the end."""
-    file = tmp_path / "audit.jsonl"
-    monkeypatch.setenv("DASHBOARD_AUDIT", str(file))
-    yield file
-    trail(str(file)).close()
-    trail.cache_clear()
-
-
-@pytest.fixture
-def kept(no_settings: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ledger:
-    return configured(tmp_path, monkeypatch)
 
 
 def centres(at: AppTest) -> list[str]:
@@ -53,32 +31,6 @@ def centres(at: AppTest) -> list[str]:
 
 def said(at: AppTest) -> str:
     return texts([*at.info, *at.warning, *at.error])
-
-
-def edited(at: AppTest, table: str, **edits: Any) -> AppTest:
-    """The page after somebody typed into the editor of a table."""
-    (editor,) = [one for one in at.data_editor if f"_edit_{table}_" in str(one.key)]
-    state = {"edited_rows": {}, "added_rows": [], "deleted_rows": []} | edits
-    at.session_state[str(editor.key)] = state
-    return at.run()
-
-
-def publish_button(at: AppTest) -> Any:
-    return next(button for button in at.button if button.label == "Publish")
-
-
-def with_reason(at: AppTest, reason: str) -> AppTest:
-    (field,) = [one for one in at.text_input if one.label == "Reason"]
-    return field.set_value(reason).run()
-
-
-def editor(**link: str) -> AppTest:
-    return open_link("cost_centres", ccs_show="rules", **link).run()
-
-
-def of_newcomer(centre: str = "4713") -> dict[str, str]:
-    row = {"priority": "30", "platform": "openai", "field": "sub_account"}
-    return row | {"pattern": "newcomer", "cost_centre": centre}
 
 
 def test_an_empty_ledger_says_how_it_is_filled(kept: Ledger) -> None:
@@ -234,96 +186,6 @@ def test_a_report_is_audited_with_its_cost_centre(
     (line,) = [json.loads(text) for text in audit.read_text().splitlines()]
     assert (line["event"], line["user"]) == ("report", "ann@company.com")
     assert line["filters"]["cost_centre"] == "4711"
-
-
-def test_problems_are_named_with_table_row_and_column_and_nothing_can_be_published(
-    kept: Ledger,
-) -> None:
-    fill(kept)
-    rows = [of_newcomer("4799"), of_newcomer() | {"priority": "first"}]
-    at = edited(editor(), "rules", added_rows=rows)
-    assert "2 problems" in texts(at.warning)
-    (problems,) = [one.value for one in at.dataframe if "What is wrong" in one.value]
-    place = len(RULES.rules)
-    assert problems[["Table", "Row", "Column"]].to_numpy().tolist() == [
-        ["Rules", place + 1, "cost_centre"],
-        ["Rules", place + 2, "priority"],
-    ]
-    assert "there is no cost centre '4799'" in problems["What is wrong"][0]
-    assert publish_button(at).disabled
-    assert published(kept).version == 1
-
-
-def test_without_a_change_there_is_nothing_to_publish(kept: Ledger) -> None:
-    fill(kept)
-    assert publish_button(editor()).disabled
-
-
-@pytest.mark.parametrize("reason", ["", "   "])
-def test_nothing_is_published_without_a_reason(kept: Ledger, reason: str) -> None:
-    fill(kept)
-    at = edited(editor(), "rules", added_rows=[of_newcomer()])
-    at = publish_button(with_reason(at, reason)).click().run()
-    assert "Reason: it is empty." in said(at)
-    assert published(kept).version == 1
-
-
-def test_a_published_version_counts_at_once_and_is_audited_with_the_difference(
-    kept: Ledger, monkeypatch: pytest.MonkeyPatch, audit: Path
-) -> None:
-    fill(kept)
-    come_as(monkeypatch, "finance", "fin@company.com")
-    before = open_link("cost_centres", ccs_centre="unallocated").run()
-    assert figures(before)["Owed"] == "$5.00"
-    at = edited(editor(), "rules", added_rows=[of_newcomer()])
-    assert "+ rules: 30, openai, sub_account, newcomer, -, 4713, -, -" in texts(at.code)
-    at = publish_button(with_reason(at, "A newcomer")).click().run()
-    assert not at.error
-    made = published(kept)
-    assert (made.version, made.published_by, made.reason) == (2, "fin@company.com", "A newcomer")
-    assert publish_button(at).disabled
-    assert "No usage in this selection" in texts(before.run().info)
-    assert figures(open_link("cost_centres", ccs_centre="4713"))["Owed"] == "$25.00"
-    lines = [json.loads(text) for text in audit.read_text().splitlines()]
-    (line,) = [line for line in lines if line["event"] == "rules"]
-    assert (line["user"], line["version"], line["reason"]) == ("fin@company.com", 2, "A newcomer")
-    assert line["changes"] == ["+ rules: 30, openai, sub_account, newcomer, -, 4713, -, -"]
-
-
-def test_what_somebody_else_published_meanwhile_is_told_and_not_written_over(kept: Ledger) -> None:
-    fill(kept)
-    at = edited(editor(), "rules", added_rows=[of_newcomer()])
-    theirs: RuleSet = with_owner("zoe@company.com")
-    let_count(kept, theirs, by="zoe@company.com")
-    at = with_reason(at, "A newcomer")
-    assert "zoe@company.com has published version 2" in said(at).replace("*", "").replace("`", "")
-    assert "+ cost_centres: 4711" in said(at)
-    at = publish_button(at).click().run()
-    assert "has published version 2 since version 1" in texts(at.warning).replace("`", "")
-    assert published(kept).rule_set.sha256 == theirs.sha256
-    assert len(versions(kept)) == 2
-
-
-def test_a_draft_that_is_discarded_begins_anew_from_what_counts(kept: Ledger) -> None:
-    fill(kept)
-    at = edited(editor(), "rules", added_rows=[of_newcomer()])
-    let_count(kept, with_owner("zoe@company.com"))
-    at = press(at, "Discard draft").run()
-    assert "has published" not in said(at)
-    assert publish_button(at).disabled
-    (table,) = [one.value for one in at.data_editor if "_edit_cost_centres_" in str(one.key)]
-    assert "zoe@company.com" in table["owner"].tolist()
-
-
-def test_the_first_rules_are_written_in_an_empty_editor_and_previewed(kept: Ledger) -> None:
-    fill(kept, None)
-    at = edited(editor(), "cost_centres", added_rows=[{"id": "4713", "name": "Marketing"}])
-    at = edited(at, "rules", added_rows=[of_newcomer()])
-    assert not at.warning
-    assert not publish_button(at).disabled
-    unallocated = grid_of(at).value
-    assert "newcomer" not in unallocated["id"].tolist()
-    assert "alpha" in unallocated["id"].tolist()
 
 
 def test_a_project_leads_to_its_platforms_page_with_its_filter_and_the_month(kept: Ledger) -> None:

@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from difflib import get_close_matches
+from itertools import starmap
 from typing import Any
 
 import pandas as pd
@@ -137,6 +139,32 @@ def test_a_similar_name_speaks_for_where_that_one_is() -> None:
     assert suggested(found) == ("labs", "Invoice reader 1 has a similar name")
 
 
+def test_of_several_similar_names_the_most_similar_speaks() -> None:
+    names = {"proj_new": "invoice reader 22", "far": "invoice writer 2", "near": "invoice reader 2"}
+    lines = [bill("1", identity) for identity in names]
+    draft = rule_set(to("sales", "far"), to("labs", "near"))
+    found = shown(lines, draft, names=tuple(starmap(project, names.items())))
+    assert suggested(found) == ("labs", "invoice reader 2 has a similar name")
+
+
+def test_thousands_of_names_are_compared_without_comparing_each_with_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compared: list[int] = []
+
+    def counting(word: str, words: list[str], *more: Any) -> list[str]:
+        compared.append(len(words))
+        return get_close_matches(word, words, *more)
+
+    monkeypatch.setattr("lib.allocation.preview.get_close_matches", counting)
+    ids = [f"proj_{place}" for place in range(600)]
+    names = tuple(project(identity, f"{identity} of the company") for identity in ids)
+    rules = [to("labs", identity) for identity in ids[100:]]
+    found = shown([bill("1", identity) for identity in ids], rule_set(*rules), names=names)
+    assert len(found.newcomers) == len(compared) == 100
+    assert max(compared) <= 50
+
+
 def test_a_similar_name_on_another_platform_speaks_for_nothing() -> None:
     lines = [bill("1", "proj_new"), bill("1", "proj_neu", platform="focus:aws")]
     found = shown(lines, rule_set(to("labs", "proj_neu")))
@@ -207,6 +235,7 @@ def report(
     draft: RuleSet,
     names: tuple[Named, ...] = (),
     statuses: tuple[SourceStatus, ...] = (),
+    complete: bool = True,
 ) -> Report:
     """As the command makes it, over version 3 without rules."""
     month: pd.DataFrame = frame_of(lines)
@@ -220,6 +249,7 @@ def report(
         over=3,
         sources=statuses,
         now=NOW,
+        complete=complete,
     )
 
 
@@ -248,6 +278,17 @@ def test_the_report_says_how_much_stays_unallocated_and_its_share() -> None:
     (move, other) = sorted(table(found, "moves"), key=lambda row: row["change"])
     assert (move["cost_centre"], move["change"]) == (None, Decimal(-30))
     assert (other["cost_centre"], other["name"], other["before"]) == ("sales", "Field sales", 0)
+
+
+def test_a_month_of_which_something_is_missing_is_no_total_and_says_so_beside_the_figures() -> None:
+    found = report([bill("30", "new")], rule_set(), complete=False)
+    assert [caution.split(":")[0] for caution in found.cautions] == ["Not all of 2026-10 is kept"]
+    assert {*found.cautions} <= {*found.notes}
+    least = [figure.key for figure in found.figures if figure.is_least]
+    assert least == ["billed_usd", "unallocated_usd"]
+    whole = report([bill("30", "new")], rule_set())
+    assert whole.cautions == ()
+    assert not any(figure.is_least for figure in whole.figures)
 
 
 def test_several_currencies_are_never_one_sum() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from lib.allocation.read import LARGEST, LONGEST_CELL, Problem, read_tables, write_tables
+from lib.allocation.read import LARGEST, LONGEST_CELL, MOST_ROWS, Problem, read_tables, write_tables
 from lib.allocation.rule_set import COLUMNS, CostCentre, ExchangeRate, Rate, Rule, RuleSet, Share
 
 RULES = b"priority,platform,field,pattern,name,cost_centre\r\n"
@@ -63,6 +63,28 @@ def test_what_excel_writes_for_windows_keeps_its_umlauts() -> None:
     text = "id;name\r\n4711;Öffentlichkeit – 5 €\r\n"
     rule_set, problems = read(text.encode("cp1252"))
     assert (rule_set.names, problems) == ({"4711": "Öffentlichkeit – 5 €"}, [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"], ids=["with BOM", "without"])
+def test_unicode_text_of_excel_is_read(encoding: str) -> None:
+    rule_set, problems = read("id\tname\r\n4711\tÖffentlichkeit 漢\r\n".encode(encoding))
+    assert (rule_set.names, problems) == ({"4711": "Öffentlichkeit 漢"}, [])
+
+
+@pytest.mark.parametrize(("separator", "amount"), [(";", "1,5"), (",", "1.5"), ("\t", "1.5")])
+def test_a_first_line_that_tells_excel_the_separator_is_no_row(separator: str, amount: str) -> None:
+    rows = ("id", "budget", "currency"), ("4711", amount, "EUR"), ("4712", "much", "EUR")
+    text = "\r\n".join((f"sep={separator}", *map(separator.join, rows)))
+    rule_set, (problem,) = read(text)
+    assert rule_set.cost_centres[0].budget == Decimal("1.5")
+    assert problem[:3] == ("cost_centres", 3, "budget"), "as the spreadsheet counts"
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04\0\0\0", "id,name\n".encode("utf-16-be")])
+def test_what_is_no_text_is_said_to_be_none(content: bytes) -> None:
+    assert [str(problem) for problem in read(content)[1]] == [
+        "cost_centres: it is no text; save it as CSV UTF-8."
+    ]
 
 
 def test_headings_are_known_by_any_case_with_spaces_and_by_their_other_names() -> None:
@@ -234,6 +256,19 @@ def test_columns_that_are_unknown_missing_or_there_twice_are_named_at_once() -> 
     ]
 
 
+def test_a_missing_column_is_named_once_and_not_in_each_row() -> None:
+    _, problems = read("name,budget\nSales,\nRisk,much\n")
+    assert [str(problem) for problem in problems] == [
+        "cost_centres, row 1: column 'id' is missing.",
+        "cost_centres, row 3, budget: 'much' is no number, such as 1234.50.",
+    ]
+
+
+def test_a_row_that_ends_before_a_required_column_is_named() -> None:
+    _, (problem,) = read("name,id\nSales\n")
+    assert problem[:3] == ("cost_centres", 2, "id")
+
+
 def test_files_that_are_unknown_or_missing_are_named_and_some_tables_may_be_missing() -> None:
     _, problems = read_tables({"cost_centres": CENTRES, "ruels": RULES})
     assert [(problem.table, problem.row) for problem in problems] == [("rules", 0), ("ruels", 0)]
@@ -254,6 +289,14 @@ def test_a_file_that_is_too_large_is_not_read_at_all() -> None:
     assert (len(full), read(full)[1]) == (LARGEST, [])
     rule_set, (problem,) = read(full + b"\n")
     assert str(problem) == "cost_centres: it has more than 5,000,000 bytes."
+    assert rule_set.cost_centres == ()
+
+
+def test_a_table_of_too_many_rows_is_not_read_at_all() -> None:
+    full = "id\n" + "".join(f"{place}\n" for place in range(MOST_ROWS))
+    assert len(read(full)[0].cost_centres) == MOST_ROWS
+    rule_set, (problem,) = read(full + "one more\n")
+    assert str(problem) == "cost_centres: it has more than 20,000 rows."
     assert rule_set.cost_centres == ()
 
 

@@ -18,6 +18,10 @@ from lib.usage.exact import percent_of
 
 KIND = "cost-centre-preview"
 UNALLOCATED = "Unallocated"
+_LACKING = (
+    "Not all of {month} is kept: what is missing adds to these amounts, and a rule that decides nothing "
+    "may be for it."
+)
 
 _NEWCOMERS = (
     Column("platform_label", "Platform"),
@@ -54,6 +58,7 @@ def build_preview(
     over: int,
     sources: Iterable[SourceStatus],
     now: datetime,
+    complete: bool = True,
     demo: bool = False,
 ) -> Report:
     """What stays unallocated, which rules decide nothing, and what moves.
@@ -62,11 +67,13 @@ def build_preview(
         allocation: of the month, by the draft.
         names: what cost centres are called.
         over: the published version that it is compared with.
+        complete: nothing of the month is missing.
     """
     billed = added((line.currency, line.billed) for line in allocation.lines)
     unallocated = dict.fromkeys(billed, Decimal(0)) | added(
         (line.currency, line.allocated) for line in allocation.lines if line.cost_centre is None
     )
+    lacking = () if complete else (_LACKING.format(month=month),)
     return Report(
         kind=KIND,
         title=f"Preview of rules for {month}",
@@ -76,10 +83,15 @@ def build_preview(
         generated_at=now,
         sources=tuple(sources),
         totals=totals({"billed": billed, "unallocated": unallocated}, main_currency(billed)),
-        figures=tuple(_figures(billed, unallocated, shown)),
+        figures=tuple(_figures(billed, unallocated, shown, incomplete=not complete)),
         charts=(),
         tables=(_newcomers(shown.newcomers), _moves(shown.moved, names), _idle(shown.idle)),
-        notes=(*(note.sentence for note in allocation.notes), *unknown_notes(allocation)),
+        notes=(
+            *lacking,
+            *(note.sentence for note in allocation.notes),
+            *unknown_notes(allocation),
+        ),
+        cautions=lacking,
         demo=demo,
         main_table="unallocated",
         is_unused=not billed,
@@ -94,13 +106,16 @@ def unknown_notes(allocation: Allocation) -> Iterator[str]:
         )
 
 
-def _figures(billed: Amounts, unallocated: Amounts, shown: Preview) -> Iterator[Figure]:
+def _figures(
+    billed: Amounts, unallocated: Amounts, shown: Preview, *, incomplete: bool
+) -> Iterator[Figure]:
     for currency, amount in billed.items():
         of = f" ({currency})" if len(billed) > 1 else ""
         rest = unallocated[currency]
         share = percent_of(rest, amount)
-        yield Figure(f"billed_{currency.lower()}", f"Billed{of}", amount, currency)
-        yield Figure(f"unallocated_{currency.lower()}", f"{UNALLOCATED}{of}", rest, currency)
+        for key, label, value in (("billed", "Billed", amount), ("unallocated", UNALLOCATED, rest)):
+            name = f"{key}_{currency.lower()}"
+            yield Figure(name, f"{label}{of}", value, currency, incomplete=incomplete)
         yield Figure(
             f"share_{currency.lower()}", f"Unallocated share{of}", share, "%", is_sum=False
         )
