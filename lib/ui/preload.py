@@ -5,6 +5,8 @@ import inspect
 import pkgutil
 from importlib import import_module
 
+from streamlit.runtime.pages_manager import PagesManager
+
 import lib
 
 _ROOMS = (
@@ -41,6 +43,9 @@ def preload_pages() -> None:
     Streamlit collects all garbage after every run of a page, which walks every object of the
     process and stops all sessions meanwhile: with many people that took more than their pages.
     """
+    # Else the first session of a process that opens a page by its link runs the page's file, then app.py: inputs
+    # get other ids in the second run, and what was typed into them before is lost
+    PagesManager.uses_pages_directory = False
     for library in _LIBRARIES:
         import_module(library)
     for module in pkgutil.walk_packages(lib.__path__, "lib."):
