@@ -14,7 +14,7 @@ _ALERTS: dict[str | None, tuple[int, ...]] = {
 
 _LIMITS: dict[str | None, tuple[int, str]] = {
     None: (1_200_000, "inactive"),
-    "Data Science Sandbox": (50_000, "enforcing"),
+    "Data Science Sandbox": (75_000, "enforcing"),
 }
 """Cents, and how far the limit is enforced."""
 

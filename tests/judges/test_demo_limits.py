@@ -67,7 +67,7 @@ def test_the_sdk_reads_what_is_set_for_projects_and_404_where_nothing_is(
             continue
         limits[project.name] = (limit.object, limit.threshold_amount, limit.enforcement.status)
     assert alerts == {"Research Agents": [100_000], "Data Science Sandbox": [40_000]}
-    assert limits == {"Data Science Sandbox": ("project.spend_limit", 50_000, "enforcing")}
+    assert limits == {"Data Science Sandbox": ("project.spend_limit", 75_000, "enforcing")}
 
 
 def test_nothing_can_be_written_there(base_url: str) -> None:
