@@ -44,6 +44,15 @@ _EMPTY: Mapping[tuple[str, str], Any] = {
     ("shares", "target"): EVERY,
     ("rates", "per"): Decimal(1),
 }
+_STAND_INS: Mapping[str, Any] = {
+    "text": "",
+    "month": "",
+    "currency": "",
+    "whole": 1,
+    "decimal": Decimal(1),
+}
+"""By kind of cell; None for days."""
+
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}([.,][0-9]{1,18})?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:(\.[0-9]{3})+(,[0-9]+)?|(,[0-9]{3})+(\.[0-9]+)?)")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
@@ -80,7 +89,7 @@ def read_tables(files: Mapping[str, bytes]) -> tuple[RuleSet, list[Problem]]:
         files: table to content, see ``read_file``.
 
     Returns:
-        All rows that could be read, and everything that could not.
+        As ``read_records``.
     """
     problems: list[Problem] = []
     tables: dict[str, list[Record]] = {}
@@ -121,7 +130,12 @@ def _absent(table: str, records: Sequence[Record]) -> set[str]:
 def read_records(
     tables: Mapping[str, Iterable[Record]],
 ) -> tuple[RuleSet, list[Problem]]:
-    """A rule set out of texts, each at its heading; empty rows are left out."""
+    """A rule set out of texts, each at its heading; empty rows are left out.
+
+    Returns:
+        The rows, and every cell that could not be read. In its row something stands in for it, so that the
+        rest can be checked at once: while there are problems, nobody may use the rows for anything else.
+    """
     problems: list[Problem] = []
     rows: dict[str, tuple[Row, ...]] = {}
     for table, records in tables.items():
@@ -183,7 +197,7 @@ def _records(table: str, content: bytes, problems: list[Problem]) -> list[Record
             fault(f"column {heading.strip()[:40]!r} is unknown; there are {known}.", 1)
     for cell in COLUMNS[table]:
         if cell.required and cell.key not in keys:
-            fault(f"column {cell.key!r} is missing.", 1)
+            problems.append(Problem(table, 1, cell.key, "this column is missing."))
         if keys.count(cell.key) > 1:
             fault(f"column {cell.key!r} stands there twice.", 1)
     records = []
@@ -240,20 +254,20 @@ def _key(table: str, heading: str) -> str:
 
 
 def _row(table: str, record: Record, problems: list[Problem]) -> Row | None:
-    """One row; None where a cell cannot be read."""
+    """One row; None where a cell cannot be read that decides what the others mean."""
     values: list[Any] = []
-    well = True
+    is_clear = True
     for cell in COLUMNS[table]:
         text = record.cells.get(cell.key, "").strip()
         try:
             value = _value(cell, text, record.comma)
         except ValueError as error:
             problems.append(Problem(table, record.row, cell.key, str(error)))
-            well = False
-            continue
+            is_clear = is_clear and not cell.choices
+            value, text = _STAND_INS.get(cell.kind), cell.key
         values.append(_EMPTY.get((table, cell.key), value) if not text else value)
     kind: Callable[..., Row] = _ROWS[table]
-    return kind(*values, row=record.row) if well else None
+    return kind(*values, row=record.row) if is_clear else None
 
 
 def _value(cell: Cell, text: str, comma: bool) -> Any:
@@ -339,8 +353,29 @@ _READ: Mapping[str, Callable[[str, bool], Any]] = {
 }
 
 
-def told(problems: Sequence[Problem]) -> list[Problem]:
-    """In the order of tables and rows."""
+def told(contradictions: Iterable[Problem], unread: Sequence[Problem] = ()) -> list[Problem]:
+    """All of them in the order of tables and rows, but for what only follows from a cell that could not be read.
+
+    Args:
+        contradictions: of what could be read, see ``check``.
+        unread: as ``read_tables`` says it.
+    """
+    cells = {(problem.table, problem.row, problem.column) for problem in unread}
+    # Of a missing column, and of weights that add up only together
+    columns = {
+        (problem.table, problem.column)
+        for problem in unread
+        if problem.row <= 1 or (problem.table, problem.column) == ("shares", "weight")
+    }
+    problems = [
+        *unread,
+        *(
+            problem
+            for problem in contradictions
+            if (problem.table, problem.row, problem.column) not in cells
+            and (problem.table, problem.column) not in columns
+        ),
+    ]
     places = [*COLUMNS]
     return sorted(
         problems,

@@ -61,7 +61,7 @@ def checked(
     resolved, unknown = resolve(rule_set, names)
     contradictions = check(rule_set, METRICS)
     clashes = [] if contradictions or unknown else check(resolved, METRICS)
-    return resolved, told([*unread, *unknown, *contradictions, *clashes])
+    return resolved, told([*unknown, *contradictions, *clashes], [*unread])
 
 
 def previewed(ledger: Ledger, month: str, draft: RuleSet) -> PreviewAnswer:

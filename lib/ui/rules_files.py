@@ -82,9 +82,9 @@ def _take(draft: Draft, uploads: "Iterable[UploadedFile]") -> None:
 
 def _as_written(table: str, record: Record) -> Record:
     """A row as the editor writes it; as it came where a cell cannot be read."""
-    rule_set, _ = read_records({table: [record]})
+    rule_set, unread = read_records({table: [record]})
     rows = rule_set.rows(table)
-    if rows:
+    if rows and not unread:
         return Record(record.row, rows[0])
     cells = {cell.key: record.cells.get(cell.key, "") for cell in COLUMNS[table]}
     return record._replace(cells=cells)

@@ -181,7 +181,7 @@ def test_a_wrong_cell_of_an_uploaded_table_is_named_beside_it_and_means_what_it_
 @pytest.mark.parametrize(
     ("name", "text", "what"),
     [
-        ("rules.csv", "priority,field,pattern\n1,sku,a\n", "column 'cost_centre' is missing"),
+        ("rules.csv", "priority,field,pattern\n1,sku,a\n", "cost_centre: this column is missing"),
         ("rules (1).csv", "priority\n", "is none of cost_centres, rules"),
         ("rules.csv", "", "it is empty"),
     ],

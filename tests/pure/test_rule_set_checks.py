@@ -8,7 +8,7 @@ import pytest
 
 from lib.allocation.check import check
 from lib.allocation.match import match, matches
-from lib.allocation.read import Problem, read_tables
+from lib.allocation.read import Problem, read_tables, told
 from lib.allocation.rule_set import CostCentre, Rate, Rule, RuleSet, Share
 from lib.reports.ledger.platforms import METRICS
 from lib.usage.metrics import Metric
@@ -161,6 +161,31 @@ def found(**more: str) -> list[Problem]:
 
 def test_nothing_is_wrong_with_a_rule_set_that_uses_everything() -> None:
     assert found() == []
+
+
+def test_cells_that_cannot_be_read_hide_nothing_else_and_nothing_follows_from_them() -> None:
+    files = {
+        "cost_centres": b"id,budget,currency,owner,valid_from,valid_to\n"
+        b"4300,abc,USD,,,\n4200,1,USD,,,\n4200,x,USD,mara,2026-10-02,2026-10-01\n",
+        "rules": b"priority,platform,field,pattern,cost_centre\n1,,sub_account,a,4300\nx,openia,sub_account,b,4711\n",
+        "shares": b"source,method,target,weight\n4300,fixed,4200,a\n",
+        "rates": b"platform,metric,price\ntenants,nothing,-1\n",
+    }
+    rule_set, unread = read_tables(files)
+    problems = told(check(rule_set, KNOWN), unread)
+    assert [(problem.table, problem.row, problem.column) for problem in problems] == [
+        ("cost_centres", 2, "budget"),
+        ("cost_centres", 4, "budget"),
+        ("cost_centres", 4, "owner"),
+        ("cost_centres", 4, "valid_to"),
+        ("rules", 3, "cost_centre"),
+        ("rules", 3, "platform"),
+        ("rules", 3, "priority"),
+        ("shares", 2, "weight"),
+        ("rates", 1, "currency"),
+        ("rates", 2, "metric"),
+        ("rates", 2, "price"),
+    ]
 
 
 def test_nothing_is_wrong_with_no_rules_at_all() -> None:

@@ -224,8 +224,11 @@ def test_a_row_that_cannot_be_read_loses_nothing_else_and_rows_are_counted_as_sh
         "four,2026-02-30\n"  # 7, as a spreadsheet counts
         "five,\n"
     )
-    assert [centre.id for centre in rule_set.cost_centres] == ["one", "three\nlines", "five"]
-    assert [centre.row for centre in rule_set.cost_centres] == [2, 6, 8]
+    ids = ["one", "two", "three\nlines", "four", "five"]
+    assert [centre.id for centre in rule_set.cost_centres] == ids, (
+        "what is wrong with the rest is told, too"
+    )
+    assert [centre.row for centre in rule_set.cost_centres] == [2, 5, 6, 7, 8]
     assert [problem[:3] for problem in problems] == [
         ("cost_centres", 5, "valid_from"),
         ("cost_centres", 7, "valid_from"),
@@ -249,17 +252,17 @@ def test_columns_that_are_unknown_missing_or_there_twice_are_named_at_once() -> 
     )
     known = ", ".join(cell.key for cell in COLUMNS["cost_centres"])
     assert sorted(map(str, problems)) == [
+        "cost_centres, row 1, id: this column is missing.",
         "cost_centres, row 1: column 'budget' stands there twice.",
         f"cost_centres, row 1: column 'colour' is unknown; there are {known}.",
-        "cost_centres, row 1: column 'id' is missing.",
-        "rules, row 1: column 'cost_centre' is missing.",
+        "rules, row 1, cost_centre: this column is missing.",
     ]
 
 
 def test_a_missing_column_is_named_once_and_not_in_each_row() -> None:
     _, problems = read("name,budget\nSales,\nRisk,much\n")
     assert [str(problem) for problem in problems] == [
-        "cost_centres, row 1: column 'id' is missing.",
+        "cost_centres, row 1, id: this column is missing.",
         "cost_centres, row 3, budget: 'much' is no number, such as 1234.50.",
     ]
 

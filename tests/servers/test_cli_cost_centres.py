@@ -180,6 +180,8 @@ def test_everything_that_is_wrong_is_named_on_stderr_at_once_and_nothing_is_publ
     assert [problem.split(":")[0] for problem in problems] == [
         "notes",
         "cost_centres, row 4, budget",
+        "cost_centres, row 4, currency",
+        "cost_centres, row 4, id",
         "cost_centres, row 5, owner",
         "rules, row 3, name",
         "rules, row 4, field",
@@ -187,7 +189,7 @@ def test_everything_that_is_wrong_is_named_on_stderr_at_once_and_nothing_is_publ
         "shares, row 2, weight",
         "rates, row 2, metric",
     ]
-    assert "8 problems, named above." in last
+    assert "10 problems, named above." in last
     assert_nothing_published(drafted.ledger)
 
 
