@@ -32,22 +32,25 @@ def kept_report(
     return named, _status(capture, named)
 
 
+MOST_ROWS = 200_000
+"""Of a month that a page reads unasked, some seven thousand users: a second for it and its comparison."""
+
+
 def newest_kept(ledger: Ledger, account: str, now: datetime) -> str | None:
-    """The newest month before this one that is kept as it stays; None where none is.
+    """The newest month before this one that is kept as it stays; None where none is, or reading it takes long.
 
     Raises:
         SourceUnavailable: the ledger cannot be read.
     """
-    return max(
-        (
-            capture.month
-            for capture in ledger.captures()
-            if (capture.platform, capture.account) == (PLATFORM, account)
-            and capture.month < f"{now:%Y-%m}"
-            and capture.is_settled(now)
-        ),
-        default=None,
-    )
+    kept = {
+        capture.month: capture
+        for capture in ledger.captures()
+        if (capture.platform, capture.account) == (PLATFORM, account)
+        and capture.month < f"{now:%Y-%m}"
+        and capture.is_settled(now)
+    }
+    newest = max(kept, default=None)
+    return newest if newest and kept[newest].rows <= MOST_ROWS else None
 
 
 def _status(capture: Capture, report: Chargeback) -> SourceStatus:

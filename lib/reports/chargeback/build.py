@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 
 from lib.errors import InputError
+from lib.reports.chargeback.beside import beside
 from lib.reports.chargeback.charts import chargeback_charts
-from lib.reports.chargeback.comparison import Comparison, changes_table, compare
+from lib.reports.chargeback.comparison import changes_table, compare
 from lib.reports.chargeback.figures import control_totals, figures
 from lib.reports.chargeback.notes import chargeback_notes
 from lib.reports.chargeback.pivots import chargeback_pivots
@@ -48,10 +49,14 @@ def build_comet_chargeback(
     _check_workspaces(answer, query.workspaces)
     side = _side(answer, answer.report, query, now, live=bool(answer.host))
     earlier = comparison = None
+    tables = _tables(side, query)
+    apart: tuple[str, ...] = ()
     if answer.earlier is not None:
         earlier = _side(answer, answer.earlier, query, now, live=False)
         comparison = compare(earlier, side)
-    charts, undrawn = chargeback_charts(side, query)
+        tables, apart = beside(tables, _tables(earlier, query), side, earlier)
+        tables = (*tables, changes_table(comparison, earlier.report.label))
+    charts, undrawn = chargeback_charts(side, query, earlier)
     pivots = (*chargeback_pivots(side),)
     return Report(
         kind=KIND,
@@ -65,12 +70,18 @@ def build_comet_chargeback(
         figures=(*figures(side, earlier, query, answer.statuses),),
         charts=(*charts, *(spec for crossed in pivots for spec in crossed.heat_map())),
         tables=(
-            *_tables(side, query, earlier, comparison),
+            *tables,
             *(crossed.table for crossed in pivots),
         ),
         notes=(
             *chargeback_notes(
-                answer, query, side, earlier=earlier, comparison=comparison, undrawn=undrawn
+                answer,
+                query,
+                side,
+                earlier=earlier,
+                comparison=comparison,
+                undrawn=undrawn,
+                apart=apart,
             ),
         ),
         host=answer.host,
@@ -92,19 +103,14 @@ def _side(
     return select(report, query, answer.service_accounts, at=at, at_words=at_words)
 
 
-def _tables(
-    side: Side, query: ChargebackQuery, earlier: Side | None, comparison: Comparison | None
-) -> tuple[Table, ...]:
-    tables = (
+def _tables(side: Side, query: ChargebackQuery) -> tuple[Table, ...]:
+    return (
         users_table(side),
         *reclaim_tables(side, query),
         workspaces_table(side),
         members_table(side),
         projects_table(side),
     )
-    if earlier is None or comparison is None:
-        return tables
-    return (*tables, changes_table(comparison, earlier.report.label))
 
 
 def _check_workspaces(answer: ChargebackAnswer, chosen: Iterable[str]) -> None:
