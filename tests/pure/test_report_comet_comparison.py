@@ -260,3 +260,9 @@ def test_bars_of_sizes_have_a_mark_where_they_were():
     assert "The grey marks are 2024-08." in spec.sentence
     alone = next(one for one in build(AFTER).charts if one.key == "size_by_workspace")
     assert alone.chart.before is None
+
+
+def test_what_changed_stands_first_with_the_workspace_that_grew_most_on_top():
+    report = build(AFTER, BEFORE)
+    assert report.tables[0].key == "changes"
+    assert changes(report)[0]["name"] == "fresh"

@@ -55,7 +55,7 @@ def build_comet_chargeback(
         earlier = _side(answer, answer.earlier, query, now, live=False)
         comparison = compare(earlier, side)
         tables, apart = beside(tables, _tables(earlier, query), side, earlier)
-        tables = (*tables, changes_table(comparison, earlier.report.label))
+        tables = (changes_table(comparison, earlier.report.label), *tables)
     charts, undrawn = chargeback_charts(side, query, earlier)
     pivots = (*chargeback_pivots(side),)
     return Report(
