@@ -8,12 +8,14 @@ from typing import Any
 
 import streamlit as st
 
+from lib.allocation.rule_set import Rate
 from lib.api_client import fingerprint
 from lib.comparisons import NONE
 from lib.errors import SourceError
 from lib.loader.chargeback import load_chargeback, load_chargeback_files
 from lib.loader.comet_source import CometSource
 from lib.loader.progress import Progress
+from lib.loader.published_rates import published_rates
 from lib.reports.chargeback.words import FILTER_WORDS
 from lib.reports.report import Report
 from lib.sources.comet.chargeback.answer import ChargebackAnswer
@@ -35,6 +37,7 @@ from lib.ui.comet_server import comet_server
 from lib.ui.controls import Control, Narrows, choice, ids, text
 from lib.ui.month_controls import month, month_compared
 from lib.ui.page import Page
+from lib.upstreams import rules_ledger
 
 _MONTH_BEFORE = "month-before"
 
@@ -83,6 +86,13 @@ def chargeback_answer(
     return lambda progress: load_chargeback(
         source, client, query, caches=runtime.caches, progress=progress
     )
+
+
+def licence_rates(page: Page) -> tuple[Rate, ...]:
+    """Finance's rates, for whoever may see money."""
+    if not page.visitor.may("spend"):
+        return ()
+    return published_rates(rules_ledger(page.settings))
 
 
 def names_of(report: Report) -> dict[str, dict[str, str]]:

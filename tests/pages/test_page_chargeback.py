@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,9 +11,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from starlette.applications import Starlette
 
+from lib.access.visitors import ROLES
+from lib.allocation.rule_set import Rate, RuleSet
 from lib.capture.platforms import chargeback_said
 from lib.demo.comet_server import create_comet_app
 from lib.ledger.keeping import keep
+from lib.ledger.rule_sets import publish
 from lib.ledger.store import Ledger
 from lib.loader.chargeback import load_chargeback_files
 from lib.periods import months_before
@@ -233,6 +237,30 @@ def test_it_opens_with_the_newest_month_that_is_kept_and_asks_the_server_for_the
     at = at.selectbox(key="cmc_compare").set_value("none").run()
     again = open_page(**{key: at.query_params[key] for key in at.query_params})
     assert "Changes" not in [tab.label for tab in again.tabs]
+
+
+def test_inactive_licences_have_a_price_for_whoever_may_see_money_only(
+    comet_upstream: Starlette, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ledger = in_folder(tmp_path)
+    rate = Rate("comet-chargeback", "licensed_users", Decimal(29), Decimal(1), "EUR")
+    publish(
+        ledger,
+        RuleSet(rates=(rate,)),
+        over=0,
+        by="finance",
+        reason="The contract",
+        now=datetime.now(UTC),
+    )
+    monkeypatch.setenv("LEDGER_URL", f"sqlite:///{ledger.database.file}")
+    monkeypatch.setenv("LEDGER_WAREHOUSE", ledger.warehouse.place)
+    shown = figures(open_page(**OCTOBER))
+    inactive = next(int(one) for name, one in shown.items() if name.startswith("Inactive licensed"))
+    assert inactive > 0
+    assert shown["Inactive licences a month (showback)"] == f"{29 * inactive:,}.00 EUR"
+    without = ROLES["admin"] - {"spend"}
+    monkeypatch.setattr("lib.access.visitors.ROLES", {**ROLES, "admin": without})
+    assert "showback" not in " ".join(figures(open_page(**OCTOBER)))
 
 
 def test_without_anything_kept_it_opens_without_a_comparison(comet_upstream: Starlette) -> None:
