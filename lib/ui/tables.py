@@ -213,17 +213,24 @@ def _draw(
 
 
 def _cells(drill: Drill, seen: Seen) -> list[dict[str, Chosen]]:
-    """What each cell of each row leads to, by its column."""
+    """What each cell of each row leads to, by its column; one that holds nothing leads nowhere."""
+    rows = seen.text.to_dict("records")  # the sums below have no ids
     return [
-        {column.key: chosen for column in seen.columns if (chosen := drill.to_cell(ids, column))}
-        for ids in seen.ids
+        {
+            column.key: chosen
+            for column in seen.columns
+            if not column.heads or any(digit in row[column.key] for digit in "123456789")
+            if (chosen := drill.to_cell(ids, column))
+        }
+        for ids, row in zip(seen.ids, rows, strict=False)
     ]
 
 
 def _nowhere(seen: Seen, row: int, what: str = "row") -> str:
     """Why a row, or a cell of it, cannot be seen alone."""
     if row < len(seen.ids):
-        return f"This {what} leads nowhere: no filter means it alone, or one does already."
+        empty = "nothing is in it, " if what == "cell" else ""
+        return f"This {what} leads nowhere: {empty}no filter means it alone, or one does already."
     if row == len(seen.text) - 1:
         return "TOTAL stands for all rows; it leads nowhere."
     return "This row stands for all that match the filter; it leads nowhere."
