@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from starlette.applications import Starlette
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
 from lib.access.visitors import Visitor
@@ -232,3 +233,15 @@ def test_a_workspace_among_the_changes_of_chargeback_leads_to_it() -> None:
     at = open_link("comet_chargeback", cmc_compare="month-before", cmc_view_table="Changes").run()
     at = select(at, grid_of(at).value["kind"].tolist().index("project"))
     assert "This row leads nowhere" in texts(at.toast)
+
+
+def test_a_bar_that_stands_for_several_says_that_it_leads_nowhere(upstream: Starlette) -> None:
+    at = open_link("openai_usage", **OPENAI).run()
+    everybody = figures(at)
+    chart = at.get("vega_lite_chart")[0].proto
+    states = at._tree.get_widget_states()
+    clicked = '{"selection": {"clicked": [{"series": "Other"}]}}'
+    states.widgets.append(WidgetState(id=chart.id, string_value=clicked))
+    at = at._run(states)
+    assert "This bar leads nowhere" in texts(at.toast)
+    assert figures(at) == everybody
