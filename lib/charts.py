@@ -72,10 +72,12 @@ class Ranking:
     Args:
         frame: ``label`` text, ``value`` float, in the order to draw; each label once, or with
             ``series`` text for bars of stacked parts.
+        before: ``label`` and ``value`` of the bars that were there in what it is compared with.
     """
 
     frame: pd.DataFrame
     unit: str
+    before: pd.DataFrame | None = None
 
     @property
     def is_split(self) -> bool:

@@ -157,6 +157,11 @@ def kept_ledger(settings: Settings) -> "Ledger | None":
     return ledger_upstream(settings)
 
 
+def rules_ledger(settings: Settings) -> "Ledger | None":
+    """The ledger whose rules of who pays count, the demo's, too; None where nothing was ever written."""
+    return ledger_upstream(settings) if settings.demo else kept_ledger(settings)
+
+
 def comet_upstream(
     settings: Settings,
     host: str | None = None,

@@ -3,7 +3,12 @@
 from datetime import UTC, datetime
 
 from lib.reports.chargeback.build import build_comet_chargeback
-from lib.ui.chargeback_controls import chargeback_answer, chargeback_controls, names_of
+from lib.ui.chargeback_controls import (
+    chargeback_answer,
+    chargeback_controls,
+    licence_rates,
+    names_of,
+)
 from lib.ui.controls import remember_names
 from lib.ui.downloads import show_downloads
 from lib.ui.links import copy_link
@@ -18,7 +23,11 @@ with open_page("comet_chargeback") as page:
         asked,
         fetch=chargeback_answer(page, asked),
         build=lambda answer: build_comet_chargeback(
-            answer, asked.query, now=datetime.now(UTC), demo=asked.source.demo
+            answer,
+            asked.query,
+            now=datetime.now(UTC),
+            demo=asked.source.demo,
+            rates=licence_rates(page),
         ),
     )
     remember_names(page, asked.source.scope, report, names_of)

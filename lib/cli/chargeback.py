@@ -26,9 +26,11 @@ from lib.comparisons import NONE
 from lib.errors import InputError
 from lib.loader.chargeback import load_chargeback, load_chargeback_files
 from lib.loader.progress import Progress
+from lib.loader.published_rates import published_rates
 from lib.reports.chargeback.build import build_comet_chargeback
 from lib.reports.report import Report
 from lib.settings import Settings
+from lib.sources.comet.chargeback.answer import ChargebackAnswer
 from lib.sources.comet.chargeback.ask import fetch_chargeback
 from lib.sources.comet.chargeback.files import LARGEST_FILE
 from lib.sources.comet.chargeback.query import (
@@ -42,7 +44,7 @@ from lib.sources.comet.chargeback.query import (
     compared_month,
     named_month,
 )
-from lib.upstreams import comet_upstream
+from lib.upstreams import comet_upstream, rules_ledger
 
 _SPAN = "a number and d, w, m (30 days) or y (365 days)"
 
@@ -129,7 +131,7 @@ def chargeback_command(
 
     async def load(settings: Settings, progress: Progress) -> Report:
         if input:
-            return _of_files(input, query(), host)
+            return _of_files(settings, input, query(), host)
         return await _of_server(settings, query(), host, progress)
 
     write_report(load, format, output, profile, table, detail)
@@ -159,14 +161,21 @@ async def _of_server(
     source = comet_upstream(settings, host or None, by_operator=True)
     async with aclosing(source.connect()) as client:
         answer = await load_chargeback(source, client, query, caches=Caches(), progress=progress)
-    return build_comet_chargeback(answer, query, now=datetime.now(UTC), demo=source.demo)
+    return _built(settings, answer, query, demo=source.demo)
 
 
-def _of_files(paths: list[Path], query: ChargebackQuery, host: str) -> Report:
+def _of_files(settings: Settings, paths: list[Path], query: ChargebackQuery, host: str) -> Report:
     if host:
         raise InputError("host", "files are read without a server.", "Leave out one of the two.")
     answer = load_chargeback_files([(path.name, _read(path)) for path in paths], query)
-    return build_comet_chargeback(answer, query, now=datetime.now(UTC))
+    return _built(settings, answer, query)
+
+
+def _built(
+    settings: Settings, answer: ChargebackAnswer, query: ChargebackQuery, *, demo: bool = False
+) -> Report:
+    rates = published_rates(rules_ledger(settings))
+    return build_comet_chargeback(answer, query, now=datetime.now(UTC), demo=demo, rates=rates)
 
 
 def _read(path: Path) -> bytes:

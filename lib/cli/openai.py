@@ -45,6 +45,9 @@ def openai_command(
     ] = None,
     project: Annotated[list[str] | None, typer.Option(help="Only this id or name. Repeat.")] = None,
     user: Annotated[list[str] | None, typer.Option(help="Only this id or e-mail. Repeat.")] = None,
+    api_key: Annotated[
+        list[str] | None, typer.Option(help="Only the key of this id or name. Repeat.")
+    ] = None,
     model: Annotated[list[str] | None, typer.Option(help="Only this model. Repeat.")] = None,
     compare_with: CompareWith = NONE,
     compare: Annotated[
@@ -74,6 +77,7 @@ def openai_command(
             projects=project or (),
             users=user or (),
             models=model or (),
+            api_keys=api_key or (),
             compare=given_comparison(compare_with, compare=compare),
         )
         return await _load(settings, query, progress)

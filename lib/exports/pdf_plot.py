@@ -23,7 +23,7 @@ _FILLED = 0.86
 _WIDEST_BAR = 18.0
 """Millimetres: one month alone would be a wall."""
 
-_LINE, _HALO = 0.35, 1.0
+_LINE, _HALO, _MARK = 0.35, 1.0, 0.7
 """Millimetres of a line, and of the paper around one that lies on bars."""
 
 _SPIKE = 1.4
@@ -82,6 +82,8 @@ def draw_plot(page: Paper, plot: Plot, box: Box) -> None:
         _draw_lying_scale(page, plot, inner)
         _draw_names(page, plot, inner, beside)
         _draw_lying_bars(page, plot, inner)
+        if plot.before is not None:
+            _draw_lying_marks(page, plot.before, inner)
     else:
         _draw_scale(page, plot, inner, beside)
         _draw_places(page, plot, inner)
@@ -222,6 +224,17 @@ def _draw_lying_bars(page: Paper, plot: Plot, box: Box) -> None:
         top = box.top + (part.place + (1 - _FILLED) / 2) * slot
         left = box.left + low * box.width
         fill(page, Box(left, top, (high - low) * box.width, slot * _FILLED), part.series)
+
+
+def _draw_lying_marks(page: Paper, plot: Plot, box: Box) -> None:
+    """Upright marks across the bars, on a halo: they may lie on colours that they are too close to."""
+    slot = box.height / max(len(plot.places), 1)
+    for colour, width in ((Paper.GROUND, _MARK + 0.6), (Paper.FAINT, _MARK)):
+        page.set_fill_color(colour)
+        for place in np.flatnonzero(~np.isnan(plot.values[:, 0])):
+            x = box.left + plot.share(float(plot.values[place, 0])) * box.width
+            top = box.top + (place + 0.08) * slot
+            page.rect(x - width / 2, top, width, slot * 0.84, style="F")
 
 
 # Cells

@@ -134,8 +134,12 @@ def _ranking(chart: Ranking) -> Plot:
     values = _grid(
         _places(labels, [*chart.frame["label"]]), _places(series, names), chart.frame["value"]
     )
-    marks = _stack_marks(values, chart.unit)
-    return Plot("rows", labels, series, values, marks, _measured(chart.unit), unit=chart.unit)
+    tallest = 0.0 if chart.before is None else chart.before["value"].max()
+    marks = _stack_marks(values, chart.unit, least=tallest)
+    plot = Plot("rows", labels, series, values, marks, _measured(chart.unit), unit=chart.unit)
+    if chart.before is None:
+        return plot
+    return _with_line(plot, _places(labels, [*chart.before["label"]]), chart.before, "grey mark")
 
 
 @plot_of.register
@@ -180,12 +184,14 @@ def _measured(unit: str) -> str:
     return "size" if unit in SIZES else unit
 
 
-def _with_line(plot: Plot, places: npt.NDArray[np.integer], before: pd.DataFrame) -> Plot:
-    """The plot with what was before at these places, as a dashed line."""
+def _with_line(
+    plot: Plot, places: npt.NDArray[np.integer], before: pd.DataFrame, drawn: str = "dashed"
+) -> Plot:
+    """The plot with what was before at these places, as a dashed line; on bars that lie, as marks."""
     size = (len(plot.places), 1)
     values = _grid(places, np.zeros(len(places), np.int64), before["value"], size)
     line = replace(plot, kind="lines", series=("before",), values=values)
-    return replace(plot, before=line, caption=f"{plot.caption}; dashed: before")
+    return replace(plot, before=line, caption=f"{plot.caption}; {drawn}: before")
 
 
 def _places(order: Sequence[str], names: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -145,22 +145,28 @@ class _Load:
         moves = not self.is_final(month)
         return _Told(report, _report_status(NAME, part, report, fetched, moves=moves))
 
-    async def _kept(self, month: str | None) -> _Told | None:
+    async def _kept(self, month: str | None, *, settled: datetime | None = None) -> _Told | None:
         ledger = self.source.ledger
         if ledger is None or month is None:
             return None
         from lib.loader.chargeback_kept import kept_report  # noqa: PLC0415  # where there is one
 
         try:
-            kept = await asyncio.to_thread(kept_report, ledger, self.source.host, month)
+            kept = await asyncio.to_thread(
+                kept_report, ledger, self.source.host, month, settled=settled
+            )
             return kept and _Told(*kept)
         except SourceError:
             return None  # what the server said of it stands
 
     async def earlier(self, month: str | None) -> _Told | SourceError:
-        """The one before; its failure costs the comparison only."""
+        """The one before, of the ledger where that has it as it stays: a server takes long to make one.
+
+        Its failure costs the comparison only.
+        """
         try:
-            return await self.of_month(month, report_name(month))
+            kept = await self._kept(month, settled=self.now)
+            return kept or await self.of_month(month, report_name(month))
         except SourceError as error:
             return error
 

@@ -12,7 +12,7 @@ from lib.sources.openai.tables import Kind
 
 Names = Mapping[tuple[Kind, str], str]
 
-_LISTED: Mapping[str, Kind] = {"projects": "project", "users": "user"}
+_LISTED: Mapping[str, Kind] = {"projects": "project", "users": "user", "api_keys": "api_key"}
 """Filters whose values OpenAI lists. It lists no models: those are known by their usage only."""
 
 

@@ -72,11 +72,14 @@ class _Sides:
 
     def cells(self, key: str) -> tuple[list[Any], list[Any]]:
         """The values of a column on both sides, None where missing."""
-        now, before = (values.get(key) for values in self.values)
-        return (
-            [None if at is None or now is None else now[at] for at, _ in self.places],
-            [None if at is None or before is None else before[at] for _, at in self.places],
-        )
+        return self.cells_of(0, key), self.cells_of(1, key)
+
+    def cells_of(self, side: int, key: str) -> list[Any]:
+        """The same of the present (0) or of what was before (1)."""
+        values = self.values[side].get(key)
+        if values is None:
+            return [None] * len(self.places)
+        return [None if (at := place[side]) is None else values[at] for place in self.places]
 
     def add_up(self, key: str) -> tuple[bool, bool]:
         """Whether the rows of each side sum to a total that is known: else a part of it is in no row."""
@@ -188,6 +191,8 @@ def change_of(now: Number | None, before: Number | None) -> Number | None:
     """After less before, exact for whole numbers and money; None where one is unknown."""
     if now is None or before is None:
         return None
+    if type(now) is int is type(before):
+        return now - before
     if isinstance(now, float) or isinstance(before, float):
         return round(float(now) - float(before), 6)  # beyond that lies noise of binary fractions
     with exactly():
@@ -226,9 +231,9 @@ def _beside(
     columns: list[Column] = []
     cells: dict[str, list[Any]] = {}
     for column in sides.now.columns:
-        now, before = sides.cells(column.key)
+        now = sides.cells_of(0, column.key)
         if column.key in names:
-            pairs = zip(sides.places, now, before, strict=True)
+            pairs = zip(sides.places, now, sides.cells_of(1, column.key), strict=True)
             now = [was if at[0] is None else value for at, value, was in pairs]
         columns.append(column)
         cells[column.key] = now
@@ -326,10 +331,9 @@ def _adds_up(table: Table, key: str, cells: Iterable[Any]) -> bool:
 
 
 def _percent(change: Number | None, before: Number | None) -> float | None:
-    if change is None or before is None:
+    if change is None or before is None or before <= 0:
         return None
-    with exactly():
-        return percent_of(change, before)
+    return percent_of(change, before) if change else 0.0  # most rows of a level stay as they were
 
 
 def _tells(sides: _Sides, amounts: Sequence[Amount]) -> str | None:

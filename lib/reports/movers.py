@@ -1,8 +1,10 @@
 """The table of changes: what moved most between two periods in each dimension, and what made it."""
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import pandas as pd
 
 from lib.reports.cells import typed_frame
 from lib.reports.compared import (
@@ -21,6 +23,9 @@ MOST = 10
 
 Row = dict[str, Any]
 
+_IDS = "ids"
+"""What stands behind a row; no column shows it."""
+
 _ENDS = ("", f"_{PREVIOUS}", f"_{CHANGE}", f"_{PERCENT}")
 
 
@@ -35,6 +40,7 @@ class Dimension:
         names: column of the table of changes to those of the table that name a row: the first that
             holds anything does.
         nobody: the name of the row that has none.
+        of: what a page may be narrowed to by, as in ``Column.of``, and the column of those ids.
         part: what the parts are, ``Model``.
         parts: of a measure; name_part: of an id.
     """
@@ -45,6 +51,7 @@ class Dimension:
     keys: Sequence[str]
     names: Mapping[str, Sequence[str]]
     nobody: str = ""
+    of: Mapping[str, str] = field(default_factory=dict)
     part: str = ""
     parts: Callable[[str], Parts] = lambda _: {}
     name_part: Callable[[Hashable], str] = str
@@ -113,9 +120,16 @@ def changes_table(
             f"{measure}_{PERCENT}",
             "part",
         ),
+        stands_for=_behind(rows),
         rest=frozenset(place for place, row in enumerate(rows) if MARK not in row),
         note=f"Against {against}: the biggest movers by {amounts[0].label.lower()} among {named}. {sums}.",
     )
+
+
+def _behind(rows: Sequence[Row]) -> pd.DataFrame | None:
+    """The ids of each row, where any has some."""
+    ids = pd.DataFrame([row.get(_IDS, {}) for row in rows], dtype=object)
+    return None if ids.empty else ids
 
 
 def _is_told(table: Table, measure: str) -> bool:
@@ -127,6 +141,7 @@ def _rows(dimension: Dimension, measure: str, most: int) -> Iterator[Row]:
     change, previous = f"{measure}_{CHANGE}", f"{measure}_{PREVIOUS}"
     ends = [f"{measure}{end}" for end in _ENDS]
     named = [key for candidates in dimension.names.values() for key in candidates]
+    named += dimension.of.values()
     every = {key: values_of(table.frame[key]) for key in {MARK, *ends, *named}}
     keys, parts = keys_of(table, dimension.keys), dimension.parts(measure)
     moved = [at for at, value in enumerate(every[change]) if value is not None and value != 0]
@@ -140,6 +155,7 @@ def _rows(dimension: Dimension, measure: str, most: int) -> Iterator[Row]:
                 dimension.nobody or None,
             )
         row |= {key: every[key][at] for key in ends}
+        row[_IDS] = {of: every[key][at] for of, key in dimension.of.items()}
         yield row | _made_by(dimension, parts.get(keys[at], {}), every[change][at])
     others = len(keys) - len(top)
     if others:

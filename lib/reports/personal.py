@@ -34,10 +34,13 @@ Space = Literal["person", "workspace", "project", "name"]
 """What a pseudonym stands for; ``name``: where a text does not say which of them it means."""
 
 _PLACES: tuple[Space, ...] = ("workspace", "project")
+_OF_PLACES: Mapping[str, Space] = dict(zip(_PLACES, _PLACES, strict=True))
+"""What ids are pseudonyms of, by what they are ids of."""
+
 _SPACE_OF_GROUP: Mapping[object, Space] = {"user": "person", "workspace": "workspace"}
 """What the series of a chart are, by the filter ``group`` of its report."""
 
-_SPACE_OF: Mapping[str, Space] = {**dict(zip(_PLACES, _PLACES, strict=True)), "user": "person"}
+_SPACE_OF: Mapping[str, Space] = {**_OF_PLACES, "user": "person"}
 """What a row or a column of two dimensions is."""
 
 _SALT = token_bytes(16)
@@ -218,6 +221,9 @@ def _hidden_table(table: Table, masks: _Masks) -> Table:
         table,
         frame=frame.rename(columns=keys),
         columns=columns,
+        stands_for=None
+        if table.stands_for is None
+        else _hidden_frame(table.stands_for, masks.cell, spaces=_OF_PLACES),
         totals=table.totals and {keys.get(key, key): value for key, value in table.totals.items()},
         note=masks.sentence(table.note),
     )
@@ -230,8 +236,13 @@ def _hidden_heading(column: Column, masks: _Masks) -> Column:
     mask = partial(masks.cell, space=_SPACE_OF.get(column.names))
     start, _, identity = column.key.partition(":")
     path = (*column.json_path[:-1], mask(column.json_path[-1]))
+    heads = tuple((of, masks.cell(one, space=_OF_PLACES.get(of))) for of, one in column.heads)
     return replace(
-        column, key=f"{start}:{mask(identity)}", label=mask(column.label), json_path=path
+        column,
+        key=f"{start}:{mask(identity)}",
+        label=mask(column.label),
+        json_path=path,
+        heads=heads,
     )
 
 
@@ -272,7 +283,7 @@ def _hidden(value: Any, cell: Callable[[str], str], sentence: Callable[[str], st
     if isinstance(value, str):
         return sentence(value)
     if isinstance(value, pd.DataFrame):
-        return _hidden_frame(value, cell, spaces={place: place for place in _PLACES})
+        return _hidden_frame(value, cell, spaces=_OF_PLACES)
     if isinstance(value, Chart):
         return _hidden_chart(value, cell)
     return _hidden_parts(value, cell, sentence)

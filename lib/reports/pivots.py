@@ -1,6 +1,6 @@
 """Two dimensions of one amount: a row for each of one, a column for each of the other, nothing lost."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ MOST_ROWS_DRAWN, MOST_COLUMNS_DRAWN = 15, 13
 TOTAL = "total"
 _OTHER = "other"
 _NOBODY = "none"
+_NOTHING = (("", ""),)
 
 Id = str | None
 Cells = Iterable[tuple[Id, Id, Exact | None]]
@@ -71,6 +72,7 @@ class Heads:
         nobody: the heading where an id is None.
         order: all ids in order, months say; without it the largest come first, and few.
         ours: the headings are no names of upstream.
+        behind: of an id, what it stands for, as in ``Column.heads``.
     """
 
     of: str
@@ -79,6 +81,7 @@ class Heads:
     nobody: str
     order: tuple[str, ...] = ()
     ours: bool = False
+    behind: Callable[[str], tuple[tuple[str, str], ...]] = lambda _: ()
 
 
 @dataclass(frozen=True)
@@ -248,7 +251,7 @@ def _columns(
     reserved = (heads.nobody, OTHER, "Total", _NOBODY, _OTHER, TOTAL, *taken)
     labels = _labels(named, heads.names, reserved)
     columns = [
-        Column(_NOBODY, heads.nobody, amount.kind, amount.written)
+        Column(_NOBODY, heads.nobody, amount.kind, amount.written, heads=_NOTHING)
         if of is None
         else Column(
             of if heads.ours else f"{heads.key}:{of}",
@@ -257,12 +260,20 @@ def _columns(
             amount.written,
             json_path=(heads.key, of),
             names="" if heads.ours else heads.of,
+            heads=heads.behind(of),
         )
         for of in shown
     ]
     if others:
         columns.append(
-            Column(_OTHER, OTHER, amount.kind, amount.written, help=f"All other {heads.of}s.")
+            Column(
+                _OTHER,
+                OTHER,
+                amount.kind,
+                amount.written,
+                help=f"All other {heads.of}s.",
+                heads=_NOTHING,
+            )
         )
     return tuple(columns)
 

@@ -67,6 +67,8 @@ class Column:
         blank_of: the id that an empty cell stands for, where it means one thing: ``unallocated``.
         names: what its heading names, if that is upstream's and not ours: ``project``. The key ends
             with the id behind a colon, and so does the path.
+        heads: what its heading stands for: pairs of what it is an id of, as in ``of``, and the id. An
+            empty id stands for several things, or for nobody.
         counts: decimals that count something and are no money: whole ones are written as such.
     """
 
@@ -82,6 +84,7 @@ class Column:
     of: str = ""
     blank_of: str = ""
     names: str = ""
+    heads: tuple[tuple[str, str], ...] = ()
     counts: bool = False
 
     @property
@@ -114,6 +117,8 @@ class Table:
         brief: keys of the columns for paper and terminal when all do not fit; empty means all.
         note: one sentence shown beneath the title.
         rest: places of rows that stand for all others; sorted by anything, they stay last.
+        stands_for: where rows are about different things: a row for each of the frame's, and in columns
+            named as ``Column.of`` the ids that stand behind it.
         records: its rows are the source's own, in order of time; no summary has them.
         crossed: a row for each of one dimension and a column for each of another; no summary has them.
     """
@@ -128,6 +133,7 @@ class Table:
     records: bool = False
     crossed: bool = False
     rest: frozenset[int] = frozenset()
+    stands_for: pd.DataFrame | None = None
 
     @cached_property
     def filled(self) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ from lib.ui.chart_parts import amounts, legend, of_whole, told, value, whole_too
 
 _HEIGHT = 320
 
+_BAR = alt.Step(24)
+"""Of each bar that lies."""
+
 _BEFORE = "#7d848f"
 """Of the line of what was before: seen on light and dark, and none of the series."""
 
@@ -152,7 +155,7 @@ def _over_time(chart: OverTime) -> Drawn:
 
 
 @altair_chart.register
-def _ranking(chart: Ranking) -> alt.Chart:
+def _ranking(chart: Ranking) -> Drawn:
     tooltip = [
         alt.Tooltip("label:N", title="of"),
         value(chart.unit),
@@ -175,9 +178,27 @@ def _ranking(chart: Ranking) -> alt.Chart:
             tooltip=tooltip,
             **parts,
         )
-        .properties(height=alt.Step(24))
+        .properties(height=_BAR)
     )
-    return drawn
+    return drawn if chart.before is None else _marked(drawn, chart.before, chart.unit)
+
+
+def _marked(drawn: alt.Chart, before: pd.DataFrame, unit: str) -> alt.LayerChart:
+    """The bars with a mark on each where it was before."""
+    tables = [drawn.data.assign(layer="parts"), told(before, unit).assign(layer="before")]
+    drawn.data = alt.Undefined
+    marks = (
+        alt.Chart()
+        .mark_tick(color=_BEFORE, stroke=_GROUND, strokeWidth=1, thickness=5, size=20)
+        .encode(
+            x=drawn.encoding.x,
+            y=drawn.encoding.y,
+            tooltip=[alt.Tooltip("label:N", title="of"), value(unit, before=True)],
+        )
+        .transform_filter("datum.layer == 'before'")
+    )
+    layers = [drawn.transform_filter("datum.layer == 'parts'"), marks]
+    return alt.LayerChart(data=pd.concat(tables, ignore_index=True), layer=layers, height=_BAR)
 
 
 @altair_chart.register

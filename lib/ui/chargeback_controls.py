@@ -8,10 +8,14 @@ from typing import Any
 
 import streamlit as st
 
+from lib.allocation.rule_set import Rate
 from lib.api_client import fingerprint
+from lib.comparisons import NONE
+from lib.errors import SourceError
 from lib.loader.chargeback import load_chargeback, load_chargeback_files
 from lib.loader.comet_source import CometSource
 from lib.loader.progress import Progress
+from lib.loader.published_rates import published_rates
 from lib.reports.chargeback.words import FILTER_WORDS
 from lib.reports.report import Report
 from lib.sources.comet.chargeback.answer import ChargebackAnswer
@@ -33,6 +37,9 @@ from lib.ui.comet_server import comet_server
 from lib.ui.controls import Control, Narrows, choice, ids, text
 from lib.ui.month_controls import month, month_compared
 from lib.ui.page import Page
+from lib.upstreams import rules_ledger
+
+_MONTH_BEFORE = "month-before"
 
 
 @dataclass(frozen=True)
@@ -51,13 +58,17 @@ def chargeback_controls(page: Page) -> Asked[CometSource | ReportFiles, Chargeba
         SettingsError: no key anywhere, and no demo.
         InputError: choices that cannot be asked for.
     """
-    source = _source(page)
+    source, now = _source(page), datetime.now(UTC)
     return ask(
         page,
         source,
         demo="No server is configured, so a made-up one is shown. Set COMET_API_KEY (see "
         f"devenv.sh.example), {'type a key, ' if page.takes_keys else ''}or upload saved reports in the sidebar.",
-        controls=_controls(datetime.now(UTC).date()),
+        controls=_controls(
+            now.date(),
+            opens=lambda: _compared_at_first(source, now),
+            files=isinstance(source, ReportFiles),
+        ),
         row=lambda inputs: _row(page, inputs),
         private=isinstance(source, ReportFiles),
     )
@@ -75,6 +86,13 @@ def chargeback_answer(
     return lambda progress: load_chargeback(
         source, client, query, caches=runtime.caches, progress=progress
     )
+
+
+def licence_rates(page: Page) -> tuple[Rate, ...]:
+    """Finance's rates, for whoever may see money."""
+    if not page.visitor.may("spend"):
+        return ()
+    return published_rates(rules_ledger(page.settings))
 
 
 def names_of(report: Report) -> dict[str, dict[str, str]]:
@@ -103,6 +121,23 @@ def _source(page: Page) -> CometSource | ReportFiles:
     return server()
 
 
+def _compared_at_first(source: CometSource | ReportFiles, now: datetime) -> str:
+    """A month that costs no request: the newest that the ledger keeps as it stays, or one of the made-up server."""
+    if isinstance(source, ReportFiles) or (source.ledger is None and not source.demo):
+        return NONE
+    if source.ledger is None:
+        return _MONTH_BEFORE
+    from lib.loader.chargeback_kept import newest_kept  # noqa: PLC0415  # where there is one
+
+    try:
+        month = newest_kept(source.ledger, source.host, now)
+    except SourceError:
+        return NONE  # the page History says what is wrong with it
+    if month == compared_month(_MONTH_BEFORE, "", now.date()):
+        return _MONTH_BEFORE
+    return month or NONE
+
+
 def _row(page: Page, inputs: Inputs) -> Callable[[], ChargebackQuery]:
     """Draws the inputs; what it returns checks them, once the row is complete."""
     month: str = inputs["cmc_month"].draw()
@@ -128,7 +163,9 @@ def _row(page: Page, inputs: Inputs) -> Callable[[], ChargebackQuery]:
     return question
 
 
-def _controls(today: date) -> tuple[Control[ChargebackQuery, Any], ...]:
+def _controls(
+    today: date, *, opens: Callable[[], str] = lambda: NONE, files: bool = False
+) -> tuple[Control[ChargebackQuery, Any], ...]:
     return (
         *month(
             "cmc",
@@ -142,9 +179,11 @@ def _controls(today: date) -> tuple[Control[ChargebackQuery, Any], ...]:
             "cmc",
             today,
             COMPARED_WITH,
-            lambda query: query.compare or "",
+            lambda query: query.compare or NONE,
             check=lambda value: check_month("compare", value),
             resolved=lambda name, of: compared_month(name, of, today),
+            opens=opens,
+            by_name=not files,  # of which month the files are, only they say
         ),
         *_OTHERS,
     )

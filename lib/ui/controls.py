@@ -82,6 +82,11 @@ class Control(Generic[Q, V]):
         return bool(chosen) and chosen not in (self.usual, "false")
 
 
+def is_linked(prefix: str) -> bool:
+    """Whether the address says anything of a page: what it then leaves out is as it was for old links."""
+    return any(name.startswith(f"{prefix}_") for name in st.query_params)
+
+
 def choice(
     key: str,
     label: str,
@@ -89,17 +94,19 @@ def choice(
     linked: Callable[[Q], object],
     *,
     default: str = "",
+    opens: str = "",
     **drawn: Any,
 ) -> Control[Q, str]:
     """One of a few; the first unless ``default`` says another.
 
     Args:
         options: what stands in the address to what stands on screen.
+        opens: what is chosen at first; as ``default`` unless given.
     """
     usual = default or next(iter(options))
 
     def draw() -> str:
-        _keep(key, st.query_params.get(key), usual, options)
+        _keep(key, st.query_params.get(key), opens or usual, options)
         chosen: str = (
             st.segmented_control(
                 label,

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from lib.reports.personal import holds_pseudonym
+from lib.reports.report import Column
 from lib.ui.controls import Narrows, known_names
 from lib.ui.links import Controls
 from lib.ui.text import literal
@@ -60,6 +61,16 @@ class Drill:
             ids: that stand behind it, by what they are ids of.
         """
         return narrowed(self.controls, ids, self.chosen(), people=self.people)
+
+    def to_cell(self, ids: Mapping[Any, object], column: Column) -> Chosen:
+        """What a click on a cell of two dimensions chooses: what its row and its column stand for.
+
+        Args:
+            ids: of the row. What is blank stands for nobody or for several, so the cell leads nowhere.
+        """
+        both = {**ids, **dict(column.heads)}
+        told = all(isinstance(one, str) and one.strip() for one in both.values())
+        return self.to(both) if told else {}
 
     def follow(self, chosen: Chosen) -> None:
         """Chooses; to be called while a click is handled, before the inputs are drawn."""

@@ -45,7 +45,8 @@ def shown_before(page: Page, asked: Asked[S, Q]) -> bool:
 
 
 def _identity(page: Page, asked: Asked[S, Q]) -> Hashable:
-    return page.entry.name, asked.identity, page.visitor.may("personal")
+    rights = page.visitor.may("personal"), page.visitor.may("spend")
+    return page.entry.name, asked.identity, rights
 
 
 def load_report(

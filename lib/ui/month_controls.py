@@ -12,7 +12,7 @@ from lib.errors import InputError
 from lib.periods import months_before
 from lib.presets import PRESETS
 from lib.ui.arrows import Step, arrows, stepped
-from lib.ui.controls import Control, Moving
+from lib.ui.controls import Control, Moving, is_linked
 
 Q = TypeVar("Q")
 
@@ -97,6 +97,8 @@ def month_compared(
     *,
     check: Callable[[str], object],
     resolved: Callable[[str, str], str],
+    opens: Callable[[], str],
+    by_name: bool = True,
 ) -> Control[Q, str]:
     """The month compared with: by name or by itself; nothing for none.
 
@@ -105,15 +107,23 @@ def month_compared(
     Args:
         among: names of comparisons that give a month.
         resolved: the month that a comparison and a month give.
+        opens: what is chosen where no link says anything of the page.
+        by_name: whether a name gives a month of what is shown; else a name counts as none.
     """
     key, kept = f"{prefix}_compare", f"{prefix}_compare_kept"
+    offered = among if by_name else (NONE,)
 
     def way_of(chosen: str) -> str:
         return chosen if chosen in among else _OTHER
 
     def draw(compared: str) -> str:
-        chosen: str = st.session_state.setdefault(kept, st.query_params.get(key) or NONE)
-        labels = {**{name: COMPARISONS[name].label for name in among}, _OTHER: "Another month"}
+        if kept not in st.session_state:
+            linked = st.query_params.get(key)
+            st.session_state[kept] = linked or (NONE if is_linked(prefix) else opens())
+        chosen: str = st.session_state[kept]
+        if chosen in among and chosen not in offered:
+            chosen = NONE
+        labels = {**{name: COMPARISONS[name].label for name in offered}, _OTHER: "Another month"}
         st.session_state[key] = way_of(chosen)
 
         def take_way() -> None:
@@ -144,7 +154,7 @@ def month_compared(
                     key=f"{key}_choice",
                     on_change=take_month,
                 )
-        _write(key, "" if chosen == NONE else chosen)
+        _write(key, chosen)
         return resolved(chosen, compared) if chosen in among else chosen
 
     def moving(_: Q) -> Moving | None:

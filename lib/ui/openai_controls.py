@@ -31,6 +31,7 @@ _DEFAULT = "last-7-days"
 _OFFERED = {
     "oai_projects": ("by_project", "project_id", "project_name"),
     "oai_users": ("by_user", "user_id", "user_email"),
+    "oai_api_keys": ("by_api_key", "api_key_id", "api_key_name"),
     "oai_models": ("by_model", "model", "model"),
 }
 """Filter to the table that names what it can choose, with the columns of id and name."""
@@ -93,7 +94,7 @@ def _row(page: Page, inputs: Inputs, today: date) -> Callable[[], OpenAIQuery]:
     days, compare = inputs["oai_period"].draw(), inputs["oai_compare"].draw()
     narrowed = [inputs[key] for key in (*_OFFERED, "oai_endpoints")]
     with filters(page, *narrowed):
-        projects, users, models, endpoints = (control.draw() for control in narrowed)
+        projects, users, keys, models, endpoints = (control.draw() for control in narrowed)
     with more(page):
         width, group_by = inputs["oai_width"].draw(), inputs["oai_group"].draw()
         cache_controls(page, "OpenAI")
@@ -110,6 +111,7 @@ def _row(page: Page, inputs: Inputs, today: date) -> Callable[[], OpenAIQuery]:
             projects=projects,
             users=users,
             models=models,
+            api_keys=keys,
             compare=compare,
         )
 
@@ -147,5 +149,11 @@ def _controls(today: date) -> tuple[Control[OpenAIQuery, Any], ...]:
             Narrows(("project_id",), "Project"),
         ),
         ids("oai_users", "Users", lambda query: list(query.users), Narrows(("user_id",), "User")),
+        ids(
+            "oai_api_keys",
+            "API keys",
+            lambda query: list(query.api_keys),
+            Narrows(("api_key_id",), "API key"),
+        ),
         ids("oai_models", "Models", lambda query: list(query.models), Narrows(("model",), "Model")),
     )

@@ -17,7 +17,7 @@ from lib.errors import InputError
 from lib.periods import EARLIEST, Period, parse_day
 from lib.presets import PRESETS, preset_of, resolve, step, title, unit_of
 from lib.ui.arrows import Step, arrows, stepped
-from lib.ui.controls import Control, Moving
+from lib.ui.controls import Control, Moving, is_linked
 
 Q = TypeVar("Q")
 
@@ -28,17 +28,23 @@ _OLD = {"true": "preceding", "false": NONE}
 
 
 def period(
-    prefix: str, today: date, default: Period | None, of: Callable[[Q], Period | None]
+    prefix: str,
+    today: date,
+    default: Period | None,
+    of: Callable[[Q], Period | None],
+    *,
+    all_time: bool = False,
 ) -> tuple[Control[Q, tuple[date, ...]], Control[Q, None]]:
     """Days by name or one by one, and the parameter of links that name them.
 
     ``draw`` of the first gives first and last day, or nothing for all time.
 
     Args:
-        default: without a link; None for all time, which is then one of the choices.
+        default: without a link; None for all time.
         of: the period of a question.
+        all_time: is one of the choices.
     """
-    chosen = _Days(prefix, today, default)
+    chosen = _Days(prefix, today, default, all_time)
 
     def check_days(values: list[str]) -> None:
         # A reversed range is kept, and the question refuses it
@@ -51,7 +57,7 @@ def period(
     def check_name(values: list[str]) -> None:
         if chosen.key in st.query_params:
             raise InputError("period", "the link names days, too; these are shown.")
-        if values[-1] != _ALL or default is not None:
+        if values[-1] != _ALL or not all_time:
             resolve(values[-1], today)
 
     def linked(question: Q) -> list[str] | None:
@@ -116,6 +122,7 @@ class _Days:
     prefix: str
     today: date
     default: Period | None
+    all_time: bool
 
     @property
     def key(self) -> str:
@@ -140,7 +147,10 @@ class _Days:
         if name == _CUSTOM:
             self._draw_days(days)
         in_address = [day.isoformat() for day in days]
-        st.query_params.pop(self.preset_key, None)
+        if not days:
+            st.query_params[self.preset_key] = _ALL
+        elif self.preset_key in st.query_params:
+            del st.query_params[self.preset_key]
         if st.query_params.get_all(self.key) != in_address:
             st.query_params[self.key] = in_address
         chosen: tuple[date, ...] = days
@@ -167,11 +177,11 @@ class _Days:
         if name in PRESETS:
             st.session_state[f"{self.prefix}_named"] = name
             return _ends(resolve(name, self.today))
-        return _ends(self.default) if self.default else ()
+        return _ends(self.default) if self.default and name != _ALL else ()
 
     def _draw_names(self, name: str, days: Sequence[date]) -> None:
         labels = {_ALL: "All time", **{key: preset.label for key, preset in PRESETS.items()}}
-        if self.default is not None:
+        if not self.all_time:
             del labels[_ALL]
         if name == _SHOWN:
             labels[_SHOWN] = title(Period(days[0], days[-1]), self.today)
@@ -264,7 +274,7 @@ def comparison(
     """
     key = f"{prefix}_compare"
     default = drawn.pop("default", among[0])
-    if linked and any(name.startswith(f"{prefix}_") for name in st.query_params):
+    if linked and is_linked(prefix):
         default = linked
 
     def check(values: list[str]) -> None:

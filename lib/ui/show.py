@@ -20,6 +20,10 @@ from lib.ui.period_controls import offer_other_days
 from lib.ui.tables import show_tables
 from lib.ui.text import literal
 
+_NOWHERE = (
+    "This bar leads nowhere: it stands for several or for nobody, or it is shown alone already."
+)
+
 _CHARTS_ABOVE = 2
 """Groups of charts that stand above the tables; the others follow below."""
 
@@ -117,7 +121,10 @@ def _draw(spec: ChartSpec, drill: Drill) -> None:
 
     def clicked() -> None:
         for mark in st.session_state[key]["selection"][CLICKED]:
-            drill.follow(leads.get(next(iter(mark.values())), {}))
+            chosen = leads.get(next(iter(mark.values())), {})
+            if not chosen:
+                st.toast(_NOWHERE, icon=":material/info:")
+            drill.follow(chosen)
 
     st.vega_lite_chart(
         data,

@@ -152,6 +152,9 @@ def _see(table: Table, matched: pd.DataFrame, view: View) -> Seen:
 
 def _behind(table: Table, rows: pd.DataFrame) -> tuple[dict[Any, Any], ...]:
     """Ids that stand behind each row, by what they are ids of."""
+    if table.stands_for is not None:
+        places = table.frame.index.get_indexer(rows.index)
+        return (*table.stands_for.take(places).to_dict("records"),)
     ids = {
         column.of: rows[column.key].fillna(column.blank_of) if column.blank_of else rows[column.key]
         for column in table.columns

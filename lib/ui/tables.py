@@ -1,8 +1,8 @@
 """The tables of a Report on the screen: filtered, sorted and paged here, so that the address holds it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -24,6 +24,7 @@ from lib.ui.text import literal
 _FALLING, _RISING = "↓", "↑"
 _OPEN_FIRST = "_open_first_table"
 _LEADS = " Select a row to see it alone."
+_CELLS_LEAD = " Select a row or a cell to see it alone."
 
 
 def show_tables(report: Report, prefix: str, drill: Drill) -> None:
@@ -73,7 +74,9 @@ def _show_table(report: Report, table: Table, prefix: str, drill: Drill) -> None
     view = View(keys.get(label, ""), way == _FALLING, _page(len(matched), turn), hidden)
     seen = see(table, words, matched, view)
     leads = [drill.to(ids) for ids in seen.ids]
-    caption.caption(_count(table, len(matched)) + (_LEADS if any(leads) else ""))
+    cells = _cells(drill, seen) if table.crossed else []
+    told = _CELLS_LEAD if any(cells) else _LEADS if any(leads) else ""
+    caption.caption(_count(table, len(matched)) + told)
     with grid:
         _draw(
             seen,
@@ -84,6 +87,7 @@ def _show_table(report: Report, table: Table, prefix: str, drill: Drill) -> None
             choose=partial(_sort_by, sort, turn, labels),
             follow=partial(_follow, drill),
             leads=leads,
+            cells=cells,
             alt=f"{table.title}: {len(matched):,} rows",
         )
 
@@ -165,9 +169,14 @@ def _draw(
     choose: Callable[[Column], None],
     follow: Callable[[Chosen], None],
     leads: Sequence[Chosen],
+    cells: Sequence[Mapping[str, Chosen]],
     alt: str,
 ) -> None:
-    """The rows and below them the sums; a click on a heading chooses its column, one on a row narrows."""
+    """The rows and below them the sums; a click on a heading chooses its column, one on a row narrows.
+
+    Args:
+        cells: of each row of two dimensions, what its cells lead to by their column.
+    """
     columns = {column.key: column for column in seen.columns}
 
     def clicked() -> None:
@@ -179,23 +188,49 @@ def _draw(
             if not chosen:  # its box cannot be hidden
                 st.toast(_nowhere(seen, row), icon=":material/info:")
             follow(chosen)
+        for row, heading in selection["cells"]:
+            chosen = cells[row].get(heading, {}) if row < len(cells) else {}
+            if not chosen:
+                what = "cell" if row < len(cells) else "row"
+                st.toast(_nowhere(seen, row, what), icon=":material/info:")
+            follow(chosen)
 
+    modes: list[Literal["single-column", "single-row", "single-cell"]] = ["single-column"]
+    if any(leads):
+        modes.append("single-row")
+    if any(cells):
+        modes.append("single-cell")
     st.dataframe(
         seen.arrow,
         hide_index=True,
         column_config={column.key: _config(column, view, labels) for column in seen.columns},
         key=key,
         on_select=clicked,
-        selection_mode=["single-column", "single-row"] if any(leads) else "single-column",
+        selection_mode=modes,
         height="content",
         alt=f"{alt} of {', '.join(column.label for column in seen.columns)}",
     )
 
 
-def _nowhere(seen: Seen, row: int) -> str:
-    """Why a row cannot be seen alone."""
+def _cells(drill: Drill, seen: Seen) -> list[dict[str, Chosen]]:
+    """What each cell of each row leads to, by its column; one that holds nothing leads nowhere."""
+    rows = seen.text.to_dict("records")  # the sums below have no ids
+    return [
+        {
+            column.key: chosen
+            for column in seen.columns
+            if not column.heads or any(digit in row[column.key] for digit in "123456789")
+            if (chosen := drill.to_cell(ids, column))
+        }
+        for ids, row in zip(seen.ids, rows, strict=False)
+    ]
+
+
+def _nowhere(seen: Seen, row: int, what: str = "row") -> str:
+    """Why a row, or a cell of it, cannot be seen alone."""
     if row < len(seen.ids):
-        return "This row leads nowhere: no filter means it alone, or one does already."
+        empty = "nothing is in it, " if what == "cell" else ""
+        return f"This {what} leads nowhere: {empty}no filter means it alone, or one does already."
     if row == len(seen.text) - 1:
         return "TOTAL stands for all rows; it leads nowhere."
     return "This row stands for all that match the filter; it leads nowhere."

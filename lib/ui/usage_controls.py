@@ -12,6 +12,7 @@ from lib.errors import InputError
 from lib.loader.comet_source import CometSource
 from lib.loader.experiments import load_comet_usage, load_projects, load_workspaces
 from lib.loader.progress import Progress
+from lib.presets import resolve
 from lib.reports.experiments.words import FILTER_WORDS
 from lib.reports.personal import pseudonym
 from lib.sources.comet.experiments.answer import CometUsageAnswer
@@ -22,7 +23,17 @@ from lib.sources.comet.experiments.query import (
 )
 from lib.ui.ask import Asked, Inputs, ask, cache_controls, filters, more
 from lib.ui.comet_server import comet_server
-from lib.ui.controls import Control, Narrows, both_ends, choice, ids, past, toggle, whole
+from lib.ui.controls import (
+    Control,
+    Narrows,
+    both_ends,
+    choice,
+    ids,
+    is_linked,
+    past,
+    toggle,
+    whole,
+)
 from lib.ui.links import leave_out_of_link
 from lib.ui.load import shown_before
 from lib.ui.page import Page
@@ -30,6 +41,7 @@ from lib.ui.period_controls import comparison, period
 from lib.ui.text import literal
 
 _WORKSPACES, _PROJECTS = "cmu_workspaces", "cmu_projects"
+_DEFAULT = "last-30-days"
 _MOST_SERIES = 1_000
 
 
@@ -191,6 +203,8 @@ def _controls(page: Page, today: date) -> tuple[Control[CometUsageQuery, Any], .
         hidden = {} if page.visitor.may("personal") else page.hidden
         return [hidden.get(target, target) for target in query.targets]
 
+    # Links that say nothing of days are older than these, and mean all time by month
+    opened = None if is_linked("cmu") else resolve(_DEFAULT, today)
     return (
         ids(
             _WORKSPACES,
@@ -206,10 +220,15 @@ def _controls(page: Page, today: date) -> tuple[Control[CometUsageQuery, Any], .
             Narrows(("workspace", "project"), "Project", pseudonyms=True),
             "All of these workspaces",
         ),
-        *period("cmu", today, None, lambda query: query.period),
-        comparison("cmu", lambda query: query.compare),
+        *period("cmu", today, opened, lambda query: query.period, all_time=True),
+        comparison("cmu", lambda query: query.compare, linked=NONE, default="preceding"),
         past("cmu_span", "Period", "All time", "Date range"),
-        choice("cmu_units", *FILTER_WORDS["units"], lambda query: query.unit),
+        choice(
+            "cmu_units",
+            *FILTER_WORDS["units"],
+            lambda query: query.unit,
+            opens="day" if opened else "",
+        ),
         toggle("cmu_archived", FILTER_WORDS["archived"][0], lambda query: query.archived),
         choice("cmu_group", *FILTER_WORDS["group"], lambda query: query.group),
         choice(

@@ -44,7 +44,7 @@ def test_from_choosing_to_files_and_a_link_that_shows_the_same(
     project = f"{first}/{lab.projects(first)[0]}"
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(30 * SECONDS)
-    page.goto(f"{app.url}/comet_usage")
+    page.goto(f"{app.url}/comet_usage?cmu_preset=all-time")
     expect(page.get_by_text("Choose one or more workspaces")).to_be_visible(timeout=60 * SECONDS)
 
     choose(page, "Workspaces", first)

@@ -115,7 +115,13 @@ async def test_a_row_of_openai_is_what_the_page_of_it_alone_says() -> None:
     report = build_openai_usage(answer, query, now=replies.NOW)
     rows = [*ways(report, openai_controls._controls(TODAY))]
     crossed = {"project_by_model", "user_by_project"}
-    assert {way.table.key for way in rows} == {"by_project", "by_user", "by_model", *crossed}
+    assert {way.table.key for way in rows} == {
+        "by_project",
+        "by_user",
+        "by_api_key",
+        "by_model",
+        *crossed,
+    }
     for way in rows[::5]:
         asked = {key.removeprefix("oai_"): (*chosen,) for key, chosen in way.chosen.items()}
         narrower = replace(query, **asked)

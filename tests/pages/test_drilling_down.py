@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from starlette.applications import Starlette
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
 
 from lib.access.visitors import Visitor
@@ -20,12 +21,13 @@ from tests.support.pages import (
     press,
     row_of,
     select,
+    select_cell,
     texts,
 )
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 
-_HERE = re.compile(r"\*\*(Project|Model|Tenant|Workspace) ")
+_HERE = re.compile(r"\*\*(Project|API key|Model|Tenant|Workspace) ")
 OPENAI: dict[str, Any] = {"oai_period": ["2026-10-05", "2026-10-05"]}
 
 
@@ -176,3 +178,70 @@ def test_the_link_holds_the_table_that_a_selected_row_has_opened(upstream: Starl
     link = parse_qs(urlsplit(at.code[0].value).query)
     assert link["oai_projects"]
     assert link["oai_view_table"] == ["By model"]
+
+
+def test_a_row_of_an_api_key_narrows_to_that_key(upstream: Starlette) -> None:
+    at = open_link("openai_usage", **OPENAI, oai_view_table="By API key").run()
+    grid = grid_of(at).value
+    row = next(at for at, name in enumerate(grid["api_key_name"]) if name != "Unallocated")
+    name, cost = grid["api_key_name"][row], grid["cost"][row]
+    at = select(at, row)
+    (key,) = in_address(at, "oai_api_keys")
+    assert key.startswith("key_")
+    assert figures(at)["Billed cost"] == cost
+    assert path(at) == ["All", f"API key {name}"]
+
+
+def test_a_cell_of_two_dimensions_narrows_to_both_and_other_says_that_it_leads_nowhere(
+    upstream: Starlette,
+) -> None:
+    at = open_link("openai_usage", **OPENAI, oai_view_table="Project × model").run()
+    grid = grid_of(at).value
+    model = next(key for key in grid if key.startswith("model:"))
+    held = [bool(re.search("[1-9]", text)) for text in grid[model]]
+    row = held.index(True)
+    name, cost = grid["project_name"][row], grid[model][row]
+    narrowed = select_cell(at, row, model)
+    assert path(narrowed) == ["All", f"Project {name}", f"Model {model.partition(':')[2]}"]
+    assert figures(narrowed)["Billed cost"] == cost
+    at = open_link("openai_usage", **OPENAI, oai_view_table="Project × model").run()
+    everybody = figures(at)
+    for nothing in ((row, "none" if "none" in grid else "other"), (held.index(False), model)):
+        at = select_cell(at, *nothing)
+        assert "This cell leads nowhere" in texts(at.toast)
+        assert figures(at) == everybody
+
+
+def test_a_row_of_changes_leads_to_what_moved(upstream: Starlette) -> None:
+    link = {**OPENAI, "oai_compare": "preceding", "oai_view_table": "Changes"}
+    at = open_link("openai_usage", **link).run()
+    grid = grid_of(at).value
+    row = next(at for at, kind in enumerate(grid["dimension"]) if kind == "Model")
+    model, cost = grid["name"][row], grid["cost"][row]
+    at = select(at, row)
+    assert in_address(at, "oai_models") == [model]
+    assert figures(at)["Billed cost"] == cost
+
+
+def test_a_workspace_among_the_changes_of_chargeback_leads_to_it() -> None:
+    at = open_link("comet_chargeback", cmc_compare="month-before", cmc_view_table="Changes").run()
+    grid = grid_of(at).value
+    row = grid["kind"].tolist().index("workspace")
+    name = grid["name"][row]
+    at = select(at, row)
+    assert in_address(at, "cmc_workspaces") == [name]
+    at = open_link("comet_chargeback", cmc_compare="month-before", cmc_view_table="Changes").run()
+    at = select(at, grid_of(at).value["kind"].tolist().index("project"))
+    assert "This row leads nowhere" in texts(at.toast)
+
+
+def test_a_bar_that_stands_for_several_says_that_it_leads_nowhere(upstream: Starlette) -> None:
+    at = open_link("openai_usage", **OPENAI).run()
+    everybody = figures(at)
+    chart = at.get("vega_lite_chart")[0].proto
+    states = at._tree.get_widget_states()
+    clicked = '{"selection": {"clicked": [{"series": "Other"}]}}'
+    states.widgets.append(WidgetState(id=chart.id, string_value=clicked))
+    at = at._run(states)
+    assert "This bar leads nowhere" in texts(at.toast)
+    assert figures(at) == everybody

@@ -1,17 +1,29 @@
 """The chargeback page as Streamlit runs it: its link, its controls, its report."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from starlette.applications import Starlette
 
+from lib.access.visitors import ROLES
+from lib.allocation.rule_set import Rate, RuleSet
+from lib.capture.platforms import chargeback_said
 from lib.demo.comet_server import create_comet_app
+from lib.ledger.keeping import keep
+from lib.ledger.rule_sets import publish
+from lib.ledger.store import Ledger
+from lib.loader.chargeback import load_chargeback_files
 from lib.periods import months_before
+from lib.sources.comet.chargeback.query import ChargebackQuery
 from lib.ui.ask import REFRESH
 from tests.support.comet_page import CANARY, NOW, OCTOBER, Served, asked, open_page, saved
+from tests.support.kept import in_folder
 from tests.support.pages import everything, figures, press, texts
 from tests.support.servers import serve
 
@@ -25,6 +37,8 @@ def test_without_any_setting_a_made_up_server_is_shown_and_called_demo() -> None
     assert "Demo data" in texts(at.markdown)
     assert "comet.demo.localhost" in texts(at.caption)
     assert int(figures(at)["Users"]) > 50
+    assert at.selectbox(key="cmc_compare").value == "month-before"
+    assert "Changes" in [tab.label for tab in at.tabs]
 
 
 def test_without_a_key_and_with_the_demo_off_the_page_says_which_variable_to_set(
@@ -115,7 +129,7 @@ def test_the_copied_link_holds_every_control_defaults_included(comet_upstream: S
     chosen = parse_qs(link.query, keep_blank_values=True)
     assert {key: value for key, value in chosen.items() if "_view_" not in key} == {
         "cmc_month": ["2026-10"],
-        "cmc_compare": [""],
+        "cmc_compare": ["none"],
         "cmc_window": ["7d"],
         "cmc_active": ["60d"],
         "cmc_workspaces": ["vision", "Zürich-Lab"],
@@ -189,6 +203,70 @@ def test_a_month_is_one_click_from_the_month_before(comet_upstream: Starlette) -
     assert asked(comet_upstream) == ["2026-10", "2026-09"]
     assert at.query_params["cmc_compare"] == "month-before"
     assert "Changes" in [tab.label for tab in at.tabs]
+
+
+def kept_month(ledger: Ledger, app: Starlette, url: str, back: int) -> str:
+    """A month that is over, captured of the server just now."""
+    now = datetime.now(UTC)
+    month = f"{months_before(now.date(), back):%Y-%m}"
+    answer = load_chargeback_files([(f"{month}.json", saved(url, month))], ChargebackQuery())
+    answer = replace(answer, host=urlsplit(url).netloc)
+    keep(ledger, chargeback_said(answer, month, now))
+    app.state.requests.clear()
+    return month
+
+
+def test_it_opens_with_the_newest_month_that_is_kept_and_asks_the_server_for_the_current_one_only(
+    comet_served: Served,
+    comet_upstream: Starlette,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    ledger = in_folder(tmp_path)
+    kept_month(ledger, *comet_served, back=3)
+    month = kept_month(ledger, *comet_served, back=2)
+    monkeypatch.setenv("LEDGER_URL", f"sqlite:///{ledger.database.file}")
+    monkeypatch.setenv("LEDGER_WAREHOUSE", ledger.warehouse.place)
+    at = open_page()
+    assert asked(comet_upstream) == [""]
+    assert at.selectbox(key="cmc_compare_choice").value == month
+    assert at.query_params["cmc_compare"] == month
+    assert "Changes" in [tab.label for tab in at.tabs]
+    monkeypatch.setattr("lib.loader.chargeback_kept.MOST_ROWS", 10)
+    assert open_page().selectbox(key="cmc_compare").value == "none", "it would be slow"
+    at = at.selectbox(key="cmc_compare").set_value("none").run()
+    again = open_page(**{key: at.query_params[key] for key in at.query_params})
+    assert "Changes" not in [tab.label for tab in again.tabs]
+
+
+def test_inactive_licences_have_a_price_for_whoever_may_see_money_only(
+    comet_upstream: Starlette, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ledger = in_folder(tmp_path)
+    rate = Rate("comet-chargeback", "licensed_users", Decimal(29), Decimal(1), "EUR")
+    publish(
+        ledger,
+        RuleSet(rates=(rate,)),
+        over=0,
+        by="finance",
+        reason="The contract",
+        now=datetime.now(UTC),
+    )
+    monkeypatch.setenv("LEDGER_URL", f"sqlite:///{ledger.database.file}")
+    monkeypatch.setenv("LEDGER_WAREHOUSE", ledger.warehouse.place)
+    shown = figures(open_page(**OCTOBER))
+    inactive = next(int(one) for name, one in shown.items() if name.startswith("Inactive licensed"))
+    assert inactive > 0
+    assert shown["Inactive licences a month (showback)"] == f"{29 * inactive:,}.00 EUR"
+    without = ROLES["admin"] - {"spend"}
+    monkeypatch.setattr("lib.access.visitors.ROLES", {**ROLES, "admin": without})
+    assert "showback" not in " ".join(figures(open_page(**OCTOBER)))
+
+
+def test_without_anything_kept_it_opens_without_a_comparison(comet_upstream: Starlette) -> None:
+    at = open_page()
+    assert asked(comet_upstream) == [""]
+    assert at.selectbox(key="cmc_compare").value == "none"
 
 
 def test_a_relative_link_is_pinned_when_it_is_opened_and_offered_again(

@@ -162,6 +162,17 @@ def test_an_uploaded_report_is_shown_instead_of_a_server(
     assert "Changes" not in [tab.label for tab in at.tabs]
 
 
+def test_what_a_server_is_compared_with_does_not_hold_for_an_uploaded_report(
+    comet_served: Served,
+) -> None:
+    at = open_page()  # the demo, which opens with a comparison
+    assert "Changes" in [tab.label for tab in at.tabs]
+    at = uploaded(at, august=saved(comet_served[1], "2026-08"))
+    assert not at.warning
+    assert at.selectbox(key="cmc_compare").value == "none"
+    assert "Changes" not in [tab.label for tab in at.tabs]
+
+
 def test_two_uploaded_reports_are_compared_whatever_their_order(
     comet_served: Served,
 ) -> None:

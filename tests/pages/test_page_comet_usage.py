@@ -19,7 +19,8 @@ def test_without_any_setting_a_made_up_server_and_one_of_its_workspaces_are_show
     assert "Demo data" in texts(at.markdown)
     assert "comet.demo.localhost" in texts(at.caption)
     assert len(at.multiselect(key="cmu_workspaces").value) == 1
-    assert int(figures(at)["Experiments"]) > 50
+    assert int(figures(at)["Experiments"]) > 20
+    assert at.tabs[0].label == "Changes"
 
 
 def test_without_a_key_and_with_the_demo_off_the_page_says_which_variable_to_set(
@@ -102,6 +103,38 @@ def test_all_time_is_compared_with_nothing_and_the_address_says_so(lab: Lab) -> 
     assert at.tabs[0].label == "By month"
 
 
+def test_it_opens_with_whole_days_against_those_before_and_asks_for_nothing_more(lab: Lab) -> None:
+    name = lab.workspaces[0]
+    open_page(cmu_workspaces=name)
+    press(open_page(), "Clear cache")
+    lab.asked()
+    open_page(cmu_workspaces=name)
+    alone = sorted(lab.asked())
+    at = press(open_page(), "Clear cache")  # and the list comes again
+    lab.app.state.requests.clear()
+    at = at.multiselect(key="cmu_workspaces").select(name).run()
+    assert sorted(lab.asked()) == alone
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    assert at.query_params["cmu_period"] == [f"{yesterday - timedelta(29)}", f"{yesterday}"]
+    assert at.query_params["cmu_compare"] in ("preceding", ["preceding"])
+    assert [tab.label for tab in at.tabs][:2] == ["Changes", "By day"]
+    days = [day_of(one) for one in lab.experiments(name)]
+    counted = [sum(0 < (yesterday - day).days + 1 <= 30 for day in days)]
+    counted.append(sum(30 < (yesterday - day).days + 1 <= 60 for day in days))
+    card = next(metric for metric in at.metric if metric.label == "Experiments")
+    assert card.value == str(counted[0])
+    assert card.delta.startswith(f"{counted[0] - counted[1]:+}")
+
+
+def test_all_time_stays_all_time_when_its_address_is_opened_again(lab: Lab) -> None:
+    at = open_page(cmu_workspaces=lab.workspaces[0], cmu_period=["2026-01-01", "2026-02-01"])
+    at = at.selectbox(key="cmu_named").set_value("all-time").run()
+    again = open_page(**{key: at.query_params[key] for key in at.query_params})
+    assert not again.warning
+    assert again.selectbox(key="cmu_named").value == "all-time"
+    assert figures(again) == figures(at)
+
+
 def day_of(one: dict[str, Any]) -> Any:
     return datetime.fromtimestamp(one["startTimeMillis"] / 1_000, UTC).date()
 
@@ -169,7 +202,7 @@ def test_a_workspace_that_is_gone_is_named_beside_the_one_that_is_meant(lab: Lab
 
 
 def test_lists_are_asked_for_when_needed_and_projects_narrow_the_report(lab: Lab) -> None:
-    at = open_page()
+    at = open_page(cmu_preset="all-time")
     assert not at.multiselect(key="cmu_projects").options
     name = lab.workspaces[0]
     lab.asked()

@@ -186,7 +186,7 @@ def test_a_size_that_cannot_be_kept_as_it_is_is_told(
     back = given_back(answer).report
     assert back.workspaces["totalSizeInMb"].tolist() == [kept]
     assert sum_of(measures_of(answer, MONTH), "storage_mb") == kept
-    told_of = [note for note in back.notes if note.startswith("workspaces.totalSizeInMb")]
+    told_of = [note for note in back.notes if note.startswith("Size of workspaces (totalSizeInMb)")]
     assert [*back.notes] == [*answer.report.notes, *told_of]
     assert all(note in one for one in told_of)
     assert bool(told_of) == bool(note)

@@ -33,13 +33,15 @@ def noted(report: Report, words: str) -> bool:
 def test_a_suspension_counts_however_it_is_written(suspended: Any) -> None:
     report = build(document([user(suspended=suspended), user("bob", suspended=False)]))
     assert report.totals["suspended_users"] == 1
-    assert noted(report, "users.suspended: 1 values are written in another way than true or false")
+    assert noted(
+        report, "Mark of suspension of users (suspended): 1 values are written in another way"
+    )
     assert not noted(report, "The report does not say who is suspended")
 
 
 def test_a_suspension_that_cannot_be_read_is_not_called_absent() -> None:
     report = build(document([user(suspended="perhaps")]))
-    assert noted(report, "users.suspended: 1 values are of an unexpected kind")
+    assert noted(report, "Mark of suspension of users (suspended): 1 values cannot be read")
     assert not noted(report, "The report does not say who is suspended")
 
 
@@ -49,7 +51,7 @@ def test_times_in_seconds_are_read_as_such_and_noted() -> None:
     row = json.loads(to_json(report))["tables"]["users"][0]
     assert (row["created_at"], row["lastUsedAt"]) == (seconds * 1_000, seconds * 1_000)
     assert (report.totals["new_users"], report.totals["active_users"]) == (1, 1)
-    assert noted(report, "users.created_at: 1 values are seconds since 1970")
+    assert noted(report, "Time of creation of users (created_at): 1 values are seconds since 1970")
 
 
 def test_a_report_made_in_seconds_ends_its_windows_there() -> None:

@@ -11,7 +11,7 @@ import pytest
 from lib.errors import InputError, SourceReplyError
 from lib.sources.comet.chargeback.answer import Chargeback
 from lib.sources.comet.chargeback.ask import parse_chargeback
-from lib.sources.comet.chargeback.columns import MOST_UNKNOWN
+from lib.sources.comet.chargeback.columns import MOST_UNKNOWN, field_called
 from lib.sources.comet.chargeback.files import LARGEST_FILE, choose_reports, read_report_file
 from lib.sources.comet.chargeback.tables import FIELDS
 
@@ -180,15 +180,25 @@ def test_whole_numbers_are_read_however_they_are_written(value: Any) -> None:
 def test_a_value_of_an_unexpected_kind_is_null_and_counted(column: str, value: Any) -> None:
     report = parse({"licensedUsers": [ADA | {column: value}, ADA | {"username": "bo"}]})
     assert pd.isna(cell(report, column))
-    note = f"users.{column}: 1 values are of an unexpected kind and count as unknown."
-    assert note in report.notes
+    told = f" of users ({column}): 1 values cannot be read and count as unknown."
+    (note,) = [note for note in report.notes if note.endswith(told)]
+    assert note.removesuffix(told) not in ("Field", column)
     assert report.unread == 1
+
+
+def test_every_documented_field_has_a_name_for_people() -> None:
+    for table, fields in FIELDS.items():
+        for field in (*fields, *("members", "projects")):
+            assert field_called(f"{table}.{field}").endswith(f" of {table} ({field})")
+            assert not field_called(f"{table}.{field}").startswith(("Field", field))
+    for name in ("reportDate", "users.createdAt", "users.numberOfUsers"):
+        assert "report" in field_called(name).lower() or "number" in field_called(name).lower()
 
 
 def test_entries_that_are_no_records_are_counted() -> None:
     report = parse({"licensedUsers": [ADA, "bo", None, 3]}, [VISION, []])
     assert (len(report.users), len(report.workspaces), report.unread) == (1, 1, 4)
-    assert "users: 3 entries are no records and are left out." in report.notes
+    assert "Users: 3 entries are no records and are left out." in report.notes
 
 
 def test_undocumented_fields_are_kept_and_named() -> None:

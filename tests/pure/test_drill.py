@@ -140,3 +140,15 @@ def test_a_bar_of_sums_stands_for_nothing_and_cannot_be_clicked() -> None:
     told = ids_behind({"p-1": "A"}, "project_id")
     assert told.to_dict("records") == [{"label": "A", "project_id": "p-1"}]
     assert drawing(bars, frozenset({"A"}))[0]["leads"].to_pylist() == [True, False]
+
+
+def test_headings_stand_for_the_same_pseudonyms_as_rows() -> None:
+    plain = of_two_workspaces("project")
+    hidden = hide_people(plain)
+    rows = hidden.table("by_project").frame[["workspace", "project"]]
+    heads = [dict(column.heads) for column in hidden.table("user_by_project").columns]
+    told = {(ids["workspace"], ids["project"]) for ids in heads if ids}
+    assert told == {*rows.itertuples(index=False, name=None)}
+    open_ones = [dict(column.heads) for column in plain.table("user_by_project").columns]
+    assert {"workspace": "ada", "project": "churn"} in open_ones
+    assert not {name for pair in told for name in pair} & {"ada", "vision", "churn", "detector"}

@@ -1,6 +1,7 @@
 """Two chargeback reports side by side: like for like, each way round, and empty against itself."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import Phase, given, settings
@@ -198,3 +199,70 @@ def test_differences_add_up_to_the_change_of_the_total(one, other):
         cells = [row.get(f"{amount}_difference") for row in rows if row["kind"] == "workspace"]
         if change is not None and cells and None not in cells:
             assert sum(cells) == change.change
+
+
+def test_each_share_and_each_new_user_has_a_change_and_shares_change_in_points():
+    seen = NOW_MS - 5 * DAY
+    before = document(
+        [user("ada", lastUsedAt=seen), user("bob", lastUsedAt=NOW_MS - 300 * DAY)],
+        [workspace("vision")],
+    )
+    after = document(
+        [user("ada", lastUsedAt=seen), user("cyd", lastUsedAt=seen, created_at=NOW_MS - DAY)],
+        [workspace("vision")],
+    )
+    report = build(after, before)
+    share = delta(report, "active_users_percent")
+    assert (share.previous, share.change, share.percent) == (50.0, 50.0, None)
+    assert delta(report, "inactive_users_percent").change == -50.0
+    assert delta(report, "new_users").change == 1
+    told = [one.key for one in report.figures if one.value is not None and one.delta is None]
+    assert told == []
+
+
+def test_every_table_of_amounts_says_what_was_before_and_its_rows_sum_to_the_change():
+    report = build(AFTER, BEFORE)
+    places = report.table("workspaces")
+    rows = {row["name"]: row for row in places.frame.to_dict("records")}
+    assert rows["vision"]["totalSizeInMb_previous"] == Decimal("10.1")
+    assert rows["vision"]["totalSizeInMb_change"] == Decimal("0.2")
+    assert rows["gone"]["totalSizeInMb_change"] == Decimal("-1.5")
+    assert (rows["gone"]["compared"], rows["fresh"]["compared"]) == ("gone", "new")
+    changes_of_rows = sum(row["totalSizeInMb_change"] for row in rows.values())
+    assert places.totals["totalSizeInMb_change"] == changes_of_rows == Decimal("0.7")
+    people = {row["username"]: row for row in report.table("users").frame.to_dict("records")}
+    assert people["ada"]["uiUsageCount_change"] == 5
+    assert "totalSizeInMb_change" in report.table("projects").frame
+    assert "licensed_change" in report.table("reclaim_by_workspace").frame
+    assert "inactive_change" not in report.table("reclaim_by_workspace").frame  # nobody tells
+
+
+def test_rows_of_one_name_are_not_compared_and_the_notes_name_the_table():
+    twins = document([user("ada"), user("ada")], [workspace("vision", totalSizeInMb=1.0)])
+    report = build(twins, document([user("ada")], [workspace("vision", totalSizeInMb=2.0)]))
+    assert "compared" not in report.table("users").frame
+    assert noted(report, "Several rows have one name, so none is compared in: Users.")
+    assert "compared" in report.table("workspaces").frame
+
+
+def test_a_total_that_lacks_a_part_is_not_compared_while_its_rows_are():
+    before = document([], [workspace("a", totalSizeInMb=1.0), workspace("b", totalSizeInMb=None)])
+    after = document([], [workspace("a", totalSizeInMb=4.0), workspace("b", totalSizeInMb=2.0)])
+    table = build(after, before).table("workspaces")
+    assert table.totals["totalSizeInMb_change"] is None
+    rows = {row["name"]: row["totalSizeInMb_change"] for row in table.frame.to_dict("records")}
+    assert rows == {"a": Decimal("3.0"), "b": None}
+
+
+def test_bars_of_sizes_have_a_mark_where_they_were():
+    spec = next(one for one in build(AFTER, BEFORE).charts if one.key == "size_by_workspace")
+    assert [*spec.chart.before.itertuples(index=False, name=None)] == [("vision", 10.1)]
+    assert "The grey marks are 2024-08." in spec.sentence
+    alone = next(one for one in build(AFTER).charts if one.key == "size_by_workspace")
+    assert alone.chart.before is None
+
+
+def test_what_changed_stands_first_with_the_workspace_that_grew_most_on_top():
+    report = build(AFTER, BEFORE)
+    assert report.tables[0].key == "changes"
+    assert changes(report)[0]["name"] == "fresh"

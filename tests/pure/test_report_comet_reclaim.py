@@ -1,10 +1,13 @@
 """Licences that nobody seems to use: who is told, since when, and what stays unknown."""
 
 import json
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from lib.allocation.rule_set import Rate
 from lib.exports.csv import to_csv
 from lib.exports.json import to_json
 from lib.exports.terminal import to_terminal
@@ -165,3 +168,52 @@ def test_whoever_may_not_know_people_reads_pseudonyms_also_in_the_list_of_worksp
     listed = dict(zip(frame["username"], frame["workspaces"], strict=True))
     assert listed[pseudonym("bob")].split(", ") == ["vision", "language", pseudonym("bob")]
     assert set(frame["days_since_use"].dropna()) == {61, 100}
+
+
+RATES = (
+    Rate("comet-chargeback", "licensed_users", Decimal(20), Decimal(1), "EUR"),
+    Rate("comet-chargeback", "licensed_users", Decimal(29), Decimal(1), "EUR", date(2024, 9, 1)),
+    Rate("comet-chargeback", "licensed_users", Decimal(99), Decimal(1), "EUR", date(2024, 11, 1)),
+    Rate("comet-usage", "gpu_seconds", Decimal(1), Decimal(3600), "EUR"),
+)
+
+
+def test_inactive_licences_cost_what_the_rate_in_force_says_and_rows_sum_to_it():
+    report = build(document(PEOPLE, PLACES), rates=RATES)
+    figure = next(one for one in report.figures if one.key == "inactive_cost")
+    assert (figure.value, figure.unit) == (Decimal(87), "EUR")
+    assert "29 EUR a month for one licensed user since 2024-09-01" in figure.help
+    keys = [one.key for one in report.figures]
+    assert keys.index("inactive_cost") == keys.index("inactive_users") + 1
+    table = report.table("reclaim")
+    assert table.totals["inactive_cost"] == sum(filter(None, table.frame["inactive_cost"])) == 87
+    assert dict(told(report, "inactive_cost"))["eve"] is None, "nobody knows whether it is used"
+    places = report.table("reclaim_by_workspace")
+    assert places.totals["inactive_cost"] == 87, "each user once"
+    assert report.totals["inactive_cost"] == Decimal(87)
+    assert report.totals["currency"] == "EUR"
+    assert "Showback" in table.note
+
+
+def test_a_price_for_several_users_is_split_to_the_tenth_digit():
+    rate = Rate("comet-chargeback", "licensed_users", Decimal(100), Decimal(3), "USD")
+    report = build(document(PEOPLE, PLACES), rates=[rate])
+    assert report.totals["inactive_cost"] == Decimal("99.9999999999")
+
+
+@pytest.mark.parametrize("rates", [(), RATES[3:], RATES[2:3]])
+def test_without_a_rate_in_force_nothing_is_priced(rates):
+    report = build(document(PEOPLE, PLACES), rates=rates)
+    assert report.totals == build(document(PEOPLE, PLACES)).totals
+    assert "inactive_cost" not in report.table("reclaim").frame
+    assert "inactive_cost" not in [one.key for one in report.figures]
+
+
+def test_the_change_of_the_cost_is_that_of_the_users_at_one_price():
+    before = document(PEOPLE[:1], PLACES)
+    report = build(document(PEOPLE, PLACES), before, rates=RATES)
+    figures = {one.key: one for one in report.figures}
+    users, cost = figures["inactive_users"].delta, figures["inactive_cost"].delta
+    assert cost.change == users.change * 29
+    assert cost.previous == users.previous * 29
+    assert cost.percent == users.percent

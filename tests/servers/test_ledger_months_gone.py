@@ -176,6 +176,26 @@ async def test_chargeback_compares_with_a_captured_month_that_the_server_does_no
     assert (ledger.part, ledger.status) == ("chargeback 2026-08", "ok")
 
 
+async def test_a_month_that_is_kept_as_it_stays_is_compared_with_and_not_asked_for(
+    comet: Starlette, folder_ledger: Ledger
+) -> None:
+    for month in ("2026-08", "2026-11"):
+        answer, _ = await chargeback_of(comet, None, month=month)
+        keep(folder_ledger, chargeback_said(answer, month, NOW))
+    comet.state.requests.clear()
+    answer, _ = await chargeback_of(comet, folder_ledger, compare="2026-08")
+    asked = [dict(pairs) for name, pairs in comet.state.requests if name == "chargeback"]
+    assert asked == [{}]
+    assert answer.earlier is not None
+    await chargeback_of(comet, folder_ledger, month="2026-09", compare="2026-11")
+    months = [
+        dict(pairs).get("reportMonth")
+        for name, pairs in comet.state.requests
+        if name == "chargeback"
+    ]
+    assert "2026-11" in months, "a month that runs is asked for"
+
+
 async def test_a_month_that_nobody_has_is_missing_as_before(
     comet: Starlette, folder_ledger: Ledger, tmp_path: Path
 ) -> None:

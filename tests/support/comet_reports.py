@@ -1,11 +1,13 @@
 """Chargeback reports for the tests: a small one by hand, and hypothesis strategies with hostile names."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import strategies as st
 
+from lib.allocation.rule_set import Rate
 from lib.reports.chargeback.build import build_comet_chargeback
 from lib.reports.report import Report
 from lib.sources.comet.chargeback.answer import Chargeback, ChargebackAnswer
@@ -55,12 +57,13 @@ def build(
     service: frozenset[str] | None = frozenset(),
     host: str = "",
     status: str = "ok",
+    rates: Sequence[Rate] = (),
     **asked: Any,
 ) -> Report:
     before = None if earlier is None else parsed(earlier, "2024-08")
     sources = (SourceStatus("comet", "chargeback", status, now, 1),)  # type: ignore[arg-type]
     answer = ChargebackAnswer(parsed(given), before, service, sources, host=host)
-    return build_comet_chargeback(answer, check_chargeback_query(**asked), now=now)
+    return build_comet_chargeback(answer, check_chargeback_query(**asked), now=now, rates=rates)
 
 
 names = st.sampled_from((*HOSTILE, "ada", "bob", "sa-nightly")) | st.text(max_size=4)

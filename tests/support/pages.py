@@ -1,5 +1,6 @@
 """Pages as Streamlit runs them, without a browser: opened by a link, and read."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,7 +89,17 @@ def select(at: AppTest, row: int) -> AppTest:
     """The page after a click on the box before a row of the open table."""
     grid = grid_of(at)
     assert SINGLE_ROW in grid.proto.selection_mode
+    return _selected(at, rows=[row])
+
+
+def select_cell(at: AppTest, row: int, column: str) -> AppTest:
+    """The page after a click on a cell of the open table."""
+    assert Grid.SelectionMode.SINGLE_CELL in grid_of(at).proto.selection_mode
+    return _selected(at, cells=[[row, column]])
+
+
+def _selected(at: AppTest, **what: Any) -> AppTest:
     states = at._tree.get_widget_states()
-    chosen = f'{{"selection": {{"rows": [{row}], "columns": [], "cells": []}}}}'
-    states.widgets.append(WidgetState(id=grid.proto.id, string_value=chosen))
+    chosen = json.dumps({"selection": {"rows": [], "columns": [], "cells": [], **what}})
+    states.widgets.append(WidgetState(id=grid_of(at).proto.id, string_value=chosen))
     return at._run(states)

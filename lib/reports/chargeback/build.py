@@ -1,15 +1,23 @@
 """Users, workspaces and sizes of a Comet server as one report, beside an earlier one when there is one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
+from lib.allocation.rule_set import Rate
 from lib.errors import InputError
+from lib.reports.chargeback.beside import beside
 from lib.reports.chargeback.charts import chargeback_charts
-from lib.reports.chargeback.comparison import Comparison, changes_table, compare
+from lib.reports.chargeback.comparison import changes_table, compare
 from lib.reports.chargeback.figures import control_totals, figures
 from lib.reports.chargeback.notes import chargeback_notes
 from lib.reports.chargeback.pivots import chargeback_pivots
+from lib.reports.chargeback.price import (
+    price_on,
+    priced_figures,
+    priced_table,
+    priced_totals,
+)
 from lib.reports.chargeback.reclaim import reclaim_tables
 from lib.reports.chargeback.select import Side, as_of, select
 from lib.reports.chargeback.tables import (
@@ -31,7 +39,12 @@ _LONGEST = 80
 
 
 def build_comet_chargeback(
-    answer: ChargebackAnswer, query: ChargebackQuery, *, now: datetime, demo: bool = False
+    answer: ChargebackAnswer,
+    query: ChargebackQuery,
+    *,
+    now: datetime,
+    demo: bool = False,
+    rates: Sequence[Rate] = (),
 ) -> Report:
     """Everything a person sees or downloads about who uses a Comet server, and how much of it.
 
@@ -40,6 +53,7 @@ def build_comet_chargeback(
         query: what was asked; its filters apply to both reports.
         now: the moment of building, UTC.
         demo: the data is made up.
+        rates: that finance has published; given for those only who may see money.
 
     Raises:
         InputError: a workspace was chosen that neither report has.
@@ -48,10 +62,19 @@ def build_comet_chargeback(
     _check_workspaces(answer, query.workspaces)
     side = _side(answer, answer.report, query, now, live=bool(answer.host))
     earlier = comparison = None
+    tables = _tables(side, query)
+    apart: tuple[str, ...] = ()
     if answer.earlier is not None:
         earlier = _side(answer, answer.earlier, query, now, live=False)
         comparison = compare(earlier, side)
-    charts, undrawn = chargeback_charts(side, query)
+        tables, apart = beside(tables, _tables(earlier, query), side, earlier)
+        tables = (changes_table(comparison, earlier.report.label), *tables)
+    shown, totals = (*figures(side, earlier, query, answer.statuses),), control_totals(side)
+    if price := price_on(rates, side.at.date()):
+        tables = tuple(priced_table(table, price) for table in tables)
+        shown = (*priced_figures(shown, price),)
+        totals |= priced_totals(totals["inactive_users"], price)
+    charts, undrawn = chargeback_charts(side, query, earlier)
     pivots = (*chargeback_pivots(side),)
     return Report(
         kind=KIND,
@@ -61,16 +84,22 @@ def build_comet_chargeback(
         filter_words=FILTER_WORDS,
         generated_at=now,
         sources=answer.statuses,
-        totals=control_totals(side),
-        figures=(*figures(side, earlier, query, answer.statuses),),
+        totals=totals,
+        figures=shown,
         charts=(*charts, *(spec for crossed in pivots for spec in crossed.heat_map())),
         tables=(
-            *_tables(side, query, earlier, comparison),
+            *tables,
             *(crossed.table for crossed in pivots),
         ),
         notes=(
             *chargeback_notes(
-                answer, query, side, earlier=earlier, comparison=comparison, undrawn=undrawn
+                answer,
+                query,
+                side,
+                earlier=earlier,
+                comparison=comparison,
+                undrawn=undrawn,
+                apart=apart,
             ),
         ),
         host=answer.host,
@@ -92,19 +121,14 @@ def _side(
     return select(report, query, answer.service_accounts, at=at, at_words=at_words)
 
 
-def _tables(
-    side: Side, query: ChargebackQuery, earlier: Side | None, comparison: Comparison | None
-) -> tuple[Table, ...]:
-    tables = (
+def _tables(side: Side, query: ChargebackQuery) -> tuple[Table, ...]:
+    return (
         users_table(side),
         *reclaim_tables(side, query),
         workspaces_table(side),
         members_table(side),
         projects_table(side),
     )
-    if earlier is None or comparison is None:
-        return tables
-    return (*tables, changes_table(comparison, earlier.report.label))
 
 
 def _check_workspaces(answer: ChargebackAnswer, chosen: Iterable[str]) -> None:

@@ -40,18 +40,29 @@ class _Drawing:
 
 
 def chargeback_charts(
-    side: Side, query: ChargebackQuery
+    side: Side, query: ChargebackQuery, earlier: Side | None = None
 ) -> tuple[tuple[ChartSpec, ...], tuple[str, ...]]:
-    """All charts that there is data for, and the names of those without any."""
-    drawn = [(drawing.name, [*drawing.draw(side, query)]) for drawing in _DRAWINGS]
+    """All charts that there is data for, and the names of those without any.
+
+    Args:
+        earlier: the report compared with; sizes have a mark where they were in it.
+    """
+    drawn = [
+        ("size by workspace", [*_sizes(side, earlier)]),
+        *((drawing.name, [*drawing.draw(side, query)]) for drawing in _DRAWINGS),
+    ]
     specs = [spec for _, made in drawn for spec in made]
     return (*specs,), tuple(name for name, made in drawn if not made)
 
 
-def _sizes(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
+def _sizes_of(side: Side) -> dict[str, Exact]:
+    """Size of each workspace that says one."""
     known = side.workspaces[side.workspaces["totalSizeInMb"].notna()]
-    names = known["name"].fillna(_NAMELESS).astype("str")
-    sizes = sum_by(names, known["totalSizeInMb"])
+    return sum_by(known["name"].fillna(_NAMELESS).astype("str"), known["totalSizeInMb"])
+
+
+def _sizes(side: Side, earlier: Side | None) -> Iterator[ChartSpec]:
+    sizes = _sizes_of(side)
     drawn = sorted(
         ((name, size) for name, size in sizes.items() if size > 0), key=lambda pair: -pair[1]
     )
@@ -70,10 +81,17 @@ def _sizes(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
     title = "Size by workspace"
     sentence = f"{title}: {'; '.join(_largest(bars, [*sizes.values()]))}."
     named = {name: label for name, label in labels.items() if name != _NAMELESS}
+    before = None
+    if earlier is not None:
+        was = _sizes_of(earlier)
+        marks = [(label, float(was[name])) for name, label in labels.items() if name in was]
+        if marks:
+            before = pd.DataFrame(marks, columns=["label", "value"])
+            sentence += f" The grey marks are {earlier.report.label}."
     yield ChartSpec(
         "size_by_workspace",
         title,
-        Ranking(frame, "MB"),
+        Ranking(frame, "MB", before),
         sentence,
         "Size",
         "workspace",
@@ -263,7 +281,6 @@ def _platforms(side: Side, _: ChargebackQuery) -> Iterator[ChartSpec]:
 
 
 _DRAWINGS = (
-    _Drawing("size by workspace", _sizes),
     _Drawing("users created and deleted per month", _months),
     _Drawing("UI against SDK usage", _interactions),
     _Drawing("active against total", _active),

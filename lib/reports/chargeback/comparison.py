@@ -265,12 +265,15 @@ def changes_table(comparison: Comparison, against: str) -> Table:
         column for column in _COLUMNS if column.key in _ALWAYS or rows[column.key].notna().any()
     ]
     frame = pd.DataFrame({column.key: _typed(rows[column.key], column) for column in kept})
+    # Of a project or user no page shows nothing else
+    workspaces = rows["name"].where(rows["kind"] == "workspace")
     return Table(
         "changes",
         "Changes",
         frame,
         tuple(kept),
         brief=tuple(key for key in _BRIEF if key in frame),
+        stands_for=pd.DataFrame({"workspace": workspaces.to_numpy(object)}),
         note=f"Against {against}. Sizes and counts are levels; differences are after less before, "
         "and count a record that is not there as nothing.",
     )

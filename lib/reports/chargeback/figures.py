@@ -9,11 +9,12 @@ import pandas as pd
 from lib.quantities import counted
 from lib.reports.chargeback.reclaim import licences
 from lib.reports.chargeback.select import Side
+from lib.reports.compared import change_of
 from lib.reports.report import Delta, Figure, Number, SourceStatus
 from lib.sources.comet.chargeback.query import ChargebackQuery
 from lib.sources.comet.chargeback.tables import SERVICE_ACCOUNTS
 from lib.sources.comet.server import NAME
-from lib.usage.exact import exact_sum, percent_change, percent_of, total
+from lib.usage.exact import percent_of, total
 
 
 def _alike(_: Side) -> object:
@@ -26,7 +27,7 @@ class _Count:
 
     Args:
         value: from the side; None where it cannot be known.
-        same: what two reports must have alike for the figure to be compared; None means never compared.
+        same: what two reports must have alike for the figure to be compared.
         cells: the cells it is the sum of; some missing make it incomplete.
         total: whether it is a control total, too.
     """
@@ -35,7 +36,7 @@ class _Count:
     label: str
     unit: str
     value: Callable[[Side], Number | None]
-    same: Callable[[Side], object] | None = _alike
+    same: Callable[[Side], object] = _alike
     cells: Callable[[Side], "pd.Series[Any]"] | None = None
     total: bool = True
     accounts: bool = False
@@ -122,7 +123,7 @@ _COUNTS = (
         "Active share of licensed users",
         "percent",
         lambda side: _percent(_active(side), _users(side, side.marks["licensed"])),
-        same=None,
+        same=_licences,
         help="Active users in percent of licensed ones.",
     ),
     _Count(
@@ -138,7 +139,6 @@ _COUNTS = (
         "New users ({window})",
         "users",
         lambda side: _new(side.marks, side.lists_users),
-        same=None,
         help="Created within {window}, whatever became of them.",
     ),
     _Count(
@@ -146,7 +146,6 @@ _COUNTS = (
         "Growth of users ({window})",
         "percent",
         lambda side: _growth(side.marks, side.lists_users),
-        same=None,
         total=False,
         help="New users in percent of those created before.",
     ),
@@ -164,7 +163,7 @@ _COUNTS = (
         "Active share of workspaces",
         "percent",
         lambda side: _percent(_active_workspaces(side), _workspaces(side)),
-        same=None,
+        same=_seen_by,
         help="Of all workspaces.",
     ),
     _Count(
@@ -172,7 +171,6 @@ _COUNTS = (
         "New workspaces ({window})",
         "workspaces",
         lambda side: _new(side.places, side.lists_workspaces),
-        same=None,
         help="A proxy: a workspace is as old as its oldest member.",
     ),
     _Count(
@@ -180,7 +178,6 @@ _COUNTS = (
         "Growth of workspaces ({window})",
         "percent",
         lambda side: _growth(side.places, side.lists_workspaces),
-        same=None,
         total=False,
         help="New workspaces in percent of older ones, by the same proxy.",
     ),
@@ -200,7 +197,7 @@ _COUNTS = (
         "Inactive share of licensed users",
         "percent",
         lambda side: _percent(licences(side)["inactive"], _users(side, side.marks["licensed"])),
-        same=None,
+        same=_licences,
         help="Inactive licensed users in percent of licensed ones; those of unknown use are not among them.",
     ),
     _Count(
@@ -321,19 +318,17 @@ def not_compared(side: Side, earlier: Side) -> list[str]:
     return [
         count.label.split(" (")[0]
         for count in _COUNTS
-        if count.same is not None
-        and count.value(side) is not None
-        and _delta(count, side, earlier) is None
+        if count.value(side) is not None and _delta(count, side, earlier) is None
     ]
 
 
 def _delta(count: _Count, side: Side, earlier: Side) -> Delta | None:
     now, before = count.value(side), count.value(earlier)
-    if count.same is None or isinstance(now, float | None) or isinstance(before, float | None):
-        return None
-    if count.same(side) != count.same(earlier):
+    change = change_of(now, before)
+    if before is None or change is None or count.same(side) != count.same(earlier):
         return None
     if missing_cells(count.cells, side) or missing_cells(count.cells, earlier):
         return None
-    change = exact_sum([now, -before])
-    return Delta(before, change, percent_change(now, before), earlier.report.label)
+    in_points = isinstance(before, float)
+    percent = None if in_points else percent_of(change, before)
+    return Delta(before, change, percent, earlier.report.label)

@@ -31,8 +31,13 @@ def chargeback_notes(
     earlier: Side | None,
     comparison: Comparison | None,
     undrawn: Sequence[str],
+    apart: Sequence[str] = (),
 ) -> Iterator[str]:
-    """What the numbers rest on, what is a proxy, what does not add up, what is not there."""
+    """What the numbers rest on, what is a proxy, what does not add up, what is not there.
+
+    Args:
+        undrawn: charts without data; apart: tables that cannot be compared row by row.
+    """
     yield "A usage list: Comet's report holds users, workspaces and sizes, but no money."
     yield (
         "Counts and sizes are levels at the time of the report, not what was added in a period; "
@@ -46,6 +51,8 @@ def chargeback_notes(
     yield from _sums(side)
     if earlier is not None and comparison is not None:
         yield from _comparison(side, earlier, comparison, query)
+    if apart:
+        yield f"Several rows have one name, so none is compared in: {', '.join(apart)}."
     if undrawn:
         yield f"Not drawn, because there is no data: {'; '.join(undrawn)}."
     yield from _as_it_came(answer.report)

@@ -20,7 +20,7 @@ def chargeback_pivots(side: Side) -> Iterator[Pivot]:
     """What each member has in each workspace, of what the server tells."""
     members = side.members
     rows = Rows("user", Column("userName", "User", personal=True), {}, _NO_NAME)
-    heads = Heads("workspace", "workspace", {}, _NO_NAME)
+    heads = Heads("workspace", "workspace", {}, _NO_NAME, behind=lambda of: (("workspace", of),))
     for key, amount in _MEASURES:
         if members[key].notna().any():
             cells = (values_of(members[column]) for column in ("userName", "workspace", key))

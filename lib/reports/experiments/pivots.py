@@ -43,7 +43,12 @@ def usage_pivots(rows: ChosenRows, query: CometUsageQuery) -> Iterator[Pivot]:
     projects = _paths(rows)
     cells = _cells(rows, amount, (users, [*rows.users, None]), (rows.project, projects))
     of_row = Rows("user", Column("user", "User", personal=True), {}, NO_USER)
-    heads = Heads("project", "project", {}, "")
+    named = zip(rows.projects["workspace"], rows.projects["project"], strict=True)
+    behind = {
+        path: (("workspace", workspace), ("project", project))
+        for path, (workspace, project) in zip(projects, named, strict=True)
+    }
+    heads = Heads("project", "project", {}, "", behind=behind.__getitem__)
     yield pivot("user_by_project", of_row, heads, amount, cells)
 
 

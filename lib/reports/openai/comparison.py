@@ -88,6 +88,7 @@ def _dimension(
         [key],
         {"name": [name, key], "id": [key]},
         UNALLOCATED,
+        {key: key},
         _LABELS[part][0],
         partial(_parts, now, before, key, part) if told else lambda _: {},
         lambda of: now.name_of(part, of) or before.name_of(part, of) or str(of or UNALLOCATED),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 
 from lib.reports.openai.select import OpenAISelection
 from lib.reports.openai.tables import NAMED, UNALLOCATED
@@ -30,7 +31,13 @@ def openai_pivots(chosen: OpenAISelection, breakdowns: Mapping[str, Table]) -> I
             cells = [*chosen.by_both(of_row, of_head, measure)]
             if amount is not None and cells:
                 rows = _rows(of_row, breakdowns[of_row], chosen)
-                heads = Heads(_word(of_head), of_head, _names(of_head, chosen), UNALLOCATED)
+                heads = Heads(
+                    _word(of_head),
+                    of_head,
+                    _names(of_head, chosen),
+                    UNALLOCATED,
+                    behind=partial(_behind, of_head),
+                )
                 yield pivot(f"{rows.of}_by_{heads.of}", rows, heads, amount, cells)
                 break
 
@@ -51,6 +58,10 @@ def _rows(column: str, breakdown: Table, chosen: OpenAISelection) -> Rows:
     columns: dict[str, Column] = {heading.key: heading for heading in breakdown.columns}
     name = columns[NAMED[column][0]]
     return Rows(_word(column), columns[column], _names(column, chosen), UNALLOCATED, name)
+
+
+def _behind(column: str, identity: str) -> tuple[tuple[str, str]]:
+    return ((column, identity),)
 
 
 def _word(column: str) -> str:

@@ -28,7 +28,11 @@ Names = Mapping[tuple[Kind, str], str]
 Sums = Mapping[str | None, Any]
 """Id to sum; None for what belongs to nobody."""
 
-_KINDS: Mapping[str, Kind] = {"project_id": "project", "user_id": "user"}
+_KINDS: Mapping[str, Kind] = {
+    "project_id": "project",
+    "user_id": "user",
+    "api_key_id": "api_key",
+}
 """What has names, by its column."""
 
 
@@ -244,7 +248,7 @@ def select(answer: OpenAIAnswer, query: OpenAIQuery) -> OpenAISelection:
     if by_user is not None:
         by_user = by_user.assign(model=None)
     apart = any(status.part == COSTS_BY_USER for status in answer.statuses)
-    if apart and query.users and not query.projects and not query.models:
+    if apart and query.filtered_dimensions() == ("user_id",):
         costs, by_user, paid_by = by_user, None, COSTS_BY_USER
         notes.append("Costs by user are not split further: cost by anything else is unknown.")
     everything = (usage, costs, by_user)

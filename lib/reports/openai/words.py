@@ -13,6 +13,7 @@ FILTER_WORDS: FilterWords = {
     ),
     "projects": ("Projects", {}),
     "users": ("Users", {}),
+    "api_keys": ("API keys", {}),
     "models": ("Models", {}),
     "compare": COMPARED,
 }

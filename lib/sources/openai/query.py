@@ -22,7 +22,12 @@ from lib.sources.openai.tables import (
 CHOICES = (*ENDPOINTS, COSTS)
 """What a person can ask for: the endpoints, and costs, which cover all endpoints at once."""
 
-FILTERS = {"projects": "project_id", "users": "user_id", "models": "model"}
+FILTERS = {
+    "projects": "project_id",
+    "users": "user_id",
+    "api_keys": "api_key_id",
+    "models": "model",
+}
 """Filters and the dimension each looks at."""
 
 
@@ -34,7 +39,8 @@ class OpenAIQuery:
         period: inclusive UTC days.
         width: ``1d``, ``1h`` or ``1m``; costs always come by day.
         compare: what else is loaded to compare with, see ``lib.comparisons``.
-        projects: project ids or names; users: ids, e-mails or names; models: exact names.
+        projects: project ids or names; users: ids, e-mails or names; api_keys: ids or
+            names; models: exact names.
     """
 
     period: Period
@@ -44,6 +50,7 @@ class OpenAIQuery:
     projects: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    api_keys: tuple[str, ...] = ()
     compare: str = NONE
 
     @property
@@ -81,6 +88,7 @@ class OpenAIQuery:
             "group_by": list(self.group_by),
             "projects": list(self.projects),
             "users": list(self.users),
+            "api_keys": list(self.api_keys),
             "models": list(self.models),
             "compare": str(self.before) if self.before else False,
         }
@@ -97,6 +105,7 @@ def check_query(
     projects: Iterable[str] = (),
     users: Iterable[str] = (),
     models: Iterable[str] = (),
+    api_keys: Iterable[str] = (),
     compare: str = NONE,
 ) -> OpenAIQuery:
     """A question that can be asked.
@@ -122,6 +131,7 @@ def check_query(
         check_given("project", projects),
         check_given("user", users),
         check_given("model", models),
+        check_given("API key", api_keys),
         check_comparison(compare, period),
     )
 

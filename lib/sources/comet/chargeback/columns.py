@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 
 from lib.quantities import counted
-from lib.sources.comet.chargeback.tables import ADDED, FIELDS, SPELLINGS, Kind, Table
+from lib.sources.comet.chargeback.tables import (
+    ADDED,
+    FIELD_WORDS,
+    FIELDS,
+    REPORT_WORDS,
+    SPELLINGS,
+    Kind,
+    Table,
+)
 from lib.sources.comet.server.moments import SECONDS
 from lib.usage.exact import LARGEST_INT64
 
@@ -52,10 +60,15 @@ class Findings:
         """In words."""
         said = list(self.others)
         for name, count in self.entries.items():
-            said.append(f"{name}: {count} entries are no records and are left out.")
+            said.append(f"{name.capitalize()}: {count} entries are no records and are left out.")
         for name, count in self.cells.items():
-            said.append(f"{name}: {count} values are of an unexpected kind and count as unknown.")
-        said += [f"{name}: {count} values {how}." for name, (count, how) in self.odd.items()]
+            said.append(
+                f"{field_called(name)}: {count} values cannot be read and count as unknown."
+            )
+        said += [
+            f"{field_called(name)}: {count} values {how}."
+            for name, (count, how) in self.odd.items()
+        ]
         if self.unknown:
             said.append(
                 f"Fields that Comet does not document are kept as columns: {listed(self.unknown)}."
@@ -63,6 +76,17 @@ class Findings:
         if self.too_many:
             said.append(f"{self.too_many} more fields that Comet does not document are left out.")
         return tuple(said)
+
+
+def field_called(name: str) -> str:
+    """What people call a field, with its own name for whoever looks into the reply: ``Size of
+    workspaces (totalSizeInMb)``."""
+    table, _, field_name = name.rpartition(".")
+    if name in REPORT_WORDS:
+        words = REPORT_WORDS[name]
+    else:
+        words = f"{FIELD_WORDS.get(field_name, 'field')} of {table}"
+    return f"{words[:1].upper()}{words[1:]} ({field_name})"
 
 
 def listed(names: list[str]) -> str:
@@ -131,7 +155,8 @@ def _either(first: list[Any], second: list[Any], name: str, findings: Findings) 
     differing = sum(a is not None and b is not None and a != b for a, b in pairs)
     if differing:
         findings.others.append(
-            f"There are two different times of creation of {counted(differing, 'users')}; {name} counts."
+            f"There are two different times of creation of {counted(differing, 'users')}; the one "
+            f"called {name} counts."
         )
     return [b if a is None else a for a, b in pairs]
 

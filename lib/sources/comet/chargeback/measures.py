@@ -11,6 +11,7 @@ from pandas.api.types import is_integer_dtype
 
 from lib.sources.comet.chargeback.accounts import standing
 from lib.sources.comet.chargeback.answer import Chargeback, ChargebackAnswer
+from lib.sources.comet.chargeback.columns import field_called
 from lib.sources.comet.chargeback.kept import (
     AMOUNTS,
     EMAIL,
@@ -262,8 +263,9 @@ def _losses(report: Chargeback) -> Iterator[str]:
             inexact = [
                 value for value in values_of(getattr(report, table)[name]) if is_inexact(value)
             ]
+            field = field_called(f"{table}.{name}")
             lost = sum(quantity(value) is None for value in inexact)
             if lost:
-                yield f"{table}.{name}: {lost} values are too large to be kept and count as unknown."
+                yield f"{field}: {lost} values are too large to be kept and count as unknown."
             if len(inexact) > lost:
-                yield f"{table}.{name}: {len(inexact) - lost} values are kept rounded, to eighteen decimals."
+                yield f"{field}: {len(inexact) - lost} values are kept rounded, to eighteen decimals."

@@ -188,7 +188,11 @@ def _users(container: Any) -> _Users:
         if key == "licensedUsers":
             break
     usual = path == ["users", "licensedUsers"] or not isinstance(container, list)
-    notes = () if usual else (f"The users came as {'.'.join(path)}.",)
+    notes = (
+        ()
+        if usual
+        else (f"The list of users stands in another place than documented ({'.'.join(path)}).",)
+    )
     return _Users(container, tuple(levels), notes)
 
 

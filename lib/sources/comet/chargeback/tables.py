@@ -65,3 +65,38 @@ ADDED: Mapping[Table, str] = {
 
 SPELLINGS: Mapping[str, str] = {"createdAt": "created_at"}
 """Of users: Comet's example writes one, newer servers the other."""
+
+FIELD_WORDS: Mapping[str, str] = {
+    "username": "name",
+    "userName": "name",
+    "email": "e-mail address",
+    "created_at": "time of creation",
+    "deletedAt": "time of deletion",
+    "suspended": "mark of suspension",
+    "uiUsageCount": "number of UI interactions",
+    "uiUsageUpdateTs": "time of the last UI interaction",
+    "sdkUsageCount": "number of SDK interactions",
+    "sdkUsageUpdateTs": "time of the last SDK interaction",
+    "lastUsedAt": "time of last use",
+    "emLastUsedAt": "time of last use of experiment management",
+    "opikLastUsedAt": "time of last use of Opik",
+    "experimentCount": "number of experiments",
+    "dataLoggedMb": "size of logged data",
+    "opikSpanCount": "number of Opik spans",
+    "name": "name",
+    "workspace": "workspace",
+    "numberOfMembers": "number of members",
+    "numberOfExperiments": "number of experiments",
+    "totalSizeInMb": "size",
+    "numberOfProjects": "number of projects",
+    "members": "list of members",
+    "projects": "list or number of projects",
+}
+"""What people call a field of a record."""
+
+REPORT_WORDS: Mapping[str, str] = {
+    "reportDate": "month of the report",
+    "users.createdAt": "time at which the report was made",
+    "users.numberOfUsers": "number of users",
+}
+"""The same of what the report says of itself."""
