@@ -1,5 +1,6 @@
 """What a rule set would do to a month, before anybody publishes it."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from lib.allocation.allocate import Allocation, Owed
 from lib.allocation.match import Matches
 from lib.allocation.names import FIELD_OF, Named
-from lib.allocation.rule_set import FIELDS, Rule, RuleSet
+from lib.allocation.rule_set import Rule, RuleSet
 from lib.usage.exact import exact_sum, exactly
 
 _BY_ID = ("sub_account", "principal", "resource", "sku", "account")
@@ -99,7 +100,7 @@ def preview(
         if name.kind in FIELD_OF
     }
     before = _homes(earlier, rule_set) if earlier else {}
-    homes = before | _homes(draft, rule_set)
+    homes = {place: home.centre for place, home in (before | _homes(draft, rule_set)).items()}
     return Preview(
         tuple(_newcomers(draft.lines, _Known(rule_set, called, before, homes))),
         tuple(idle_rules(draft.matches)),
@@ -140,15 +141,36 @@ def place_of(line: Owed) -> Place:
     return line.platform, field, getattr(line, field)
 
 
-def _homes(allocation: Allocation, rule_set: RuleSet) -> dict[Place, str]:
+class _Home(NamedTuple):
+    """The cost centre with most money of an id; ``alone`` where there is no other."""
+
+    centre: str
+    alone: bool
+
+
+def _homes(allocation: Allocation, rule_set: RuleSet) -> dict[Place, _Home]:
     """Where ids went that rules assigned, and could still go."""
+    amounts: dict[Place, dict[str, Decimal]] = defaultdict(dict)
+    with exactly():
+        for line in allocation.lines:
+            centre = line.cost_centre or ""
+            if centre not in rule_set.names or line.shared is not None:
+                continue
+            for field in ("sub_account", "principal"):
+                value = getattr(line, field)
+                if value is not None:
+                    by_centre = amounts[line.platform, field, value]
+                    money = abs(line.billed or line.rated or Decimal(0))
+                    by_centre[centre] = by_centre.get(centre, Decimal(0)) + money
     return {
-        (line.platform, field, value): line.cost_centre
-        for line in allocation.lines
-        if line.cost_centre in rule_set.names and line.shared is None
-        for field in FIELDS
-        if (value := getattr(line, field)) is not None and field in ("sub_account", "principal")
+        place: _Home(max(money, key=lambda centre: (money[centre], centre)), len(money) == 1)
+        for place, money in amounts.items()
     }
+
+
+def _letters(word: str) -> str:
+    """A word without its digits: of people, staff009 is no more like staff003 than like any other."""
+    return re.sub("[0-9]", "", word)
 
 
 @dataclass(frozen=True)
@@ -163,13 +185,14 @@ class _Known:
 
     rule_set: RuleSet
     called: Mapping[Place, str]
-    before: Mapping[Place, str]
+    before: Mapping[Place, _Home]
     homes: Mapping[Place, str]
 
     def suggested(self, place: Place, people: Iterable[str]) -> tuple[str, str]:
         """A cost centre for an id, and why it may be the one; two empty texts where nothing tells."""
         if place in self.before:
-            return self.before[place], "it was there the month before"
+            was = self.before[place]
+            return was.centre, f"{'it' if was.alone else 'most of it'} was there the month before"
         if place in self.homes:
             return self.homes[place], "other lines of it are there"
         word = self._word(place)
@@ -190,7 +213,11 @@ class _Known:
             for piece in sorted(_pieces(word))
             for other in self._by_piece.get((*place[:2], piece), ())
         )
-        likely = {self._word(other): other for other, _ in shared.most_common(_LIKELIEST)}
+        likely = {
+            self._word(other): other
+            for other, _ in shared.most_common(_LIKELIEST)
+            if place[1] != "principal" or _letters(self._word(other)) != _letters(word)
+        }
         near = get_close_matches(word, [*likely], 1, 0.75)
         return likely[near[0]] if near else None
 

@@ -132,6 +132,26 @@ def test_an_id_without_a_name_speaks_for_itself() -> None:
     assert suggested(found, "labs-7") == ("labs", "its name has 'labs'")
 
 
+def test_of_several_places_the_one_with_most_money_speaks_and_says_so() -> None:
+    before = [
+        bill(84, "proj_a", principal="chloe"),
+        bill(69, "proj_b", principal="chloe"),
+        bill(33, "proj_a", principal="chloe", sku="x"),
+    ]
+    rules = rule_set(to("labs", "proj_a"), to("sales", "proj_b"))
+    found = shown([bill(7, None, principal="chloe")], rules, earlier=(before, rules))
+    assert suggested(found, "chloe") == ("labs", "most of it was there the month before")
+
+
+def test_a_number_makes_nobody_alike_another() -> None:
+    lines = [
+        bill(5, "proj_a", principal="staff003@x.example"),
+        bill(7, None, principal="staff009@x.example"),
+    ]
+    found = shown(lines, rule_set(to("labs", "proj_a")))
+    assert suggested(found, "staff009@x.example") == ("", "")
+
+
 def test_a_similar_name_speaks_for_where_that_one_is() -> None:
     names = (project("proj_new", "Invoice reader 2"), project("proj_old", "Invoice reader 1"))
     lines = [bill("1", "proj_new"), bill("1", "proj_old")]

@@ -47,6 +47,21 @@ def test_days_that_are_not_whole_are_in_the_sum_and_not_in_the_comparison() -> N
     assert (shown.value, shown.delta.change) == (57, 2)
 
 
+def test_every_row_and_file_says_how_much_is_compared_and_of_which_days() -> None:
+    report = overview([on(october(3), 7), on(october(11), 50)], BEFORE, **RUNNING)
+    shown = row(report, "4711")
+    assert (shown["allocated"], shown["compared"], shown["previous"], shown["change"]) == (
+        57,
+        7,
+        5,
+        2,
+    )
+    told = "2026-10-01 to 2026-10-10 (UTC) against 2026-09-01 to 2026-09-10"
+    assert told in " ".join(report.notes)
+    over = overview([on(october(3), 7)], BEFORE)
+    assert row(over, "4711")["compared"] is None, "it is what is allocated"
+
+
 def test_a_month_that_is_over_is_set_against_the_whole_one_before() -> None:
     delta = figure(overview([on(october(3), 7)], BEFORE), "billed_usd").delta
     assert delta is not None

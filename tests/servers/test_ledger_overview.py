@@ -8,6 +8,7 @@ from lib.allocation.allocate import Owed
 from lib.allocation.rule_set import CostCentre, Rule, RuleSet, Share
 from lib.ledger.overview import load_overview
 from lib.ledger.store import Ledger
+from lib.reports.allocation.overview import build_overview
 from lib.usage.exact import exact_sum
 from tests.support.spending import Spent, let_count, put_spent
 
@@ -89,3 +90,15 @@ def test_of_the_month_before_only_what_bills_is_missing(folder_ledger: Ledger) -
     answer = load_overview(folder_ledger, "2026-11", NOW)
     assert answer.before is not None
     assert answer.before.missing == {"azure"}
+
+
+def test_no_projection_is_less_than_what_its_row_owes_to_the_last_digit(
+    folder_ledger: Ledger,
+) -> None:
+    put_spent(folder_ledger, [*SPENT, *TOKENS], asked=NOW)
+    let_count(folder_ledger, RULES)
+    report = build_overview(load_overview(folder_ledger, "2026-11", NOW), now=NOW)
+    frame = report.table("by_cost_centre").frame
+    rows = [*zip(frame["allocated"], frame["projection"], strict=True)]
+    assert len(rows) == 4
+    assert all(projected >= owed for owed, projected in rows)

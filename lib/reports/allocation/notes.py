@@ -42,6 +42,12 @@ def notes(selection: Selection, projected: Projection | NotEnough | None) -> Ite
     if not answer.version:
         yield "No rules are published, so nothing is allocated: ai-usage cost-centres export begins."
     yield from selection.notes
+    if selection.is_compared and selection.is_running:
+        now, then = selection.compared_days
+        yield (
+            f"Changes set what is allocated in {now.start} to {now.end} (UTC) against {then.start} to {then.end}: what "
+            "came later is in no change."
+        )
     if selection.is_running and answer.by_month:
         labels = ", ".join(map(platform_label, sorted(answer.by_month)))
         yield f"{labels}: billed by the month, so compared with the whole month before."

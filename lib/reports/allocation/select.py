@@ -293,12 +293,14 @@ class Selection:
                 if centres and centre not in centres:
                     continue
                 for day, amount in of_days.items():
-                    so_far += (amount or 0) if day >= answer.period.start else 0
                     if platform in answer.by_month:
                         fixed += (amount or 0) if day >= answer.period.start else 0
                     elif day in sums:
                         known = sums[day]
                         sums[day] = None if known is None or amount is None else known + amount
+            for line, group in self.groups:
+                if line.currency == self.currency and (not centres or line.cost_centre in centres):
+                    so_far += group.billed + group.shared
         projected = projection(sums, answer.month, answer.settled_until, fixed)
         return projected.at_least(so_far) if isinstance(projected, Projection) else projected
 

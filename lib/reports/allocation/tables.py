@@ -44,7 +44,7 @@ def by_cost_centre(
         limit = budget[0] if budget and budget[1] == currency else None
         cells["cost_centre"].append(centre)
         cells["name"].append(names.get(centre or "", centre) if centre else UNALLOCATED)
-        _add_amounts(cells, amounts, currency)
+        _add_amounts(selection, cells, amounts, currency)
         cells["budget"].append(limit)
         cells["budget_share"].append(share(amounts.allocated, limit))
         cells["projection"].append(_projected(selection, centre, currency))
@@ -61,7 +61,10 @@ def by_cost_centre(
         Column("budget", "Budget", "decimal"),
         Column("budget_share", "Of budget", "percent"),
         Column(
-            "projection", "Projection", "decimal", help="To the month's end; no cost, an estimate."
+            "projection",
+            "Projection",
+            "decimal",
+            help="To the month's end; no cost, an estimate. Those of parts do not add up to that of the whole.",
         ),
         Column("currency", "Currency"),
     )
@@ -81,7 +84,7 @@ def by_platform(selection: Selection, platforms: Mapping[tuple[str | None, str],
     for platform, currency in places:
         cells["platform"].append(platform)
         cells["platform_label"].append(platform_label(str(platform)))
-        _add_amounts(cells, platforms[platform, currency], currency)
+        _add_amounts(selection, cells, platforms[platform, currency], currency)
     columns = (
         Column("platform", "Platform id", told_by="platform_label", of="platform"),
         Column("platform_label", "Platform"),
@@ -115,7 +118,7 @@ def by_id(selection: Selection, key: str, title: str, field: str) -> Table:
         cells["name"].append(names.get((platform, identity or ""), identity))
         cells["id"].append(identity)
         cells["share"].append(rule)
-        _add_amounts(cells, sums[(platform, rule, identity), currency], currency)
+        _add_amounts(selection, cells, sums[(platform, rule, identity), currency], currency)
     columns = (
         Column("platform_label", "Platform"),
         Column("name", "Name", personal=personal, missing="(none)"),
@@ -176,7 +179,7 @@ def movers(selection: Selection) -> Table:
 
 
 _MONEY = ("billed", "shared", "allocated", "rated")
-_AMOUNTS = (*_MONEY, "unknown")
+_AMOUNTS = (*_MONEY, "unknown", "compared")
 _AGAINST = ("previous", "change", "change_percent")
 _BUDGET = ("budget", "budget_share", "projection")
 _BRIEF_ID = ("platform_label", "name", "share", "allocated", "rated", "previous")
@@ -190,10 +193,15 @@ def nothing(selection: Selection) -> Amounts:
     return Amounts(zero, zero, zero, zero, zero if selection.is_compared else None)
 
 
-def _add_amounts(cells: Mapping[str, list[Any]], amounts: Amounts, currency: str) -> None:
+def _add_amounts(
+    selection: Selection, cells: Mapping[str, list[Any]], amounts: Amounts, currency: str
+) -> None:
     for name in _MONEY:
         cells[name].append(getattr(amounts, name))
     cells["unknown"].append(amounts.unknown or None)
+    # Of a month that is over it is what is allocated
+    in_part = selection.is_running and amounts.before is not None
+    cells["compared"].append(amounts.compared if in_part else None)
     _against(cells, amounts)
     cells["currency"].append(currency)
 
@@ -209,12 +217,19 @@ def _against(cells: Mapping[str, list[Any]], amounts: Amounts) -> None:
 
 
 def _money(selection: Selection) -> tuple[Column, ...]:
+    now, _ = selection.compared_days
     return (
         Column("billed", "Billed", "decimal", help="What platforms billed and rules assign."),
         Column("shared", "Shared", "decimal", help="What shares move in, or out below 0."),
         Column("allocated", "Allocated", "decimal", help="Billed and shared: what is owed."),
         Column("rated", "Rated", "decimal", help="Showback; in no sum with what is billed."),
         Column("unknown", "Amounts not known", "int", help="Lines that are in no sum."),
+        Column(
+            "compared",
+            "Of it compared",
+            "decimal",
+            help=f"Allocated in {now.start} to {now.end}; the change is of these days.",
+        ),
         *_compared(selection),
     )
 
@@ -241,6 +256,6 @@ def _totals(cells: Mapping[str, list[Any]]) -> dict[str, Number | None] | None:
         return None
     sums: dict[str, Number | None] = {
         name: None if None in cells[name] else Decimal(exact_sum(cells[name]))
-        for name in (*_MONEY, "previous", "change")
+        for name in (*_MONEY, "compared", "previous", "change")
     }
     return sums | {"unknown": sum(count or 0 for count in cells["unknown"]) or None}
