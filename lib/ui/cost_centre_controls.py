@@ -92,13 +92,13 @@ def _centre(choices: Mapping[str, str]) -> Control[MonthQuery, str]:
     def draw() -> str:
         if not choices:
             return ""
-        linked = st.query_params.get(key, "")
-        opened = linked if linked in choices else next(iter(choices))
-        kept = st.session_state.get(f"{key}_kept", opened)
-        st.session_state[key] = kept if kept in choices else opened
+        wanted = [st.query_params.get(key, ""), st.session_state.get(f"{key}_kept", "")]
+        opened = next((centre for centre in wanted if centre in choices), next(iter(choices)))
+        st.session_state[key] = st.session_state[f"{key}_kept"] = opened
 
         def take() -> None:
             st.session_state[f"{key}_kept"] = st.session_state[key]
+            st.query_params.pop(key, None)
 
         st.selectbox(
             "Cost centre",

@@ -88,7 +88,10 @@ def newest(source: LedgerSource) -> tuple[int, int]:
 def kept_month(
     prefix: str, months: Sequence[str], of: Callable[[MonthQuery], str]
 ) -> Control[MonthQuery, str]:
-    """One of the months that are kept, by default the latest."""
+    """One of the months that are kept: of the address, else what was looked at last, else the latest.
+
+    The way back of a browser leads to an address of this page with inputs of another one, and none of its own.
+    """
     key = f"{prefix}_month"
 
     def check(values: list[str]) -> None:
@@ -100,14 +103,17 @@ def kept_month(
     def draw() -> str:
         if not months:
             return ""
-        linked = st.query_params.get(key, "")
-        opened = linked if linked in months else months[0]
-        chosen = st.session_state.get(f"{key}_kept", opened)
-        st.session_state[key] = chosen if chosen in months else months[0]
-        place = months.index(st.session_state[key])
+        wanted: list[str] = [
+            st.query_params.get(key, ""),
+            st.session_state.get(f"{key}_kept", ""),
+        ]
+        chosen = next((month for month in wanted if month in months), months[0])
+        st.session_state[key] = st.session_state[f"{key}_kept"] = chosen
+        place = months.index(chosen)
 
         def take(month: str | None = None) -> None:
             st.session_state[f"{key}_kept"] = month or st.session_state[key]
+            st.query_params.pop(key, None)
 
         def to(way: int) -> Step | None:
             if not 0 <= place + way < len(months):
@@ -117,12 +123,11 @@ def kept_month(
         with stepped(prefix, 200):
             st.selectbox("Month (UTC)", months, format_func=month_title, key=key, on_change=take)
             arrows(prefix, to(1), to(-1))
-        chosen = st.session_state[key]
         if chosen == months[0]:
             st.query_params.pop(key, None)
         elif st.query_params.get(key) != chosen:
             st.query_params[key] = chosen
-        return str(chosen)
+        return chosen
 
     return Control(key, draw, of, "Month", check=check)
 
