@@ -107,7 +107,7 @@ def _shares(rule_set: RuleSet, metrics: Metrics) -> Iterator[Problem]:
         if share.source not in (ids | {UNALLOCATED}):
             yield Problem(table, share.row, "source", _no_centre(share.source))
         if share.target in sources:
-            what = f"{share.target[:40]!r} is split itself: what is split is never a target."
+            what = f"{share.target[:40]!r} is split itself: what is split is never a target; name those who pay in the end."
             yield Problem(table, share.row, "target", what)
         elif share.target not in (ids | {EVERY}):
             yield Problem(table, share.row, "target", _no_centre(share.target))
@@ -202,7 +202,9 @@ def _exchange_rates(rule_set: RuleSet) -> Iterator[Problem]:
             yield Problem(table, rate.row, "to", what)
         before = there.setdefault((rate.month, rate.base), rate.row)
         if before != rate.row:
-            yield Problem(table, rate.row, "from", f"row {before} says it already.")
+            yield Problem(
+                table, rate.row, "from", f"row {before} says it already: keep one of them."
+            )
 
 
 def _spans(table: str, rows: Iterable[object]) -> Iterator[Problem]:
@@ -222,7 +224,12 @@ def _twice(
         by_key[key(row)].append(row)
     for alike in by_key.values():
         for before, row in _overlapping(alike):
-            yield Problem(table, row.row, column, f"row {before.row} says it of the same days.")
+            yield Problem(
+                table,
+                row.row,
+                column,
+                f"row {before.row} says it of the same days: keep one of them.",
+            )
 
 
 def _overlapping(rows: Iterable[_R]) -> Iterator[tuple[_R, _R]]:

@@ -112,7 +112,7 @@ def test_an_address_without_a_month_of_its_own_shows_the_one_looked_at_last(kept
     at.query_params["ccs_month"] = "2026-10"  # as a browser's way back leads here
     at.run()
     assert month_of(at) == "2026-09"
-    assert at.query_params["ovr_month"] == ["2026-09"]
+    assert at.query_params["ovr_month"] == "2026-09"
 
 
 def test_the_row_of_what_is_unallocated_leads_to_it(kept: Ledger) -> None:

@@ -164,12 +164,18 @@ def test_two_names_of_one_id_are_a_contradiction_once_they_are_looked_up() -> No
     centres = (CostCentre("4711"),)
     assert checked(RuleSet(centres, rules[:1]), [], NAMES)[1] == []
     _, (problem,) = checked(RuleSet(centres, rules), [], NAMES)
-    assert str(problem) == "rules, row 8, pattern: row 7 says it of the same days."
+    assert (
+        str(problem) == "rules, row 8, pattern: row 7 says it of the same days: keep one of them."
+    )
 
 
 def test_what_cannot_be_read_looked_up_or_meant_is_told_in_one_list() -> None:
-    _, unread = resolve(RuleSet(rules=(by_name("unreadable"),)), [])
-    rule_set = RuleSet((CostCentre("4711", email="x"),), (by_name("Nobody"), by_name("Nowhere")))
+    unreadable, nobody, nowhere = (
+        replace(by_name(name), row=row)
+        for row, name in enumerate(("unreadable", "Nobody", "Nowhere"), 2)
+    )
+    _, unread = resolve(RuleSet(rules=(unreadable,)), [])
+    rule_set = RuleSet((CostCentre("4711", email="x"),), (nobody, nowhere))
     _, problems = checked(rule_set, unread, NAMES)
     assert [(problem.table, problem.column) for problem in problems] == [
         ("cost_centres", "email"),
