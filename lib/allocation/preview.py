@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from lib.allocation.allocate import Allocation, Owed
 from lib.allocation.match import Matches
@@ -32,11 +32,12 @@ Place = tuple[str, str, str]
 
 
 class Newcomer(NamedTuple):
-    """An id that no rule assigns, with all that was billed for it in one currency.
+    """An id that no rule assigns, with all of its money in one currency.
 
     Args:
         suggestion: a cost centre that it may belong to; empty where nothing speaks for one.
         because: what speaks for it.
+        rated: showback, beside what was billed.
     """
 
     platform: str
@@ -47,6 +48,7 @@ class Newcomer(NamedTuple):
     currency: str
     suggestion: str
     because: str
+    rated: Decimal = Decimal(0)
 
 
 class IdleRule(NamedTuple):
@@ -56,6 +58,9 @@ class IdleRule(NamedTuple):
     shadowed: bool
 
 
+Kind = Literal["allocated", "rated"]
+
+
 class Moved(NamedTuple):
     """What a cost centre owes under two rule sets; ``cost_centre`` None: unallocated."""
 
@@ -63,6 +68,7 @@ class Moved(NamedTuple):
     currency: str
     before: Decimal
     after: Decimal
+    kind: Kind = "allocated"
 
     @property
     def change(self) -> Decimal:
@@ -104,7 +110,10 @@ def preview(
     return Preview(
         tuple(_newcomers(draft.lines, _Known(rule_set, called, before, homes))),
         tuple(idle_rules(draft.matches)),
-        tuple(_moved(published.lines, draft.lines)),
+        (
+            *_moved(published.lines, draft.lines, "allocated"),
+            *_moved(published.lines, draft.lines, "rated"),
+        ),
     )
 
 
@@ -118,19 +127,24 @@ def idle_rules(matches: Matches) -> list[IdleRule]:
     ]
 
 
-def owed_by_centre(lines: Iterable[Owed]) -> dict[tuple[str | None, str], Decimal]:
-    """Cost centre and currency to what is allocated."""
+def owed_by_centre(
+    lines: Iterable[Owed], kind: Kind = "allocated"
+) -> dict[tuple[str | None, str], Decimal]:
+    """Cost centre and currency to what is allocated, or rated."""
     amounts: dict[tuple[str | None, str], list[Decimal]] = defaultdict(list)
     for line in lines:
-        if line.allocated is not None:
-            amounts[line.cost_centre, line.currency].append(line.allocated)
+        amount: Decimal | None = getattr(line, kind)
+        if amount is not None:
+            amounts[line.cost_centre, line.currency].append(amount)
     return {key: Decimal(exact_sum(parts)) for key, parts in amounts.items()}
 
 
-def _moved(before: Iterable[Owed], after: Iterable[Owed]) -> list[Moved]:
-    was, will_be = owed_by_centre(before), owed_by_centre(after)
+def _moved(before: Iterable[Owed], after: Iterable[Owed], kind: Kind) -> list[Moved]:
+    was, will_be = owed_by_centre(before, kind), owed_by_centre(after, kind)
     nothing = Decimal(0)
-    moves = [Moved(*key, was.get(key, nothing), will_be.get(key, nothing)) for key in was | will_be]
+    moves = [
+        Moved(*key, was.get(key, nothing), will_be.get(key, nothing), kind) for key in was | will_be
+    ]
     changed = [move for move in moves if move.change]
     return sorted(changed, key=lambda move: (-abs(move.change), str(move.cost_centre)))
 
@@ -252,21 +266,28 @@ def _pieces(word: str) -> set[str]:
 
 def _newcomers(lines: Iterable[Owed], known: _Known) -> list[Newcomer]:
     billed: dict[tuple[Place, str], list[Decimal]] = defaultdict(list)
+    rated: dict[tuple[Place, str], list[Decimal]] = defaultdict(list)
     people: dict[Place, set[str]] = defaultdict(set)
     for line in lines:
-        if line.cost_centre is None and line.billed is not None:
-            place = place_of(line)
-            billed[place, line.currency].append(line.billed)
-            if line.principal is not None:
-                people[place].add(line.principal)
+        if line.cost_centre is not None or line.shared is not None:
+            continue
+        place = place_of(line)
+        for kind, amount in ((billed, line.billed), (rated, line.rated)):
+            if amount is not None:
+                kind[place, line.currency].append(amount)
+        if line.principal is not None:
+            people[place].add(line.principal)
     newcomers = [
         Newcomer(
             *place,
             known.called.get(place, ""),
-            Decimal(exact_sum(amounts)),
+            Decimal(exact_sum(billed.get((place, currency), ()))),
             currency,
             *known.suggested(place, people[place]),
+            Decimal(exact_sum(rated.get((place, currency), ()))),
         )
-        for (place, currency), amounts in billed.items()
+        for place, currency in dict.fromkeys((*billed, *rated))
     ]
-    return sorted(newcomers, key=lambda newcomer: (-abs(newcomer.billed), newcomer[:3]))
+    return sorted(
+        newcomers, key=lambda newcomer: (-abs(newcomer.billed), -abs(newcomer.rated), newcomer[:3])
+    )

@@ -382,5 +382,6 @@ def test_a_newcomer_in_the_report_has_all_that_the_preview_knows() -> None:
         "currency": "USD",
         "suggestion": None,
         "because": None,
+        "rated": Decimal(0),
     }
     assert row["platform_label"] == "OpenAI"

@@ -29,6 +29,7 @@ _NEWCOMERS = (
     Column("id", "Id"),
     Column("field", "Field"),
     Column("billed", "Billed", "decimal"),
+    Column("rated", "Rated", "decimal", help="Showback; in no sum with what is billed."),
     Column("currency", "Currency"),
     Column("suggestion", "Suggestion", help="A cost centre that it may belong to."),
     Column("because", "Because"),
@@ -37,6 +38,7 @@ _NEWCOMERS = (
 _MOVES = (
     Column("cost_centre", "Cost centre", missing=UNALLOCATED),
     Column("name", "Name"),
+    Column("kind", "Kind", help="What it owes, or showback."),
     Column("before", "Now", "decimal", help="What it owes by the published rules."),
     Column("after", "Draft", "decimal"),
     Column("change", "Change", "decimal"),
@@ -119,6 +121,13 @@ def _figures(
         yield Figure(
             f"share_{currency.lower()}", f"Unallocated share{of}", share, "%", is_sum=False
         )
+    rated = added((newcomer.currency, newcomer.rated) for newcomer in shown.newcomers)
+    for currency, amount in rated.items():
+        if amount:
+            name = f"unallocated_rated_{currency.lower()}"
+            label = f"Unallocated, rated ({currency})"
+            help_text = "Showback; in no sum with what is billed."
+            yield Figure(name, label, amount, currency, help_text, incomplete=incomplete)
     yield Figure("idle", "Rules that decide nothing", len(shown.idle), "rules")
 
 
