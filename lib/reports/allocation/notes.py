@@ -12,11 +12,7 @@ from lib.reports.ledger.platforms import platform_label
 def cautions(selection: Selection) -> Iterator[str]:
     """What is in no sum, and what the month before lacks."""
     answer, before = selection.answer, selection.answer.before
-    if answer.unknown:
-        yield (
-            f"{counted(answer.unknown, 'lines')} of money or of what is priced: nobody knows the amount, and it "
-            "is in no sum."
-        )
+    yield from unknown_amounts(answer.unknown)
     if before is None:
         return
     month, (_, compared) = month_before(answer.month), selection.compared_days
@@ -34,6 +30,14 @@ def cautions(selection: Selection) -> Iterator[str]:
         yield f"Nothing is compared: {month} was captured until {before.until} (UTC) only."
     elif compared.start <= compared.end:
         yield f"Nothing is compared: of {month} single days are not known."
+
+
+def unknown_amounts(lines: int) -> Iterator[str]:
+    """That so many lines are in no sum, where there are any."""
+    if lines:
+        yield (
+            f"{counted(lines, 'lines')} of money or of what is priced: nobody knows the amount, and it is in no sum."
+        )
 
 
 def notes(selection: Selection, projected: Projection | NotEnough | None) -> Iterator[str]:

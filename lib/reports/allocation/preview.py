@@ -9,8 +9,8 @@ from lib.allocation.allocate import Allocation
 from lib.allocation.preview import IdleRule, Moved, Newcomer, Preview
 from lib.allocation.rule_set import COLUMNS, written_value
 from lib.periods import Period
-from lib.quantities import counted
 from lib.reports.allocation.money import Amounts, added, main_currency, totals
+from lib.reports.allocation.notes import unknown_amounts
 from lib.reports.cells import typed_frame
 from lib.reports.ledger.platforms import platform_label
 from lib.reports.report import Column, Figure, Report, SourceStatus, Table
@@ -91,21 +91,13 @@ def build_preview(
         notes=(
             *lacking,
             *(note.sentence for note in allocation.notes),
-            *unknown_notes(allocation),
+            *unknown_amounts(allocation.unknown),
         ),
         cautions=lacking,
         demo=demo,
         main_table="unallocated",
         is_unused=not billed,
     )
-
-
-def unknown_notes(allocation: Allocation) -> Iterator[str]:
-    """That amounts are missing in all sums, where some are."""
-    if allocation.unknown:
-        yield (
-            f"{counted(allocation.unknown, 'lines')} of money or of what is priced: nobody knows the amount, and it is in no sum."
-        )
 
 
 def _figures(

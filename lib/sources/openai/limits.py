@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from lib.errors import SourceReplyError
+from lib.sources.openai.parse import misshapen
 from lib.usage.exact import LARGEST_INT64
 
 Kind = Literal["alert", "limit"]
@@ -78,11 +78,7 @@ def read_limit(item: Any, kind: Kind, project: str | None, source: str) -> Spend
     try:
         reply = _Reply.model_validate(item)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(step) for step in first["loc"]) or "the reply"
-        raise SourceReplyError(
-            source, f"the {kind} lacks its documented shape: {field}: {first['msg']}."
-        ) from None
+        raise misshapen(source, f"the {kind}", error) from None
     channel, enforcement = reply.notification_channel, reply.enforcement
     return SpendLimit(
         project,

@@ -78,11 +78,7 @@ def parse_page(payload: Any, endpoint: str, source: str) -> tuple[list[ParsedBuc
     try:
         page = PageReply.model_validate(payload)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(step) for step in first["loc"]) or "the reply"
-        raise SourceReplyError(
-            source, f"the reply lacks its documented shape: {field}: {first['msg']}."
-        ) from None
+        raise misshapen(source, "the reply", error) from None
     buckets = []
     for bucket in page.data:
         columns = _transposed(bucket.results)
@@ -94,6 +90,13 @@ def parse_page(payload: Any, endpoint: str, source: str) -> tuple[list[ParsedBuc
             )
         )
     return buckets, page.has_more
+
+
+def misshapen(source: str, what: str, error: ValidationError) -> SourceReplyError:
+    """That a reply, or a part of it, is not as documented: names the first wrong field, and quotes nothing."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    field = ".".join(str(step) for step in first["loc"]) or "the reply"
+    return SourceReplyError(source, f"{what} lacks its documented shape: {field}: {first['msg']}.")
 
 
 def _transposed(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
